@@ -1,0 +1,1 @@
+"""What a session is: values, events, folds and rules. Pure: no IO, no Textual, no HTTP."""

@@ -1,0 +1,1 @@
+"""What drives a session: async, and only through the ports of `core.ports`."""
