@@ -286,6 +286,7 @@ class LandingRecovered(Event):
     outcome: Literal["completed", "rolled_back"]
     paths: tuple[str, ...]
     left_alone: tuple[str, ...] = ()
+    step_id: str = ""
 
 
 # --- effects: always a request and an outcome --------------------------------
