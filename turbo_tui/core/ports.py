@@ -313,6 +313,18 @@ class Recovery:
     left_alone: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LandedEntry:
+    """One landing in the journal, newest state; `landed` is False once undone or rolled back."""
+
+    landing_id: str
+    session_id: str
+    step_id: str
+    at: float
+    paths: tuple[str, ...]
+    landed: bool
+
+
 class Lander(Protocol):
     """Write approved changes into the workspace: whole or not at all, after any crash."""
 
@@ -334,6 +346,10 @@ class Lander(Protocol):
 
     async def recover(self) -> tuple[Recovery, ...]:
         """Complete or roll back landings that a crash cut off on this workspace."""
+        ...
+
+    def landings(self) -> tuple[LandedEntry, ...]:
+        """List the journal's finished landings on this workspace, oldest first."""
         ...
 
 

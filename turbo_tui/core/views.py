@@ -73,6 +73,11 @@ class StepState:
         return self.status in SETTLED
 
     @property
+    def shown(self) -> str:
+        """Blob of the change set under review: the merged one where a merge is offered."""
+        return self.merged if self.status == "conflict" and self.merged else self.changes
+
+    @property
     def reviewable(self) -> bool:
         """It has a change set that can be approved or rejected."""
         return bool(self.changes) and self.status in REVIEWABLE

@@ -1,0 +1,178 @@
+"""Put irreversible effects before a person, a rule or the headless mode, and log the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from secrets import token_hex
+from typing import Literal, Protocol, cast
+
+from turbo_tui.core.errors import ModelRefusedError, UsageError
+from turbo_tui.core.events import Answer, ApprovalAnswered, ApprovalAsked
+from turbo_tui.core.ports import Ask, Model, ModelReply, ModelRequest, OnDelta, Verdict
+
+Approve = Literal["ask", "none", "staged", "all"]
+"""Who answers: a person (`ask`), or headless: nothing lands, checked steps land, all is granted."""
+
+Append = Callable[[ApprovalAsked | ApprovalAnswered, str], object]
+Rules = Callable[[Ask], tuple[Literal["allow", "ask", "deny"], str]]
+"""What a rule says about an ask, and the rule's words."""
+
+
+def no_rules(ask: Ask) -> tuple[Literal["allow", "ask", "deny"], str]:
+    """Leave every ask to the person."""
+    del ask
+    return "ask", ""
+
+
+class Consents(Protocol):
+    """Hosts the user agreed to send to."""
+
+    def has(self, host: str) -> bool:
+        """Tell whether the user once agreed."""
+        ...
+
+    def give(self, host: str, what: str) -> None:
+        """Remember that the user agreed that `what` goes to `host`."""
+        ...
+
+
+class Asks:
+    """Ask before an effect; remember `step` and `plan` answers for equal asks.
+
+    Attributes:
+        refused_by_mode: Headless mode refused something that a person might have allowed.
+    """
+
+    def __init__(
+        self,
+        append: Append,
+        *,
+        approve: Approve = "ask",
+        rules: Rules = no_rules,
+        remember: Callable[[Ask], None] | None = None,
+    ) -> None:
+        self.refused_by_mode = False
+        self._append = append
+        self._approve = approve
+        self._rules = rules
+        self._remember = remember
+        self._waiting: dict[str, tuple[Ask, asyncio.Future[Verdict]]] = {}
+        self._granted: set[tuple[str, str, str]] = set()
+
+    async def ask(self, ask: Ask) -> Verdict:
+        """Return the answer of a rule, the headless mode or the person."""
+        ask_id = f"ask-{token_hex(4)}"
+        self._append(
+            ApprovalAsked(
+                ask_id=ask_id,
+                step_id=ask.step_id,
+                action=ask.action,
+                subject=ask.subject,
+                reason=ask.reason,
+                scopes=cast("tuple[Answer, ...]", ask.scopes),
+            ),
+            "engine",
+        )
+        settled = self._without_person(ask)
+        if settled is not None:
+            verdict, by_rule = settled
+            answer: Answer = "once" if verdict.allowed else "no"
+            self._append(ApprovalAnswered(ask_id, answer, verdict.feedback, by_rule), "engine")
+            return verdict
+        future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiting[ask_id] = ask, future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if ask_id in self._waiting:
+                self._append(ApprovalAnswered(ask_id, "no", "cancelled"), "engine")
+            raise
+        finally:
+            self._waiting.pop(ask_id, None)
+
+    def answer(self, ask_id: str, answer: Answer, feedback: str = "") -> None:
+        """Settle a waiting ask as the user.
+
+        Raises:
+            UsageError: Nothing waits under that id.
+        """
+        waiting = self._waiting.pop(ask_id, None)
+        if waiting is None:
+            raise UsageError("That question no longer waits for an answer.")
+        ask, future = waiting
+        if answer in {"step", "plan"}:
+            self._granted.add(self._scope_key(ask, answer))
+        if answer == "project" and self._remember is not None:
+            self._remember(ask)
+        self._append(ApprovalAnswered(ask_id, answer, feedback), "user")
+        if not future.done():
+            future.set_result(Verdict(answer != "no", feedback))
+
+    def _without_person(self, ask: Ask) -> tuple[Verdict, str] | None:
+        effect, rule = self._rules(ask)
+        if effect == "deny":
+            return Verdict(allowed=False, feedback=f"denied by rule: {rule}"), rule
+        if effect == "allow":
+            return Verdict(allowed=True), rule
+        for scope in ("step", "plan"):
+            if self._scope_key(ask, scope) in self._granted:
+                return Verdict(allowed=True), f"allowed for this {scope}"
+        if self._approve == "all":
+            return Verdict(allowed=True), "--approve all"
+        if self._approve in {"none", "staged"}:
+            self.refused_by_mode = True
+            return Verdict(allowed=False, feedback="no person is there to ask"), (
+                f"--approve {self._approve}"
+            )
+        return None
+
+    def _scope_key(self, ask: Ask, scope: str) -> tuple[str, str, str]:
+        return ask.action, ask.subject, ask.step_id if scope == "step" else "*"
+
+
+class ConsentedModel:
+    """A model that is sent nothing until the user agreed to its host once."""
+
+    def __init__(self, model: Model, consents: Consents, asks: Asks, what: str) -> None:
+        self._model = model
+        self._consents = consents
+        self._asks = asks
+        self._what = what
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def host(self) -> str:
+        """Where requests go."""
+        return self._model.host
+
+    @property
+    def context_tokens(self) -> int:
+        """The window's size in tokens."""
+        return self._model.context_tokens
+
+    async def complete(self, request: ModelRequest, on_delta: OnDelta | None = None) -> ModelReply:
+        """Ask for consent if there is none yet, then ask the model.
+
+        Raises:
+            ModelRefusedError: The user (or headless mode) did not agree; nothing was sent.
+        """
+        if not self._consents.has(self.host):
+            verdict = await self._asks.ask(
+                Ask(action="send", subject=self.host, reason=self._what, scopes=("once", "no"))
+            )
+            if not verdict.allowed:
+                raise ModelRefusedError(
+                    f"Nothing was sent to {self.host}: {verdict.feedback or 'you said no'}. "
+                    "Agree once in the app, or name the model in your config file."
+                )
+            self._consents.give(self.host, self._what)
+        return await self._model.complete(request, on_delta)
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._model.close()

@@ -1,0 +1,51 @@
+"""What is under review and what of it may land."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from turbo_tui.core import changes as ch
+from turbo_tui.core import diffs
+from turbo_tui.core.ports import Blobs
+from turbo_tui.core.views import Decisions
+
+
+class Review:
+    """Read change sets and their diffs by blob; compute what a person's decisions select."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._diff = lru_cache(maxsize=256)(self._compare)
+
+    def keep(self, changes: ch.ChangeSet) -> str:
+        """Keep a change set; return the blob that an approval binds to."""
+        return self._blobs.put(ch.to_json(changes))
+
+    def change_set(self, blob: str) -> ch.ChangeSet:
+        """Return a kept change set.
+
+        Raises:
+            SessionError: The blob is missing or not what its hash says.
+        """
+        return ch.from_json(self._blobs.get(blob))
+
+    def diff(self, change: ch.FileChange) -> diffs.FileDiff:
+        """Return a file's hunks; of a binary or a folder there are none."""
+        return self._diff(change)
+
+    def content(self, node: ch.Node | None) -> bytes:
+        """Return a side's content; empty for nothing and for folders."""
+        return b"" if node is None or not node.blob else self._blobs.get(node.blob)
+
+    def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:
+        """Return the change set that lands: all of `changes` but what was rejected."""
+        return ch.select(
+            changes,
+            decisions.rejected,
+            decisions.ignored_on,
+            content=self._blobs.get,
+            keep=self._blobs.put,
+        )
+
+    def _compare(self, change: ch.FileChange) -> diffs.FileDiff:
+        return diffs.diff(self.content(change.before), self.content(change.after))

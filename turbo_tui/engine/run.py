@@ -1,0 +1,489 @@
+"""Drive a session: plan a task, run its steps one at a time, land what is approved.
+
+App and headless command send the same commands here and read the same views. One piece of
+work (planning, a step, a landing) is under way at a time; everything else is an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.errors import (
+    LandingError,
+    ModelError,
+    PlanError,
+    StageError,
+    TaskError,
+    TurboError,
+    UsageError,
+)
+from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
+from turbo_tui.core.ports import Lander, Landing, Record, Stage, Stages
+from turbo_tui.core.session import Session
+from turbo_tui.core.views import StepState, Views
+from turbo_tui.engine.approval import Approve, Asks
+from turbo_tui.engine.review import Review
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """How a step's work ended; `summary` is what it did, or why it failed."""
+
+    ok: bool
+    summary: str = ""
+
+
+class TaskPlanner(Protocol):
+    """Turns a task into a plan."""
+
+    async def plan(
+        self, task: str, *, pinned: tuple[str, ...], done: tuple[StepState, ...]
+    ) -> Plan:
+        """Answer with a plan; `done` are settled steps of the same task (re-planning).
+
+        Raises:
+            TaskError: The built-in planner cannot match the task.
+            ModelError: The planner model did not serve.
+            PlanError: Its answer is no usable plan.
+        """
+        ...
+
+
+class StepRunner(Protocol):
+    """Carries one step out in its stage."""
+
+    async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
+        """Do the step; errors that end it are raised as TurboError."""
+        ...
+
+
+EDITABLE = frozenset({"proposed", "failed", "interrupted", "rejected", "skipped"})
+
+
+class Run:
+    """One session being driven.
+
+    Attributes:
+        session: The log; all that happens goes through it.
+        views: Folds of the log, fed before any later subscriber is told.
+        review: Change sets and what of them is selected.
+        unreachable: The last model failure ended a plan or a step.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        views: Views,
+        *,
+        planner: TaskPlanner,
+        runner: StepRunner,
+        stages: Stages,
+        lander: Lander,
+        review: Review,
+        asks: Asks,
+        approve: Approve = "ask",
+    ) -> None:
+        self.session = session
+        self.views = views
+        self.review = review
+        self.stages = stages
+        self.lander = lander
+        self.asks = asks
+        self.unreachable = False
+        self._planner = planner
+        self._runner = runner
+        self._approve = approve
+        self._work: asyncio.Task[None] | None = None
+        self._going = False
+
+    # --- what the outside sees -------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Planning, a step or a landing is under way."""
+        return self._work is not None and not self._work.done()
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._work is not None and not self._work.done():
+            await asyncio.wait({self._work})
+        if self._work is not None and not self._work.cancelled():
+            self._work.result()  # a defect surfaces here, not in a forgotten task
+
+    async def cancel(self) -> None:
+        """Interrupt what is under way; a step becomes `interrupted` and keeps its work."""
+        self._going = False
+        if self._work is not None and not self._work.done():
+            self._work.cancel()
+            await asyncio.wait({self._work})
+
+    async def close(self) -> None:
+        """Interrupt, flush and let go of the log; the session can be resumed."""
+        await self.cancel()
+        self.session.close()
+
+    # --- the plan ----------------------------------------------------------------
+
+    def give_task(self, text: str, pinned: tuple[str, ...] = ()) -> None:
+        """Take a task and plan it in the background.
+
+        Raises:
+            UsageError: The task is empty, or something is under way.
+        """
+        if not text.strip():
+            raise UsageError("The task is empty. Type what you want done.")
+        self._refuse_when_busy()
+        self._log(ev.TaskGiven(text.strip(), pinned), "user")
+        self._start(self._plan(text.strip(), pinned, done=()))
+
+    def adopt_plan(self, plan: Plan) -> None:
+        """Take a ready-made plan, from a file or the user.
+
+        Raises:
+            PlanError: It does not hold together.
+        """
+        self._refuse_when_busy()
+        self._log(ev.TaskGiven(plan.task), "user")
+        self._propose(validate(plan), by="user")
+
+    def replan(self) -> None:
+        """Ask the planner again for what is left; settled steps stay."""
+        self._refuse_when_busy()
+        plan = self.views.plan
+        done = tuple(state for state in plan.steps if state.settled)
+        self._start(self._plan(plan.task, (), done=done))
+
+    def edit_step(self, step_id: str, title: str, intent: str) -> None:
+        """Change a step's words."""
+        self._refuse_when_started(step_id)
+        if not title.strip():
+            raise PlanError("A step needs a title.")
+        self._log(ev.StepEdited(step_id, title.strip(), intent.strip()), "user")
+
+    def remove_step(self, step_id: str) -> None:
+        """Delete a step from the plan."""
+        self._refuse_when_started(step_id)
+        self._log(ev.StepRemoved(step_id), "user")
+
+    def move_step(self, step_id: str, position: int) -> None:
+        """Move a step to a position (0 is first)."""
+        self._refuse_when_started(step_id)
+        move_step(self.views.plan.plan, step_id, position)
+        self._log(ev.StepMoved(step_id, position), "user")
+
+    def set_mode(self, step_id: str, mode: Mode) -> None:
+        """Let a step land by itself when its checks pass, or ask."""
+        self._known(step_id)
+        self._log(ev.StepModeSet(step_id, mode), "user")
+
+    # --- running -----------------------------------------------------------------
+
+    def go(self) -> None:
+        """Run steps in order until one needs a person."""
+        self._refuse_when_busy()
+        self._going = True
+        self._start(self._run_steps())
+
+    def retry(self, step_id: str, *, keep_work: bool = False) -> None:
+        """Run a step again; with `keep_work` on top of what it did before."""
+        self._refuse_when_busy()
+        state = self._known(step_id)
+        if state.status in {"landed", "running"}:
+            raise UsageError(f"Step {step_id} is {state.status}; undo it before running it again.")
+        self._going = True
+        self._start(self._run_again(state, keep_work=keep_work, feedback=state.feedback))
+
+    def skip(self, step_id: str) -> None:
+        """Pass over a step; its work, if any, is dropped."""
+        self._refuse_when_busy()
+        state = self._known(step_id)
+        if state.status == "landed":
+            raise UsageError(f"Step {step_id} has landed; undo it instead.")
+        self._log(ev.StepSkipped(step_id), "user")
+        self._start(self._drop_stage(state, go_on=self._going))
+
+    # --- the review --------------------------------------------------------------
+
+    def change_set(self, step_id: str) -> ChangeSet:
+        """Return what is under review for a step; empty when there is nothing."""
+        state = self._known(step_id)
+        return self.review.change_set(state.shown) if state.shown else ChangeSet()
+
+    def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
+        """Accept or reject one hunk, or with `hunk` -1 the whole file."""
+        state = self._reviewable(step_id)
+        decided = self.views.review.decisions(step_id, state.shown).rejected.get(path, frozenset())
+        if hunk >= 0 and accepted and -1 in decided:
+            change = next(c for c in self.change_set(step_id).files if c.path == path)
+            others = set(range(len(self.review.diff(change).hunks))) - {hunk}
+            self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted=True), "user")
+            for other in sorted(others):
+                self._log(ev.HunkDecided(step_id, state.shown, path, other, accepted=False), "user")
+            return
+        self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted), "user")
+
+    def decide_ignored(self, step_id: str, folder: str, *, accepted: bool) -> None:
+        """Switch landing of an ignored folder's files on or off."""
+        state = self._reviewable(step_id)
+        self._log(ev.IgnoredDecided(step_id, state.shown, folder, accepted), "user")
+
+    def approve(self, step_id: str) -> None:
+        """Land what is selected of a step, then go on with the plan."""
+        self._refuse_when_busy()
+        state = self._reviewable(step_id)
+        if state.status == "conflict" and not state.merged:
+            raise UsageError(
+                f"Step {step_id} conflicts with changes made meanwhile and cannot be merged. "
+                "Retry it on the tree as it is, or reject it."
+            )
+        self._going = self._going or self._approve == "ask"
+        self._start(self._land_and_go_on(state, by="user"))
+
+    def reject(self, step_id: str, feedback: str = "") -> None:
+        """Reject all a step did; with feedback it is run again on top of its work."""
+        self._refuse_when_busy()
+        state = self._reviewable(step_id)
+        self._log(ev.StepRejected(step_id, feedback.strip()), "user")
+        if feedback.strip():
+            self._start(self._run_again(state, keep_work=True, feedback=feedback.strip()))
+        else:
+            self._going = False
+            self._start(self._drop_stage(state, go_on=False))
+
+    def answer(self, ask_id: str, answer: ev.Answer, feedback: str = "") -> None:
+        """Answer a question that waits."""
+        self.asks.answer(ask_id, answer, feedback)
+
+    async def undo(self, step_id: str = "", *, dry_run: bool = False) -> Landing:
+        """Take back a landed step, by default the last; on a conflict nothing is written.
+
+        Raises:
+            UsageError: Nothing is landed, or something is under way.
+            LandingError: The disk or a permission refused.
+        """
+        self._refuse_when_busy()
+        entry = next(
+            (
+                landing
+                for landing in reversed(self.views.timeline.landings)
+                if not landing.undone and step_id in {"", landing.step_id}
+            ),
+            None,
+        )
+        if entry is None:
+            what = f"Step {step_id} has not landed" if step_id else "No step has landed"
+            raise UsageError(f"{what} in this session; there is nothing to undo.")
+        undone = await self.lander.undo(entry.landing, dry_run=dry_run)
+        if not dry_run and not undone.conflicts:
+            event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
+            self._log(event, "user")
+        return undone
+
+    # --- inside ------------------------------------------------------------------
+
+    def _log(self, event: ev.Event, by: str = "engine") -> Record:
+        return self.session.append(event, by)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        self._work = asyncio.get_running_loop().create_task(work)
+
+    def _refuse_when_busy(self) -> None:
+        if self.busy:
+            running = self.views.plan.running
+            what = f"Step {running.step.id} is running" if running else "Something is under way"
+            raise UsageError(f"{what}; wait for it, or interrupt it with Ctrl+C.")
+
+    def _known(self, step_id: str) -> StepState:
+        state = self.views.plan.state(step_id)
+        if state is None:
+            raise UsageError(f"There is no step {step_id!r}.")
+        return state
+
+    def _refuse_when_started(self, step_id: str) -> None:
+        state = self._known(step_id)
+        if state.status not in EDITABLE:
+            raise UsageError(
+                f"Step {step_id} is {state.status}; a step is edited before it runs, or after it "
+                "failed or was rejected."
+            )
+
+    def _reviewable(self, step_id: str) -> StepState:
+        state = self._known(step_id)
+        if not state.reviewable:
+            raise UsageError(f"Step {step_id} is {state.status} and has nothing to review.")
+        return state
+
+    async def _plan(self, task: str, pinned: tuple[str, ...], done: tuple[StepState, ...]) -> None:
+        self.unreachable = False
+        try:
+            plan = await self._planner.plan(task, pinned=pinned, done=done)
+            kept = tuple(state.step for state in done)
+            fresh = self._with_new_ids(plan)
+            self._propose(validate(replace(fresh, steps=(*kept, *fresh.steps))), by="planner")
+        except asyncio.CancelledError:
+            self._log(ev.PlanFailed(task, "Planning was interrupted."))
+        except TaskError as error:
+            self._log(ev.PlanFailed(task, str(error), error.nearest))
+        except TurboError as error:
+            self.unreachable = isinstance(error, ModelError)
+            self._log(ev.PlanFailed(task, str(error)))
+
+    def _propose(self, plan: Plan, *, by: str) -> None:
+        # `auto` from a model, a recipe or a file is a proposal: only the user sets it.
+        asking = tuple(replace(step, mode="ask") for step in plan.steps)
+        if by == "user":
+            plan = self._with_new_ids(plan)
+            asking = tuple(replace(step, mode="ask") for step in plan.steps)
+        self._log(ev.PlanProposed(plan.task, plan.planner, asking), by)
+
+    def _with_new_ids(self, plan: Plan) -> Plan:
+        """Rename steps whose id an earlier plan of this session used: undo names a step."""
+        taken = set(self.views.plan.known_ids)
+        renamed: dict[str, str] = {}
+        for step in plan.steps:
+            name, count = step.id, 2
+            while name in taken:
+                name, count = f"{step.id}.{count}", count + 1
+            taken.add(name)
+            renamed[step.id] = name
+        return replace(plan, steps=tuple(_renamed(step, renamed) for step in plan.steps))
+
+    async def _run_steps(self) -> None:
+        while self._going:
+            state = self.views.plan.next_step()
+            if state is None or any(step.reviewable for step in self.views.plan.steps):
+                self._going = False
+                return
+            if not await self._run_step(state):
+                return
+
+    async def _run_again(self, state: StepState, *, keep_work: bool, feedback: str) -> None:
+        if not keep_work:
+            await self.stages.discard(state.stage_id)
+        if await self._run_step(state, keep_work=keep_work, feedback=feedback):
+            await self._run_steps()
+
+    async def _drop_stage(self, state: StepState, *, go_on: bool) -> None:
+        if state.stage_id:
+            await self.stages.discard(state.stage_id)
+        if go_on:
+            await self._run_steps()
+
+    async def _run_step(
+        self, state: StepState, *, keep_work: bool = False, feedback: str = ""
+    ) -> bool:
+        """Run one step to its end; return whether the plan may go on by itself."""
+        step, attempt = state.step, state.attempt + 1
+        keep_work = keep_work and bool(state.stage_id)
+        stage_id = state.stage_id if keep_work else f"{self.session.session_id}-{step.id}-{attempt}"
+        self.unreachable = False
+        try:
+            stage = await (self.stages.reopen if keep_work else self.stages.open)(stage_id)
+        except StageError as error:
+            self._log(ev.StepStarted(step.id, attempt, stage_id, self.stages.report.rung))
+            self._log(ev.StepFailed(step.id, str(error)))
+            return False
+        self._log(ev.StepStarted(step.id, attempt, stage_id, stage.report.rung))
+        try:
+            result = await self._runner.run(step, stage, feedback=feedback, history=self.views)
+        except asyncio.CancelledError:
+            await self._settle(stage, step, interrupted="interrupted by you")
+            return False
+        except TurboError as error:
+            self.unreachable = isinstance(error, ModelError)
+            result = StepResult(ok=False, summary=str(error))
+        changed = await self._settle(stage, step, result=result)
+        if not result.ok:
+            return False
+        if not changed:
+            return True
+        staged = self._known(step.id)
+        if self._lands_by_itself(staged):
+            return await self._land(staged, by="headless" if self._approve != "ask" else "engine")
+        return False
+
+    async def _settle(
+        self, stage: Stage, step: Step, *, result: StepResult | None = None, interrupted: str = ""
+    ) -> bool:
+        """Read what the step did, log how it ended, close its stage; tell if it changed files."""
+        try:
+            changes = await stage.changes()
+        except StageError as error:
+            await stage.close(keep=True)
+            self._log(ev.StepFailed(step.id, str(error)))
+            return False
+        empty = not (changes.files or changes.ignored)
+        blob = "" if empty else self.review.keep(changes)
+        paths = tuple(change.path for change in changes.files)
+        good = result is not None and result.ok
+        await stage.close(keep=not (good and empty))
+        if result is None:
+            self._log(ev.StepInterrupted(step.id, interrupted, blob, paths))
+        elif not result.ok:
+            self._log(ev.StepFailed(step.id, result.summary, blob, paths))
+        elif empty:
+            self._log(ev.StepFinished(step.id, result.summary))
+        else:
+            self._log(
+                ev.StepStaged(step.id, blob, paths, checks_passed=True, summary=result.summary)
+            )
+        return not empty
+
+    def _lands_by_itself(self, state: StepState) -> bool:
+        if state.status != "staged" or not state.checks_passed:
+            return False
+        return self._approve in {"staged", "all"} or (
+            self._approve == "ask" and state.step.mode == "auto"
+        )
+
+    async def _land_and_go_on(self, state: StepState, *, by: str) -> None:
+        if await self._land(state, by=by):
+            await self._run_steps()
+
+    async def _land(self, state: StepState, *, by: str) -> bool:
+        """Land what is selected; return whether it stands in the workspace."""
+        step_id = state.step.id
+        decisions = self.views.review.decisions(step_id, state.shown)
+        selected = await asyncio.to_thread(
+            self.review.selected, self.review.change_set(state.shown), decisions
+        )
+        if not (selected.files or selected.ignored):
+            self._log(ev.StepRejected(step_id, ""), by)
+            await self.stages.discard(state.stage_id)
+            return False
+        blob = self.review.keep(selected)
+        self._log(ev.StepApproved(step_id, state.shown, blob), by)
+        return await self.land_approved(step_id, selected, stage_id=state.stage_id)
+
+    async def land_approved(self, step_id: str, selected: ChangeSet, *, stage_id: str) -> bool:
+        """Write an approved change set; log that it landed, or why it was refused."""
+        landing_task = asyncio.ensure_future(
+            self.lander.land(selected, session_id=self.session.session_id, step_id=step_id)
+        )
+        try:
+            # A landing is never cut in half by Ctrl+C: it is journalled, short, and finishes.
+            landing = await asyncio.shield(landing_task)
+        except asyncio.CancelledError:
+            landing = await landing_task
+        except LandingError as error:
+            self._log(ev.LandingRefused(step_id, {"workspace": str(error)}))
+            return False
+        if landing.conflicts:
+            why: Mapping[str, str] = {c.path: c.why for c in landing.conflicts}
+            merged = "" if landing.merged is None else self.review.keep(landing.merged)
+            self._log(ev.LandingRefused(step_id, dict(why), merged))
+            return False
+        notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
+        self._log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes))
+        await self.stages.discard(stage_id)
+        return True
+
+
+def _renamed(step: Step, names: dict[str, str]) -> Step:
+    needs = tuple(names[need] for need in step.depends_on if need in names)
+    return replace(step, id=names[step.id], depends_on=needs)
