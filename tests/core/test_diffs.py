@@ -1,0 +1,447 @@
+"""Hunks: what they hold, what a subset of them makes, what is shown and what is chosen."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import sys
+import time
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turbo_tui.core import diffs
+from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
+from turbo_tui.core.diffs import Hunk, Line
+from turbo_tui.core.errors import UsageError
+from turbo_tui.core.matching import Region, changed_regions
+
+texts = st.lists(
+    st.sampled_from([b"a\n", b"b\n", b"c\r\n", b"\n", b"\xff\x0c\r\n", b"d\n", b"e\n"]), max_size=40
+).flatmap(lambda lines: st.sampled_from([b"", b"end"]).map(lambda end: b"".join(lines) + end))
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"line %d\n" % number for number in range(count)]
+
+
+def unified(hunk: Hunk) -> str:
+    return b"".join(kind.encode() + content for kind, content in hunk.lines).decode()
+
+
+# --- diff and apply ----------------------------------------------------------
+
+
+def test_equal_contents_have_no_hunks() -> None:
+    assert diffs.diff(b"a\nb", b"a\nb").hunks == ()
+    assert diffs.diff(b"", b"").hunks == ()
+
+
+def test_a_hunk_has_three_lines_of_context_and_counts_from_zero() -> None:
+    old = numbered(20)
+    new = [*old[:10], b"changed\n", *old[11:]]
+
+    (hunk,) = diffs.diff(b"".join(old), b"".join(new)).hunks
+
+    assert (hunk.old_start, hunk.old_count, hunk.new_start, hunk.new_count) == (7, 7, 7, 7)
+    assert unified(hunk) == (
+        " line 7\n line 8\n line 9\n-line 10\n+changed\n line 11\n line 12\n line 13\n"
+    )
+
+
+@pytest.mark.parametrize(("gap", "hunks"), [(5, 1), (6, 2)])
+def test_changes_closer_than_six_lines_share_a_hunk(gap: int, hunks: int) -> None:
+    old = numbered(30)
+    new = list(old)
+    new[10] = b"x\n"
+    new[10 + gap + 1] = b"y\n"
+
+    assert len(diffs.diff(b"".join(old), b"".join(new)).hunks) == hunks
+
+
+def test_an_added_file_is_one_hunk_of_added_lines() -> None:
+    (hunk,) = diffs.diff(b"", b"a\nb\n").hunks
+
+    assert hunk == Hunk(0, 0, 0, 2, (Line("+", b"a\n"), Line("+", b"b\n")))
+
+
+def test_a_missing_newline_at_the_end_is_a_change_of_that_line() -> None:
+    (hunk,) = diffs.diff(b"a\nb", b"a\nb\n").hunks
+
+    assert hunk.lines == (Line(" ", b"a\n"), Line("-", b"b"), Line("+", b"b\n"))
+
+
+def test_a_carriage_return_alone_does_not_end_a_line() -> None:
+    (hunk,) = diffs.diff(b"a\rb\r\nc\r\n", b"a\rb\r\nC\r\n").hunks
+
+    assert hunk.lines == (Line(" ", b"a\rb\r\n"), Line("-", b"c\r\n"), Line("+", b"C\r\n"))
+
+
+def test_a_new_function_is_added_whole_beside_an_equal_looking_one() -> None:
+    one = b"def one():\n    return 1\n\n\n"
+    two = b"def two():\n    return 1\n\n\n"
+    three = b"def three():\n    return 1\n"
+
+    (hunk,) = diffs.diff(one + three, one + two + three).hunks
+
+    assert [line.content for line in hunk.lines if line.kind == "+"] == two.splitlines(True)
+    assert diffs.counts(diffs.diff(one + three, one + two + three)) == (4, 0)
+
+
+def test_a_repetitive_text_without_unique_lines_is_still_matched() -> None:
+    old = [b"{\n", b"}\n", b"\n"] * 50
+    new = [*old[:70], b"{\n", b"{\n", *old[70:100], *old[104:]]
+
+    added, removed = diffs.counts(diffs.diff(b"".join(old), b"".join(new)))
+
+    assert (added, removed) == (1, 3)  # two of the lines cut off are found again as added
+
+
+@given(texts, texts, st.sets(st.integers(0, 12)))
+def test_exactly_the_accepted_hunks_are_applied(old: bytes, new: bytes, chosen: set[int]) -> None:
+    hunks = diffs.diff(old, new).hunks
+    accepted = {index for index in chosen if index < len(hunks)}
+
+    assert diffs.apply(old, hunks, range(len(hunks))) == new
+    assert diffs.apply(old, hunks, ()) == old
+    part = diffs.apply(old, hunks, accepted)
+    assert part == by_hand(old, hunks, accepted)
+    left = diffs.diff(part, new).hunks
+    assert diffs.apply(part, left, range(len(left))) == new
+
+
+def by_hand(old: bytes, hunks: Sequence[Hunk], accepted: set[int]) -> bytes:
+    lines = old.split(b"\n")
+    lines = [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    for index in sorted(accepted, reverse=True):
+        hunk = hunks[index]
+        lines[hunk.old_start : hunk.old_start + hunk.old_count] = [
+            line.content for line in hunk.lines if line.kind != "-"
+        ]
+    return b"".join(lines)
+
+
+@given(texts, texts)
+def test_hunks_are_in_order_apart_and_true_to_both_sides(old: bytes, new: bytes) -> None:
+    old_end = new_end = 0
+    for hunk in diffs.diff(old, new).hunks:
+        assert hunk.old_start >= old_end
+        assert hunk.old_start - old_end == hunk.new_start - new_end
+        kinds = [line.kind for line in hunk.lines]
+        assert hunk.old_count == kinds.count(" ") + kinds.count("-")
+        assert hunk.new_count == kinds.count(" ") + kinds.count("+")
+        assert {"-", "+"} & set(kinds)
+        old_end, new_end = hunk.old_start + hunk.old_count, hunk.new_start + hunk.new_count
+
+
+def test_hunks_of_another_text_are_refused() -> None:
+    hunks = diffs.diff(b"a\nb\n", b"a\nc\n").hunks
+
+    with pytest.raises(ValueError, match="hunk 0 does not fit: line 1"):
+        diffs.apply(b"a\nx\n", hunks, [0])
+
+
+def test_binary_is_decided_as_git_does() -> None:
+    assert diffs.is_binary(b"PK\0")
+    assert not diffs.is_binary(b"x" * 8000 + b"\0")
+    assert not diffs.is_binary("grüße\r\n".encode("latin-1"))
+
+
+# --- speed and bounds --------------------------------------------------------
+
+
+def _quickest(old: list[bytes], new: list[bytes]) -> float:
+    """CPU seconds of the better of two runs, untraced: neither load nor coverage counts."""
+    taken: list[float] = []
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        for _ in range(2):
+            start = time.process_time()
+            changed_regions(old, new)
+            taken.append(time.process_time() - start)
+    finally:
+        sys.settrace(tracer)
+    return min(taken)
+
+
+def test_scattered_edits_in_ten_thousand_lines_take_under_a_fifth_of_a_second() -> None:
+    chance = random.Random(1)  # noqa: S311  # a seed, not a secret
+    old = [b"    return value_%d\n" % chance.randrange(4000) for _ in range(10_000)]
+    new = list(old)
+    for _ in range(300):
+        at = chance.randrange(len(new))
+        new[at : at + chance.randrange(3)] = [b"new %d\n" % chance.randrange(50)]
+
+    assert _quickest(old, new) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("alphabet_old", "alphabet_new"),
+    [(range(20_000), range(20_000, 40_000)), (range(3), range(3)), (range(40), range(20, 60))],
+    ids=["nothing shared", "three different lines", "half shared, none unique"],
+)
+def test_two_different_texts_of_twenty_thousand_lines_take_under_a_second(
+    alphabet_old: range, alphabet_new: range
+) -> None:
+    chance = random.Random(2)  # noqa: S311
+    old = [b"%d\n" % chance.choice(alphabet_old) for _ in range(20_000)]
+    new = [b"%d\n" % chance.choice(alphabet_new) for _ in range(20_000)]
+
+    assert _quickest(old, new) < 1.0
+    hunks = diffs.diff(b"".join(old), b"".join(new)).hunks
+    assert diffs.apply(b"".join(old), hunks, range(len(hunks))) == b"".join(new)
+
+
+def test_a_search_past_its_bound_goes_on_from_the_furthest_point() -> None:
+    # 300 edits among lines of which none is unique: more than one greedy run may make.
+    old = [b"%d\n" % (number % 50) for number in range(3000)]
+    new = [line for number, line in enumerate(old) if number % 10]
+
+    regions = changed_regions(old, new)
+
+    assert sum(region.old_end - region.old_start for region in regions) < 400
+    assert regions == changed_regions(old, new)
+
+
+def test_regions_are_never_adjacent() -> None:
+    assert changed_regions([b"a", b"b", b"c"], [b"x", b"b", b"y"]) == [
+        Region(0, 1, 0, 1),
+        Region(2, 3, 2, 3),
+    ]
+
+
+# --- for the eye -------------------------------------------------------------
+
+
+def test_display_lines_are_numbered_from_one_and_blank_where_they_are_not() -> None:
+    (hunk,) = diffs.diff(b"a\nb\nc\n", b"a\nB\nc").hunks
+
+    shown = diffs.display_lines(hunk)
+
+    assert [(line.kind, line.old_number, line.new_number, line.text) for line in shown] == [
+        (" ", 1, 1, "a"),
+        ("-", 2, None, "b"),
+        ("-", 3, None, "c"),
+        ("+", None, 2, "B"),
+        ("+", None, 3, "c"),
+    ]
+    assert [line.unterminated for line in shown] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"plain [/red]", "plain [/red]"),
+        (b"\ttab", "    tab"),
+        (b"crlf\r", "crlf\u240d"),
+        (b"\x1b]52;c;x\x07", "\u241b]52;c;x\u2407"),
+        (b"\x7f", "\u2421"),
+        ("\u202eevil\u2066".encode(), "<U+202E>evil<U+2066>"),
+        ("\x9b31m".encode(), "<U+009B>31m"),
+        ("a\u00a0b".encode(), "a b"),
+        ("zero\u200bwidth\u2028".encode(), "zero<U+200B>width<U+2028>"),
+        ("caf\u00e9".encode(), "caf\u00e9"),
+        ("caf\u00e9".encode("latin-1"), "caf\u00e9"),
+    ],
+)
+def test_nothing_shown_can_control_a_terminal(raw: bytes, text: str) -> None:
+    assert diffs.visible(raw) == text
+
+
+@given(st.binary(max_size=40))
+def test_whatever_the_bytes_what_is_shown_is_printable(raw: bytes) -> None:
+    assert diffs.visible(raw).isprintable()
+
+
+# --- choosing ----------------------------------------------------------------
+
+
+class Shelf:
+    """Blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    def keep(self, content: bytes) -> str:
+        blob = hashlib.sha256(content).hexdigest()
+        self.blobs[blob] = content
+        return blob
+
+    def content(self, blob: str) -> bytes:
+        return self.blobs[blob]
+
+    def file(self, content: bytes, mode: int = 0o644) -> Node:
+        return Node("file", mode, len(content), self.keep(content))
+
+    def select(
+        self,
+        changes: ChangeSet,
+        rejected: dict[str, frozenset[int]] | None = None,
+        ignored_on: frozenset[str] = frozenset(),
+    ) -> ChangeSet:
+        return diffs.select(changes, rejected or {}, ignored_on, self.content, self.keep)
+
+
+WHOLE = frozenset({diffs.WHOLE_FILE})
+FOLDER = Node("folder", 0o755)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+def two_hunks() -> tuple[bytes, bytes, bytes, bytes]:
+    """A text, its change in two hunks, and the text with only the first or second of them."""
+    old = numbered(40)
+    first, second = list(old), list(old)
+    first[5], second[30] = b"first\n", b"second\n"
+    both = list(first)
+    both[30] = b"second\n"
+    return b"".join(old), b"".join(both), b"".join(first), b"".join(second)
+
+
+def test_with_nothing_rejected_all_but_the_ignored_lands(shelf: Shelf) -> None:
+    changes = ChangeSet(
+        (FileChange("a", None, shelf.file(b"x")), FileChange("b", shelf.file(b"y"), None)),
+        (IgnoredFolder("out", (FileChange("out/z", None, shelf.file(b"z")),)),),
+        ("note",),
+        ("warning",),
+    )
+
+    assert shelf.select(changes) == ChangeSet(changes.files, (), ("note",), ("warning",))
+
+
+def test_an_ignored_folder_that_is_switched_on_joins_in_path_order(shelf: Shelf) -> None:
+    ignored = FileChange("b/z", None, shelf.file(b"z"))
+    changes = ChangeSet(
+        (FileChange("a", None, shelf.file(b"x")), FileChange("c", None, shelf.file(b"y"))),
+        (IgnoredFolder("b", (ignored,)),),
+    )
+
+    selected = shelf.select(changes, ignored_on=frozenset({"b"}))
+
+    assert [change.path for change in selected.files] == ["a", "b/z", "c"]
+    assert selected.ignored == ()
+
+
+def test_a_rejected_hunk_makes_new_content_and_keeps_the_mode(shelf: Shelf) -> None:
+    before, after, first, _ = two_hunks()
+    changed = FileChange("f", shelf.file(before), shelf.file(after, 0o755))
+
+    selected = shelf.select(ChangeSet((changed,)), {"f": frozenset({1})})
+
+    assert selected.files == (FileChange("f", shelf.file(before), shelf.file(first, 0o755)),)
+    assert shelf.content(selected.files[0].after.blob if selected.files[0].after else "") == first
+
+
+@pytest.mark.parametrize("rejected", [WHOLE, frozenset({0, 1}), frozenset({-1, 0})])
+def test_rejecting_every_hunk_is_rejecting_the_file(shelf: Shelf, rejected: frozenset[int]) -> None:
+    before, after, _, _ = two_hunks()
+    changed = FileChange("f", shelf.file(before), shelf.file(after, 0o755))
+
+    assert shelf.select(ChangeSet((changed,)), {"f": rejected}).files == ()
+
+
+def test_a_partly_rejected_move_still_moves(shelf: Shelf) -> None:
+    before, after, _, second = two_hunks()
+    moved = FileChange("new", shelf.file(before), shelf.file(after), "old")
+
+    selected = shelf.select(ChangeSet((moved,)), {"new": frozenset({0})})
+
+    assert selected.files == (FileChange("new", shelf.file(before), shelf.file(second), "old"),)
+    assert shelf.select(ChangeSet((moved,)), {"new": WHOLE}).files == ()
+
+
+def test_what_has_no_choice_goes_as_a_whole_with_its_only_hunk(shelf: Shelf) -> None:
+    link = Node("symlink", 0o777, 1, shelf.keep(b"t"))
+    changes = ChangeSet(
+        (
+            FileChange("added", None, shelf.file(b"x\n")),
+            FileChange("binary", shelf.file(b"\0a"), shelf.file(b"\0b")),
+            FileChange("deleted", shelf.file(b"x\n"), None),
+            FileChange("link", shelf.file(b"t"), link),
+            FileChange("mode", shelf.file(b"m"), shelf.file(b"m", 0o755)),
+        )
+    )
+
+    every_first = {change.path: frozenset({0}) for change in changes.files if change.path != "mode"}
+    selected = shelf.select(changes, {**every_first, "mode": WHOLE})
+
+    assert selected.files == ()
+
+
+@pytest.mark.parametrize(
+    ("rejected", "message"),
+    [({"f": frozenset({2})}, "Hunk 2 of 'f'.*has 2 hunks"), ({"x": WHOLE}, "'x' was decided on")],
+)
+def test_a_decision_on_what_is_not_there_is_refused(
+    shelf: Shelf, rejected: dict[str, frozenset[int]], message: str
+) -> None:
+    before, after, _, _ = two_hunks()
+    changes = ChangeSet((FileChange("f", shelf.file(before), shelf.file(after)),))
+
+    with pytest.raises(UsageError, match=message):
+        shelf.select(changes, rejected)
+
+
+def test_a_folder_stays_when_a_file_in_it_stays(shelf: Shelf) -> None:
+    gone = shelf.file(b"x")
+    changes = ChangeSet(
+        (
+            FileChange("d", FOLDER, None),
+            FileChange("d/e", FOLDER, None),
+            FileChange("d/e/kept", gone, None),
+            FileChange("d/gone", gone, None),
+            FileChange("f", FOLDER, None),
+            FileChange("f/x", gone, None),
+        )
+    )
+
+    selected = shelf.select(changes, {"d/e/kept": WHOLE})
+
+    assert [change.path for change in selected.files] == ["d/gone", "f", "f/x"]
+    assert selected.notes == (
+        "d/e: left out, because d/e/kept stays as it was",
+        "d: left out, because d/e/kept stays as it was",
+    )
+
+
+def test_a_folder_stays_when_ignored_files_in_it_stay(shelf: Shelf) -> None:
+    gone = shelf.file(b"x")
+    changes = ChangeSet(
+        (FileChange("d", FOLDER, None), FileChange("d/x.py", gone, None)),
+        (IgnoredFolder("d/cache", (FileChange("d/cache/x.pyc", gone, None),)),),
+    )
+
+    assert [c.path for c in shelf.select(changes).files] == ["d/x.py"]
+    switched_on = shelf.select(changes, ignored_on=frozenset({"d/cache"}))
+    assert [c.path for c in switched_on.files] == ["d", "d/cache/x.pyc", "d/x.py"]
+
+
+def test_nothing_is_put_below_a_file_that_stays(shelf: Shelf) -> None:
+    file = shelf.file(b"x")
+    changes = ChangeSet(
+        (
+            FileChange("d", file, FOLDER),
+            FileChange("d/new", None, file),
+            FileChange("e", file, None),
+        )
+    )
+
+    selected = shelf.select(changes, {"d": WHOLE})
+
+    assert [change.path for change in selected.files] == ["e"]
+
+
+def test_a_folder_does_not_become_a_file_while_something_in_it_stays(shelf: Shelf) -> None:
+    file = shelf.file(b"x")
+    moved = FileChange("z", file, file, "d/moved")
+    changes = ChangeSet((FileChange("d", FOLDER, file), FileChange("d/a", file, None), moved))
+
+    selected = shelf.select(changes, {"z": WHOLE})
+
+    assert [change.path for change in selected.files] == ["d/a"]
