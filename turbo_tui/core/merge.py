@@ -1,0 +1,130 @@
+"""Merge two changes of one text by lines, as git does: apart is clean, touching is a conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from turbo_tui.core.matching import Region, changed_regions, lines_of
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Lines that both sides changed, differently; `base_start` is 0-based."""
+
+    base_start: int
+    base: tuple[bytes, ...]
+    ours: tuple[bytes, ...]
+    theirs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of a merge.
+
+    Attributes:
+        content: The merged text; with conflict markers where the sides clash.
+        conflicts: Every clash, in order; empty when the merge is clean.
+    """
+
+    content: bytes
+    conflicts: tuple[Clash, ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Tell whether nothing clashes."""
+        return not self.conflicts
+
+
+def merge(
+    base: bytes,
+    ours: bytes,
+    theirs: bytes,
+    *,
+    our_name: str = "yours",
+    their_name: str = "this step",
+) -> Merged:
+    """Bring two changes of `base` together.
+
+    Args:
+        base: The text both sides began with.
+        ours: One side's text.
+        theirs: The other side's text.
+        our_name: Stands at the conflict marker of our lines.
+        their_name: Stands at the conflict marker of their lines.
+
+    Returns:
+        A clean text when the changes lie at least one line apart or are the same.
+    """
+    base_lines, our_lines, their_lines = lines_of(base), lines_of(ours), lines_of(theirs)
+    our_regions = changed_regions(base_lines, our_lines)
+    their_regions = changed_regions(base_lines, their_lines)
+    result: list[bytes] = []
+    clashes: list[Clash] = []
+    at = 0
+    for group in _grouped(our_regions, their_regions):
+        result += base_lines[at : group.start]
+        at = group.end
+        was = base_lines[group.start : group.end]
+        mine = _side(base_lines, our_lines, group.ours, group)
+        other = _side(base_lines, their_lines, group.theirs, group)
+        if not group.theirs or mine == other:
+            result += mine
+        elif not group.ours:
+            result += other
+        else:
+            clash = Clash(group.start, tuple(was), tuple(mine), tuple(other))
+            clashes.append(clash)
+            result += _marked(clash, our_name, their_name)
+    result += base_lines[at:]
+    return Merged(b"".join(result), tuple(clashes))
+
+
+@dataclass(slots=True)
+class _Group:
+    """Regions that overlap or touch: what both sides did to `base[start:end]`."""
+
+    start: int
+    end: int
+    ours: list[Region] = field(default_factory=list[Region])
+    theirs: list[Region] = field(default_factory=list[Region])
+
+
+def _grouped(ours: Sequence[Region], theirs: Sequence[Region]) -> list[_Group]:
+    groups: list[_Group] = []
+    both = [(region, False) for region in ours] + [(region, True) for region in theirs]
+    for region, is_theirs in sorted(both):
+        if not groups or region.old_start > groups[-1].end:
+            groups.append(_Group(region.old_start, region.old_end))
+        group = groups[-1]
+        group.end = max(group.end, region.old_end)
+        (group.theirs if is_theirs else group.ours).append(region)
+    return groups
+
+
+def _side(
+    base: Sequence[bytes], lines: Sequence[bytes], regions: Sequence[Region], group: _Group
+) -> list[bytes]:
+    """Return what one side made of the group's lines."""
+    result: list[bytes] = []
+    at = group.start
+    for region in regions:
+        result += base[at : region.old_start]
+        result += lines[region.new_start : region.new_end]
+        at = region.old_end
+    return result + list(base[at : group.end])
+
+
+def _marked(clash: Clash, our_name: str, their_name: str) -> list[bytes]:
+    parts = (
+        (f"<<<<<<< {our_name}".encode(), clash.ours),
+        (b"||||||| base", clash.base),
+        (b"=======", clash.theirs),
+    )
+    marked: list[bytes] = []
+    for marker, lines in parts:
+        marked.append(marker + b"\n")
+        marked += lines
+        if lines and not lines[-1].endswith(b"\n"):
+            marked[-1] += b"\n"  # an unterminated last line must not swallow the next marker
+    return [*marked, f">>>>>>> {their_name}\n".encode()]
