@@ -1,4 +1,4 @@
-"""Take a session up where a crash left it: finish landings, keep cut-off work, run nothing twice."""
+"""Take a session up where a crash left it: finish landings, keep work, run nothing twice."""
 
 from __future__ import annotations
 

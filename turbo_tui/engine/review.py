@@ -29,8 +29,8 @@ class Review:
         """
         return ch.from_json(self._blobs.get(blob))
 
-    def diff(self, change: ch.FileChange) -> diffs.FileDiff:
-        """Return a file's hunks; of a binary or a folder there are none."""
+    def diff(self, change: ch.FileChange) -> diffs.FileDiff | None:
+        """Return a file's hunks; None where it lands whole or not at all (binary, mode, …)."""
         return self._diff(change)
 
     def content(self, node: ch.Node | None) -> bytes:
@@ -39,7 +39,7 @@ class Review:
 
     def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:
         """Return the change set that lands: all of `changes` but what was rejected."""
-        return ch.select(
+        return diffs.select(
             changes,
             decisions.rejected,
             decisions.ignored_on,
@@ -47,5 +47,5 @@ class Review:
             keep=self._blobs.put,
         )
 
-    def _compare(self, change: ch.FileChange) -> diffs.FileDiff:
-        return diffs.diff(self.content(change.before), self.content(change.after))
+    def _compare(self, change: ch.FileChange) -> diffs.FileDiff | None:
+        return diffs.diff_of(change, self._blobs.get)

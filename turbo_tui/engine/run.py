@@ -220,7 +220,8 @@ class Run:
         decided = self.views.review.decisions(step_id, state.shown).rejected.get(path, frozenset())
         if hunk >= 0 and accepted and -1 in decided:
             change = next(c for c in self.change_set(step_id).files if c.path == path)
-            others = set(range(len(self.review.diff(change).hunks))) - {hunk}
+            shown = self.review.diff(change)
+            others = set(range(len(shown.hunks) if shown else 0)) - {hunk}
             self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted=True), "user")
             for other in sorted(others):
                 self._log(ev.HunkDecided(step_id, state.shown, path, other, accepted=False), "user")
