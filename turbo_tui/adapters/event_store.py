@@ -1,0 +1,560 @@
+"""The session log on disk: one SQLite file per session, one writer, every byte accounted for.
+
+    STATE/sessions/ID/lock       held by flock while a process writes; its pid is in it
+    STATE/sessions/ID/log.db     the records (SQLite, WAL)
+    STATE/sessions/ID/log.head   how far the log goes and, once closed, the sha256 of log.db
+
+The hash chain covers what the records say. The head covers the rest: without it a damaged
+write-ahead log would only look shorter (SQLite drops frames that do not check), and a byte
+altered in unused page space would go unseen.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from turbo_tui.core.codec import canonical, decode, encode, kind_of
+from turbo_tui.core.errors import SessionError
+from turbo_tui.core.events import Event
+from turbo_tui.core.ports import Record
+from turbo_tui.core.session import FIRST, chain_hash
+
+LOG, HEAD, LOCK = "log.db", "log.head", "lock"
+FORMAT = 1  # user_version of the database
+HEAD_BYTES = 512  # one sector: written whole or not at all
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS record (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, kind TEXT NOT NULL,
+    v INTEGER NOT NULL, data TEXT NOT NULL, hash TEXT NOT NULL
+) STRICT
+"""
+_SELECT = "SELECT seq, at, by, kind, v, data, hash FROM record ORDER BY seq"
+_INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
+class Row(NamedTuple):
+    """A record as it is stored: `data` is the event's fields in canonical JSON.
+
+    In a damaged file any column may hold any SQLite value.
+    """
+
+    seq: int
+    at: float
+    by: str
+    kind: str
+    v: int
+    data: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a log goes.
+
+    Attributes:
+        seq: The last record; it survives anything but a power cut.
+        hash: Its hash.
+        durable: The last record that survives a power cut too.
+        boot: The machine's boot in which this was written: in a later one a power cut may
+            have come between, and only `durable` holds.
+        sha256: Of log.db, once the log is closed; empty while it is open, or was not closed.
+    """
+
+    seq: int = 0
+    hash: str = FIRST
+    durable: int = 0
+    boot: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A log that is whole; `closed` when every byte of its file was checked too."""
+
+    records: int
+    hash: str
+    closed: bool
+
+
+class SqliteEventStore:
+    """Write one session's log. Opening takes the lock; a folder that is not there is made.
+
+    A durable append is fsynced. Others survive a killed process at once, and a power cut
+    from the next durable append on.
+
+    Args:
+        folder: The session's own; its name is the session's id.
+
+    Raises:
+        SessionError: Another process writes this log, it is not what its head says, or
+            the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = _take_lock(folder)
+        try:
+            self._head, self._db = _open_for_writing(folder)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._synchronous: bool = True
+        self._whole = self._head.seq == 0  # read and found sound: may be sealed
+        self._closed = False
+
+    @property
+    def session_id(self) -> str:
+        """The session these records belong to."""
+        return self._folder.name
+
+    def append(self, record: Record, *, durable: bool) -> None:
+        """Keep a record; on return with `durable` it survives a power cut.
+
+        Raises:
+            SessionError: The record does not follow the last one, or the disk refuses.
+        """
+        if record.seq != self._head.seq + 1 or record.previous != self._head.hash:
+            raise SessionError(
+                f"session {self.session_id}: record {record.seq} does not follow record "
+                f"{self._head.seq}, the last one of the log; it is not written."
+            )
+        event = record.event
+        data = canonical(encode(event))
+        row = Row(record.seq, record.at, record.by, kind_of(event), event.v, data, record.hash)
+        try:
+            if durable is not self._synchronous:
+                self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._synchronous = durable
+            self._db.execute(_INSERT, row)
+        except sqlite3.Error as error:
+            raise SessionError(
+                f"session {self.session_id}: record {record.seq} cannot be written to "
+                f"{self._folder / LOG} ({error}). All before it is kept: make room, or mend the "
+                "folder's permissions, and resume the session."
+            ) from error
+        survives = record.seq if durable else self._head.durable
+        self._head = replace(self._head, seq=record.seq, hash=record.hash, durable=survives)
+        # A head that lags behind its log is sound, so its own failure stops nothing.
+        with suppress(OSError):
+            _write_head(self._folder, self._head, sync=False)
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """Yield the records with a greater `seq`, verified against the hash chain.
+
+        Raises:
+            SessionError: A record is broken; the message names its `seq` and the way out.
+        """
+        yield from _records(self._db, self._head, self.session_id, after)
+        self._whole = True
+
+    def close(self) -> None:
+        """Flush, seal the log with its sha256, release the lock."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            # FULL: what the seal is taken over must be on disk before the seal is.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()
+            # A reader may still hold the write-ahead log; the log is then sealed next time.
+            if self._whole and not _unmerged(self._folder):
+                digest = _sha256(self._folder / LOG)
+                sealed = replace(self._head, durable=self._head.seq, sha256=digest)
+                with suppress(OSError):
+                    _write_head(self._folder, sealed, sync=True)
+        finally:
+            os.close(self._lock)
+
+
+def read_log(folder: Path, after: int = 0) -> Iterator[Record]:
+    """Yield a log's records without its lock, also while another process writes it.
+
+    Raises:
+        SessionError: There is no log, or a record is broken; the message names its `seq`.
+    """
+    # The head comes first: records written meanwhile can only make the log longer than it.
+    head = _sound_head(folder)
+    with closing(_open_for_reading(folder, head)) as db:
+        yield from _records(db, head, folder.name, after)
+
+
+def verify(folder: Path) -> Verified:
+    """Check all there is: chain, head, and the database's own structure or its whole bytes.
+
+    Raises:
+        SessionError: The first thing that is wrong, with the way out.
+    """
+    head = _sound_head(folder)
+    records, last = 0, FIRST
+    with closing(_open_for_reading(folder, head)) as db:
+        for record in _records(db, head, folder.name, 0):
+            records, last = record.seq, record.hash
+        try:
+            problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            problems = [str(error)]
+    if problems != ["ok"]:
+        raise _broken(folder.name, records, f"log.db is damaged ({problems[0]})")
+    return Verified(records, last, bool(head.sha256))
+
+
+def repair(folder: Path, keep: int) -> Path:
+    """Write a log anew with its first `keep` records; what was there moves to a folder aside.
+
+    Returns:
+        The folder that holds the broken log.
+
+    Raises:
+        SessionError: A record up to `keep` is broken too or missing, or the log is in use.
+    """
+    lock = _take_lock(folder)
+    try:
+        rows = _readable_rows(folder, keep)
+        fresh = folder / "repair.tmp"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        _write_log(fresh, rows)
+        aside = _free_name(folder)
+        aside.mkdir(mode=0o700)
+        old = [path for path in folder.iterdir() if path.is_file() and path.name != LOCK]
+        for path in old:
+            os.link(path, aside / path.name)
+        # The old write-ahead log goes first: it must never meet the new database.
+        for path in sorted(old, key=lambda path: path.name == LOG):
+            if path.name != LOG:
+                path.unlink()
+        (fresh / LOG).replace(folder / LOG)
+        (fresh / HEAD).replace(folder / HEAD)
+        _sync_folder(folder)
+        fresh.rmdir()
+    except OSError as error:
+        raise SessionError(
+            f"session {folder.name}: cannot be repaired in {folder} ({error.strerror}); "
+            "nothing of the old log is lost."
+        ) from error
+    finally:
+        os.close(lock)
+    return aside
+
+
+def lock_holder(folder: Path) -> int | None:
+    """Return the pid of the process that writes this log; None when nobody does."""
+    try:
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(lock, 20, 0).strip()
+        return int(pid) if pid.isdigit() else 0
+    finally:
+        os.close(lock)
+    return None
+
+
+# --- rows and the chain ------------------------------------------------------
+
+
+def _records(db: sqlite3.Connection, head: Head, session_id: str, after: int) -> Iterator[Record]:
+    """Yield records after `after`, checking every one from the first and the end by the head."""
+    seq, previous = 0, FIRST
+    for row in _rows(db, session_id):
+        event = _verified_event(row, seq, previous, session_id)
+        if row.seq == head.seq and row.hash != head.hash:
+            raise _broken(session_id, seq, "not the record that log.head names", row.seq)
+        if row.seq > after:
+            yield Record(row.seq, row.at, row.by, event, previous, row.hash)
+        seq, previous = row.seq, row.hash
+    promised = _promised(head)
+    if seq < promised:
+        raise _broken(session_id, seq, f"lost; log.head says there were {promised}", seq + 1)
+
+
+def _rows(db: sqlite3.Connection, session_id: str) -> Iterator[Row]:
+    seq = 0
+    try:
+        for values in db.execute(_SELECT):
+            row = Row(*values)
+            yield row
+            seq = row.seq
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise _broken(session_id, seq, f"cannot be read ({error})", seq + 1) from error
+
+
+def _verified_event(row: Row, seq: int, previous: str, session_id: str) -> Event:
+    if row.seq != seq + 1:
+        raise _broken(session_id, seq, "missing", seq + 1)
+    if not all(isinstance(text, str) for text in cast("tuple[object, ...]", (row.by, row.kind))):
+        raise _broken(session_id, seq, "altered: not even text", row.seq)
+    found = chain_hash(
+        seq=row.seq,
+        at=row.at,
+        by=row.by,
+        kind=row.kind,
+        v=row.v,
+        data=row.data,
+        previous=previous,
+    )
+    if found != row.hash:
+        raise _broken(session_id, seq, "altered: its hash does not match", row.seq)
+    try:
+        return decode(row.kind, row.v, json.loads(row.data))
+    except SessionError as error:
+        why = f"not an event of this version ({error})"
+        raise _broken(session_id, seq, why, row.seq) from error
+
+
+def _broken(session_id: str, whole: int, why: str, seq: int = 0) -> SessionError:
+    place = f"session {session_id}, record {seq}" if seq else f"session {session_id}"
+    way_out = f"`turbo-tui session repair {session_id} --keep {whole}`"
+    if seq:
+        return SessionError(f"{place}: {why}. Keep the {whole} records before it with {way_out}.")
+    return SessionError(
+        f"{place}: {why}. Write the {whole} records that can be read anew: {way_out}."
+    )
+
+
+# --- opening -----------------------------------------------------------------
+
+
+def _open_for_writing(folder: Path) -> tuple[Head, sqlite3.Connection]:
+    try:
+        if not (folder / HEAD).exists() and not (folder / LOG).exists():
+            _write_head(folder, Head(), sync=True)
+        head = _sound_head(folder)
+        db = sqlite3.connect(folder / LOG, isolation_level=None)
+        try:
+            (folder / LOG).chmod(0o600)
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            if head.seq == 0:
+                db.execute(_SCHEMA)
+                db.execute(f"PRAGMA user_version={FORMAT}")
+            _refuse_later_format(db, folder.name)
+            head = _caught_up(db, head)
+            _write_head(folder, head, sync=True)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+    except OSError as error:
+        raise SessionError(
+            f"session {folder.name}: {folder} cannot be written ({error.strerror}); make room or "
+            "mend its permissions."
+        ) from error
+    return head, db
+
+
+def _caught_up(db: sqlite3.Connection, head: Head) -> Head:
+    """Return the head of a log that is open again: as far as its records really go."""
+    last = db.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, digest = cast("tuple[int, str]", last) if last else (0, FIRST)
+    promised = _promised(head)
+    if seq < promised:
+        return replace(head, sha256="")  # reading will say which records are lost
+    return Head(seq, digest, min(head.durable, seq), _boot())
+
+
+def _open_for_reading(folder: Path, head: Head) -> sqlite3.Connection:
+    # A closed log is read as it lies, without side files being made beside it.
+    closed = head.sha256 or not (folder / f"{LOG}-wal").exists()
+    options = "mode=ro&immutable=1" if closed else "mode=ro"
+    try:
+        db = sqlite3.connect(f"{(folder / LOG).absolute().as_uri()}?{options}", uri=True)
+    except sqlite3.Error as error:
+        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+    try:
+        _refuse_later_format(db, folder.name)
+    except sqlite3.Error as error:
+        db.close()
+        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+    except SessionError:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_later_format(db: sqlite3.Connection, session_id: str) -> None:
+    found = cast("tuple[int]", db.execute("PRAGMA user_version").fetchone())[0]
+    if found > FORMAT:
+        raise SessionError(
+            f"session {session_id}: its log has format {found}, this turbo-tui reads up to "
+            f"{FORMAT}. Open it with the version that wrote it."
+        )
+
+
+def _take_lock(folder: Path) -> int:
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SessionError(
+            f"session {folder.name}: {folder} cannot be written ({error.strerror}); make room or "
+            "mend its permissions."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(lock)
+        raise SessionError(
+            f"session {folder.name} is open in process {pid}. Close it there, or wait for it "
+            "to end, then try again."
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode("ascii"), 0)
+    return lock
+
+
+# --- the head ----------------------------------------------------------------
+
+
+def _promised(head: Head) -> int:
+    """Return how many records there must be; on an unknown boot, a power cut is assumed."""
+    same_boot = head.boot != "" and head.boot == _boot()
+    return head.seq if same_boot or head.sha256 else head.durable
+
+
+def _sound_head(folder: Path) -> Head:
+    """Read the head and hold the database file against its seal, if it has one."""
+    if not (folder / HEAD).exists() and not (folder / LOG).exists():
+        raise SessionError(f"session {folder.name}: there is no log in {folder}.")
+    try:
+        head = _parse_head((folder / HEAD).read_bytes())
+    except FileNotFoundError:
+        raise _damaged(folder, "log.head is missing") from None
+    except ValueError:
+        raise _damaged(folder, "log.head is altered") from None
+    if head.sha256:
+        if not (folder / LOG).exists():
+            raise SessionError(f"session {folder.name}: {folder / LOG} is gone.")
+        if _unmerged(folder):
+            raise _damaged(folder, f"something was written to {LOG}-wal after the log was closed")
+        if _sha256(folder / LOG) != head.sha256:
+            raise _damaged(folder, "log.db is not what it was when the log was closed")
+    return head
+
+
+def _damaged(folder: Path, why: str) -> SessionError:
+    """Name the first bad record where there is one, else what is wrong around the records."""
+    whole = 0
+    try:
+        with closing(_open_for_reading(folder, Head())) as db:
+            for record in _records(db, Head(), folder.name, 0):
+                whole = record.seq
+    except SessionError as error:
+        return error
+    return _broken(folder.name, whole, why)
+
+
+def _parse_head(raw: bytes) -> Head:
+    body, _, _ = raw.partition(b" ")
+    if raw != _head_line(body):
+        raise ValueError(raw)
+    return Head(**json.loads(body))
+
+
+def _head_bytes(head: Head) -> bytes:
+    return _head_line(canonical(asdict(head)).encode("ascii"))
+
+
+def _head_line(body: bytes) -> bytes:
+    line = body + b" " + hashlib.sha256(body).hexdigest().encode("ascii")
+    return line.ljust(HEAD_BYTES - 1) + b"\n"
+
+
+def _write_head(folder: Path, head: Head, *, sync: bool) -> None:
+    # Python's own descriptor each time: 10 µs, and no second thing to keep open.
+    descriptor = os.open(folder / HEAD, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(descriptor, _head_bytes(head), 0)
+        if sync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def _boot() -> str:
+    """Name this boot of the machine; empty where that cannot be known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _unmerged(folder: Path) -> bool:
+    try:
+        return (folder / f"{LOG}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- repair ------------------------------------------------------------------
+
+
+def _readable_rows(folder: Path, keep: int) -> list[Row]:
+    rows: list[Row] = []
+    previous = FIRST
+    with closing(_open_for_reading(folder, Head())) as db:
+        for row in _rows(db, folder.name):
+            if len(rows) == keep:
+                break
+            _verified_event(row, len(rows), previous, folder.name)
+            rows.append(row)
+            previous = row.hash
+    if len(rows) < keep:
+        raise SessionError(
+            f"session {folder.name}: only {len(rows)} records can be read; keep at most those: "
+            f"`turbo-tui session repair {folder.name} --keep {len(rows)}`."
+        )
+    return rows
+
+
+def _write_log(folder: Path, rows: list[Row]) -> None:
+    head, db = _open_for_writing(folder)
+    with closing(db):
+        db.execute("BEGIN")
+        db.executemany(_INSERT, rows)
+        db.execute("COMMIT")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if rows:
+        head = replace(head, seq=rows[-1].seq, hash=rows[-1].hash, durable=rows[-1].seq)
+    _write_head(folder, replace(head, sha256=_sha256(folder / LOG)), sync=True)
+
+
+def _free_name(folder: Path) -> Path:
+    number = 1
+    while (folder / f"broken-{number}").exists():
+        number += 1
+    return folder / f"broken-{number}"
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
