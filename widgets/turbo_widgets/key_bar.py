@@ -1,0 +1,97 @@
+"""The bottom line: the keys that do something right now, and nothing else."""
+
+from __future__ import annotations
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.widget import Widget
+
+_SPOKEN = {
+    "space": "space",
+    "enter": "enter",
+    "escape": "esc",
+    "question_mark": "?",
+    "slash": "/",
+    "colon": ":",
+    "delete": "del",
+    "tab": "tab",
+}
+
+
+def spoken_key(key: str) -> str:
+    """Return a key as a reader knows it: `?` for question_mark, `^q` for ctrl+q."""
+    if key.startswith("ctrl+"):
+        return "^" + key.removeprefix("ctrl+")
+    return _SPOKEN.get(key, key)
+
+
+def live_keys(screen: Screen[object], *, hidden: bool = False) -> list[tuple[str, str]]:
+    """Return (key, what it does) of all keys that act now, nearest to the focus first.
+
+    Args:
+        screen: Whose keys; a focused field swallows what it can type.
+        hidden: Also keys that the bottom line leaves out.
+    """
+    focused = screen.focused
+    keys: list[tuple[str, str]] = []
+    seen: set[tuple[int, str]] = set()
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not active.enabled or not binding.description or (binding.system and not hidden):
+            continue
+        if not binding.show and not hidden:
+            continue
+        character = binding.key if len(binding.key) == 1 else _typed(binding.key)
+        if (
+            focused is not None
+            and not binding.priority
+            and character
+            and focused.check_consume_key(binding.key, character)
+        ):
+            continue
+        mark = (id(active.node), binding.action)
+        if mark in seen:
+            continue
+        seen.add(mark)
+        keys.append((binding.key_display or spoken_key(binding.key), binding.description))
+    return keys
+
+
+def _typed(key: str) -> str | None:
+    return {"question_mark": "?", "slash": "/", "colon": ":", "space": " "}.get(key)
+
+
+class KeyBar(Widget):
+    """Show live keys, whole entries only, `? help` always last."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    """
+
+    def on_mount(self) -> None:
+        """Redraw whenever the live keys may have changed."""
+        signal: Signal[Screen[object]] = self.screen.bindings_updated_signal  # pyright: ignore[reportUnknownMemberType]
+        signal.subscribe(self, self._changed)
+
+    def _changed(self, _: object) -> None:
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        """Draw as many keys as fit."""
+        keys = live_keys(self.screen)
+        tail = [entry for entry in keys if entry[0] in {"?", "^q"}]
+        shown = [entry for entry in keys if entry not in tail]
+        room = self.size.width - sum(len(key) + len(word) + 3 for key, word in tail)
+        parts: list[Content] = []
+        for key, word in shown:
+            room -= len(key) + len(word) + 3
+            if room < 0:
+                break
+            parts.append(self._entry(key, word))
+        return Content("  ").join([*parts, *(self._entry(key, word) for key, word in tail)])
+
+    @staticmethod
+    def _entry(key: str, word: str) -> Content:
+        return Content.assemble((key, "bold $text-accent"), " ", word)

@@ -1,0 +1,270 @@
+"""The plan: steps with their status, to be edited, moved, dropped and set to auto or ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from turbo_widgets.rows import NO_ITEM, Row, RowsView, Span, Tone
+from turbo_widgets.text import clean_line, wrap
+
+StepWord = Literal[
+    "proposed",
+    "waiting",
+    "running",
+    "staged",
+    "approved",
+    "conflict",
+    "landed",
+    "done",
+    "failed",
+    "interrupted",
+    "rejected",
+    "skipped",
+]
+
+# A glyph alone says nothing in monochrome or to a screen reader: the word stands beside it.
+STATUS: dict[StepWord, tuple[str, str, Tone]] = {
+    "proposed": ("○", "", "plain"),
+    "waiting": ("○", "waits", "dim"),
+    "running": ("▸", "running", "accent"),
+    "staged": ("◆", "to review", "warn"),
+    "approved": ("◆", "landing", "accent"),
+    "conflict": ("!", "conflict", "bad"),
+    "landed": ("✔", "landed", "good"),
+    "done": ("✔", "done", "good"),
+    "failed": ("✖", "failed", "bad"),
+    "interrupted": ("!", "cut off", "warn"),
+    "rejected": ("✖", "rejected", "dim"),
+    "skipped": ("-", "skipped", "dim"),
+}
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One step as the pane shows it.
+
+    Attributes:
+        note: A line under the title: why it failed, what it waits for.
+        editable: Its words, place and existence can still be changed.
+    """
+
+    step_id: str
+    title: str
+    status: StepWord = "proposed"
+    mode: Literal["auto", "ask"] = "ask"
+    note: str = ""
+    editable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlanValue:
+    """All that the pane shows.
+
+    Attributes:
+        message: Shown instead of steps while there are none: what is going on, what to do.
+        busy: The message is about something under way.
+    """
+
+    task: str = ""
+    planner: str = ""
+    items: tuple[PlanItem, ...] = ()
+    message: str = ""
+    busy: bool = False
+
+
+class PlanPane(RowsView):
+    """Show steps; ask for edits. It never changes a step itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,e", "edit", "Edit step", key_display="enter"),
+        Binding("m", "toggle_mode", "Auto/ask"),
+        Binding("d,delete", "remove", "Delete", key_display="d"),
+        Binding("K,shift+up", "move(-1)", "Move up", key_display="K"),
+        Binding("J,shift+down", "move(1)", "Move down", key_display="J"),
+    ]
+
+    class StepCommand(Message):
+        """The user wants something done with one step."""
+
+        def __init__(self, step_id: str) -> None:
+            super().__init__()
+            self.step_id = step_id
+
+    class EditWanted(StepCommand):
+        """Change the step's title or intent."""
+
+    class RemoveWanted(StepCommand):
+        """Drop the step from the plan."""
+
+    class ModeWanted(StepCommand):
+        """Set the step to land by itself, or to ask."""
+
+        def __init__(self, step_id: str, mode: Literal["auto", "ask"]) -> None:
+            super().__init__(step_id)
+            self.mode: Literal["auto", "ask"] = mode
+
+    class MoveWanted(StepCommand):
+        """Put the step at another position (0-based)."""
+
+        def __init__(self, step_id: str, position: int) -> None:
+            super().__init__(step_id)
+            self.position = position
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id)
+        self._value = PlanValue()
+        self._frame = 0
+
+    def on_mount(self) -> None:
+        """Start the clock that turns the running step's glyph."""
+        self.border_title = "Plan"
+        self._lay_out()
+        self.set_interval(1 / 8, self._tick)
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Wrap titles to the new width."""
+        self._lay_out()
+
+    def show(self, value: PlanValue) -> None:
+        """Show a plan; the cursor stays on its step while that is in the plan."""
+        if value == self._value:
+            return
+        before = self.selected
+        self._value = value
+        cursor = None
+        if before is not None:
+            ids = [item.step_id for item in value.items]
+            if before.step_id in ids:
+                cursor = ids.index(before.step_id)
+        self._lay_out(cursor)
+        self.refresh_bindings()
+
+    @property
+    def value(self) -> PlanValue:
+        """What is shown."""
+        return self._value
+
+    @property
+    def selected(self) -> PlanItem | None:
+        """The step under the cursor."""
+        if 0 <= self.cursor < len(self._value.items):
+            return self._value.items[self.cursor]
+        return None
+
+    def select(self, step_id: str) -> None:
+        """Put the cursor on a step."""
+        for place, item in enumerate(self._value.items):
+            if item.step_id == step_id:
+                self.move_to(place)
+
+    # --- drawing ---------------------------------------------------------------
+
+    @property
+    def _busy(self) -> bool:
+        return self._value.busy or any(item.status == "running" for item in self._value.items)
+
+    def _tick(self) -> None:
+        if self._busy and self.is_on_screen:
+            self._frame += 1
+            self._lay_out()
+
+    def _lay_out(self, cursor: int | None = None) -> None:
+        value = self._value
+        self.border_title = f"Plan · {len(value.items)} steps" if value.items else "Plan"
+        self.border_subtitle = clean_line(value.planner and f"by {value.planner}")
+        rows: list[Row] = []
+        if value.task:
+            rows.extend(
+                Row(((line, "heading"),)) for line in wrap(clean_line(value.task), self.room)
+            )
+            rows.append(Row(()))
+        if not value.items:
+            mark = f"{SPINNER[self._frame % len(SPINNER)]} " if value.busy else ""
+            text = mark + value.message
+            rows.extend(Row(((line, "dim"),)) for line in self._paragraphs(text))
+        for place, item in enumerate(value.items):
+            rows.extend(self._item_rows(place, item))
+        self.set_rows(rows, cursor=cursor)
+
+    def _paragraphs(self, text: str) -> list[str]:
+        return [part for line in text.split("\n") for part in wrap(clean_line(line), self.room)]
+
+    def _item_rows(self, place: int, item: PlanItem) -> list[Row]:
+        glyph, word, tone = STATUS[item.status]
+        if item.status == "running":
+            glyph = SPINNER[self._frame % len(SPINNER)]
+        number = f"{place + 1} "
+        indent = " " * (len(number) + 2)
+        lines = wrap(clean_line(item.title), self.room - len(indent))
+        title_tone: Tone = "dim" if item.status in {"skipped", "rejected"} else "plain"
+        rows = [
+            Row(((number, "dim"), (f"{glyph} ", tone), (lines[0], title_tone)), item=place),
+            *(Row(((indent, "plain"), (line, title_tone)), item=place) for line in lines[1:]),
+        ]
+        facts: list[Span] = []
+        if word:
+            facts.append((word, tone))
+        if item.mode == "auto":
+            facts.append(("auto", "accent"))
+        elif item.editable:
+            facts.append(("ask", "dim"))
+        if facts:
+            spans: list[Span] = [(indent, "plain")]
+            for number_of, fact in enumerate(facts):
+                if number_of:
+                    spans.append((" · ", "dim"))
+                spans.append(fact)
+            rows.append(Row(tuple(spans), item=place))
+        if item.note:
+            rows.extend(
+                Row(((indent, "plain"), (line, "dim")), item=place)
+                for line in wrap(clean_line(item.note), self.room - len(indent))[:4]
+            )
+        return rows
+
+    # --- commands --------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done with the step under the cursor."""
+        if action not in {"edit", "remove", "toggle_mode", "move"}:
+            return super().check_action(action, parameters)
+        item = self.selected
+        if item is None or not item.editable:
+            return False
+        if action == "move":
+            return len(self._value.items) > 1
+        return True
+
+    def on_rows_view_cursor_moved(self) -> None:
+        """What can be done may differ on another step."""
+        self.refresh_bindings()
+
+    def action_edit(self) -> None:
+        """Ask for the step under the cursor to be edited."""
+        if (item := self.selected) is not None:
+            self.post_message(self.EditWanted(item.step_id))
+
+    def action_remove(self) -> None:
+        """Ask for the step under the cursor to be dropped."""
+        if (item := self.selected) is not None:
+            self.post_message(self.RemoveWanted(item.step_id))
+
+    def action_toggle_mode(self) -> None:
+        """Ask for the step under the cursor to land by itself, or to ask."""
+        if (item := self.selected) is not None:
+            other: Literal["auto", "ask"] = "ask" if item.mode == "auto" else "auto"
+            self.post_message(self.ModeWanted(item.step_id, other))
+
+    def action_move(self, places: int) -> None:
+        """Ask for the step under the cursor to stand earlier or later."""
+        item = self.selected
+        target = self.cursor + places
+        if item is not None and self.cursor != NO_ITEM and 0 <= target < len(self._value.items):
+            self.post_message(self.MoveWanted(item.step_id, target))

@@ -1,0 +1,403 @@
+"""A list of styled rows that costs the same for ten rows and for a million.
+
+Panes of the app are one such widget each: they turn their values into rows, and this draws
+the few that are visible, from a cache of strips. A row is part of an item; the cursor goes
+from item to item. Texts of rows are shown as they are, never parsed; pass them through
+`text.clean` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+Tone = Literal[
+    "plain",
+    "dim",
+    "strong",
+    "accent",
+    "good",
+    "warn",
+    "bad",
+    "added",
+    "removed",
+    "heading",
+    "band",
+]
+Span = tuple[str, Tone]
+
+NO_ITEM = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line on screen.
+
+    Attributes:
+        spans: Text and tone, left to right.
+        item: What the cursor lands on; rows of one item are neighbours. `NO_ITEM`: cannot be
+            chosen.
+        band: Tone that fills the row's whole width.
+        end: Spans pushed to the right edge where they fit.
+    """
+
+    spans: tuple[Span, ...]
+    item: int = NO_ITEM
+    band: Tone = "plain"
+    end: tuple[Span, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The row's text without its right-hand end."""
+        return "".join(text for text, _ in self.spans)
+
+
+class RowsView(ScrollView, can_focus=True):
+    """Show rows; move a cursor over their items."""
+
+    ALLOW_SELECT = True
+    SIDEWAYS: ClassVar[bool] = False  # rows may be wider than the pane
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "rows--dim",
+        "rows--strong",
+        "rows--accent",
+        "rows--good",
+        "rows--warn",
+        "rows--bad",
+        "rows--added",
+        "rows--removed",
+        "rows--heading",
+        "rows--band",
+        "rows--cursor",
+        "rows--cursor-idle",
+    }
+    DEFAULT_CSS = """
+    RowsView {
+        background: $background;
+        color: $foreground;
+        scrollbar-size-vertical: 1;
+        scrollbar-size-horizontal: 1;
+        overflow-x: hidden;
+        overflow-y: auto;
+        border-top: solid $surface-lighten-2;
+        border-title-color: $text-muted;
+        border-title-background: $background;
+        border-subtitle-color: $text-muted;
+        border-subtitle-background: $background;
+        padding: 0 1;
+
+        &:focus {
+            border-top: solid $primary;
+            border-title-color: $text;
+            border-title-style: bold reverse;
+        }
+
+        & > .rows--dim { color: $foreground-darken-3; }
+        & > .rows--strong { text-style: bold; }
+        & > .rows--accent { color: $text-accent; }
+        & > .rows--good { color: $text-success; }
+        & > .rows--warn { color: $text-warning; }
+        & > .rows--bad { color: $text-error; }
+        & > .rows--added { color: $text-success; background: $success-muted; }
+        & > .rows--removed { color: $text-error; background: $error-muted; }
+        & > .rows--heading { text-style: bold; color: $text-primary; }
+        & > .rows--band { background: $surface; }
+        & > .rows--cursor { background: $primary-muted; text-style: bold; }
+        & > .rows--cursor-idle { background: $surface; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor_up", "Up", show=False),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("pageup", "cursor_page(-1)", "Page up", show=False),
+        Binding("pagedown", "cursor_page(1)", "Page down", show=False),
+        Binding("home", "cursor_home", "Top", show=False),
+        Binding("end", "cursor_end", "End", show=False),
+        Binding("left", "sideways(-8)", "Left", show=False),
+        Binding("right", "sideways(8)", "Right", show=False),
+    ]
+
+    class CursorMoved(Message):
+        """The cursor stands on another item."""
+
+        def __init__(self, view: RowsView, item: int) -> None:
+            super().__init__()
+            self.view = view
+            self.item = item
+
+        @property
+        def control(self) -> RowsView:
+            """The view whose cursor moved."""
+            return self.view
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
+        super().__init__(id=id, classes=classes)
+        self._rows: Sequence[Row] = ()
+        self._first_row: dict[int, int] = {}
+        self._items: list[int] = []
+        self._cursor = NO_ITEM
+        self._strips: dict[int, Strip] = {}
+        self._styles: dict[str, Style] = {}
+        self._widest = 0
+
+    # --- what is shown ---------------------------------------------------------
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """All rows, top to bottom."""
+        return self._rows
+
+    @property
+    def cursor(self) -> int:
+        """The item under the cursor, or `NO_ITEM`."""
+        return self._cursor
+
+    @property
+    def room(self) -> int:
+        """Cells a row may take without being cut."""
+        return max(10, self.scrollable_content_region.width or self.size.width or 80)
+
+    def set_rows(self, rows: Sequence[Row], *, cursor: int | None = None) -> None:
+        """Replace all rows; the cursor stays on its item unless told or gone."""
+        self._rows = rows
+        self._strips.clear()
+        self._first_row = {}
+        self._items = []
+        for place, row in enumerate(rows):
+            if row.item != NO_ITEM and row.item not in self._first_row:
+                self._first_row[row.item] = place
+                self._items.append(row.item)
+        wanted = self._cursor if cursor is None else cursor
+        if wanted not in self._first_row:
+            wanted = self._nearest(wanted)
+        moved = wanted != self._cursor
+        self._cursor = wanted
+        self._widest = self._measure()
+        self.virtual_size = Size(self._widest, len(rows))
+        self.refresh()
+        if moved:
+            self._announce()
+
+    def _measure(self) -> int:
+        if not self.SIDEWAYS:
+            return 0
+        return max((cell_len(row.text) for row in self._rows), default=0)
+
+    def _nearest(self, item: int) -> int:
+        if not self._items:
+            return NO_ITEM
+        return next((known for known in self._items if known >= item), self._items[-1])
+
+    # --- the cursor ------------------------------------------------------------
+
+    def move_to(self, item: int) -> None:
+        """Put the cursor on an item and bring it into view."""
+        if item not in self._first_row:
+            return
+        if item != self._cursor:
+            self._forget(self._cursor)
+            self._cursor = item
+            self._forget(item)
+            self.refresh()
+            self._announce()
+        self._reveal(item)
+
+    def _announce(self) -> None:
+        self.post_message(self.CursorMoved(self, self._cursor))
+
+    def _span_of(self, item: int) -> tuple[int, int]:
+        first = self._first_row[item]
+        last = first
+        while last + 1 < len(self._rows) and self._rows[last + 1].item == item:
+            last += 1
+        return first, last
+
+    def _forget(self, item: int) -> None:
+        if item in self._first_row:
+            first, last = self._span_of(item)
+            for place in range(first, last + 1):
+                self._strips.pop(place, None)
+
+    def _reveal(self, item: int) -> None:
+        first, last = self._span_of(item)
+        height = self.scrollable_content_region.height
+        if height <= 0:
+            return
+        top = self.scroll_offset.y
+        if self._items and item == self._items[0]:
+            first = 0  # headings above the first item come into view with it
+        if first < top or last - first >= height:
+            self.scroll_to(y=first, animate=False)
+        elif last >= top + height:
+            self.scroll_to(y=last - height + 1, animate=False)
+
+    def _step(self, count: int) -> None:
+        if not self._items:
+            self.scroll_relative(y=count, animate=False)
+            return
+        place = self._items.index(self._cursor) if self._cursor in self._first_row else 0
+        target = max(0, min(len(self._items) - 1, place + count))
+        if target == place and count > 0:
+            self.scroll_end(animate=False)  # rows below the last item are worth seeing too
+        self.move_to(self._items[target])
+
+    def action_cursor_up(self) -> None:
+        """Go to the item above."""
+        self._step(-1)
+
+    def action_cursor_down(self) -> None:
+        """Go to the item below."""
+        self._step(1)
+
+    def action_cursor_page(self, pages: int) -> None:
+        """Go a screenful up or down."""
+        height = max(1, self.scrollable_content_region.height - 1)
+        if not self._items:
+            self.scroll_relative(y=pages * height, animate=False)
+            return
+        row = self._first_row.get(self._cursor, 0) + pages * height
+        row = max(0, min(len(self._rows) - 1, row))
+        below = (place for place in range(row, len(self._rows)))
+        above = (place for place in range(row, -1, -1))
+        for place in [*below, *above] if pages > 0 else [*above, *below]:
+            if self._rows[place].item != NO_ITEM:
+                self.move_to(self._rows[place].item)
+                return
+
+    def action_cursor_home(self) -> None:
+        """Go to the first item."""
+        if self._items:
+            self.move_to(self._items[0])
+        self.scroll_home(animate=False)
+
+    def action_cursor_end(self) -> None:
+        """Go to the last item."""
+        if self._items:
+            self.move_to(self._items[-1])
+        self.scroll_end(animate=False)
+
+    def action_sideways(self, cells: int) -> None:
+        """Scroll long lines."""
+        self.scroll_relative(x=cells, animate=False, force=True)
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        place = self.scroll_offset.y + offset.y
+        if 0 <= place < len(self._rows) and self._rows[place].item != NO_ITEM:
+            self.move_to(self._rows[place].item)
+
+    # --- drawing ---------------------------------------------------------------
+
+    def notify_style_update(self) -> None:
+        """Draw anew when theme or focus changes."""
+        super().notify_style_update()
+        self._strips.clear()
+        self._styles.clear()
+
+    def on_focus(self) -> None:
+        """The cursor shows stronger in the focused pane."""
+        self._strips.clear()
+
+    def on_blur(self) -> None:
+        """The cursor shows weaker in other panes."""
+        self._strips.clear()
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 (Textual's signature)
+        """Draw anew what the mouse selects."""
+        self._strips.clear()
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text and what follows it."""
+        return selection.extract("\n".join(row.text for row in self._rows)), "\n"
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one visible line."""
+        scroll_x, scroll_y = self.scroll_offset
+        place = scroll_y + y
+        width = self.size.width
+        if place >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        strip = self._strips.get(place)
+        if strip is None or strip.cell_length < width + scroll_x:
+            strip = self._strips[place] = self._draw(place, width + scroll_x)
+        return strip.crop(scroll_x, scroll_x + width).apply_offsets(scroll_x, place)
+
+    def _draw(self, place: int, width: int) -> Strip:
+        row = self._rows[place]
+        base = self.rich_style + self._tone(row.band)
+        if row.item != NO_ITEM and row.item == self._cursor:
+            base += self._tone("cursor" if self.has_focus else "cursor-idle")
+        segments = [Segment(text, self._over(base, tone)) for text, tone in row.spans if text]
+        used = sum(cell_len(segment.text) for segment in segments)
+        end = [Segment(text, self._over(base, tone)) for text, tone in row.end if text]
+        end_cells = sum(cell_len(segment.text) for segment in end)
+        if end and used + end_cells + 1 <= width:
+            segments.append(Segment(" " * (width - used - end_cells), base))
+            segments.extend(end)
+            used = width
+        if used < width:
+            segments.append(Segment(" " * (width - used), base))
+        segments = self._with_selection(segments, place)
+        return Strip(segments, max(used, width))
+
+    def _over(self, base: Style, tone: Tone) -> Style:
+        return base if tone == "plain" else base + self._tone(tone)
+
+    def _tone(self, name: str) -> Style:
+        if name == "plain":
+            return Style.null()
+        style = self._styles.get(name)
+        if style is None:
+            style = self.get_component_rich_style(f"rows--{name}", partial=True)
+            self._styles[name] = style
+        return style
+
+    def _with_selection(self, segments: list[Segment], place: int) -> list[Segment]:
+        selection = self.text_selection
+        span = None if selection is None else selection.get_span(place)
+        if span is None:
+            return segments
+        start, end = span
+        total = sum(len(segment.text) for segment in segments)
+        end = total if end == -1 else end
+        chosen = self.screen.get_component_rich_style("screen--selection")
+        parts: list[Segment] = []
+        at = 0
+        for text, style, _ in segments:
+            for begin, stop, marked in (
+                (0, start - at, False),
+                (start - at, end - at, True),
+                (end - at, len(text), False),
+            ):
+                piece = text[max(0, begin) : max(0, min(stop, len(text)))]
+                if piece:
+                    parts.append(
+                        Segment(piece, (style or Style.null()) + chosen if marked else style)
+                    )
+            at += len(text)
+        return parts
+
+    def show_line(self, place: int) -> None:
+        """Bring a row into view, with a few rows above it."""
+        height = self.scrollable_content_region.height
+        self.scroll_to(y=max(0, place - height // 3), animate=False)
+
+    def visible_region(self) -> Region:
+        """Return the rows on screen now as a region (x, y, width, height)."""
+        return Region(self.scroll_offset.x, self.scroll_offset.y, self.size.width, self.size.height)
