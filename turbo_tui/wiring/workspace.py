@@ -1,4 +1,4 @@
-"""The one place that picks adapters: a workspace, its state, its stages, its models, a run."""
+"""A workspace: its root, its settings, and what we keep about it elsewhere."""
 
 from __future__ import annotations
 
