@@ -1,0 +1,291 @@
+"""Confine a command with the system's bubblewrap: new namespaces, hidden homes, seccomp.
+
+Only the distribution's own `bwrap` is used: it is the one that AppArmor profiles allow to
+make user namespaces. Order matters in its options, the last mount at a path wins.
+
+Source: bwrap(1); docs/decisions on the sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
+from turbo_tui.sandbox import hiding, seccomp, toolchains
+from turbo_tui.sandbox.environment import environment
+from turbo_tui.sandbox.limits import Limits, prlimit_argv
+from turbo_tui.sandbox.place import ConfinerName, Place
+from turbo_tui.sandbox.running import Launch, run_tree
+
+PROGRAM = "/usr/bin/bwrap"
+HOME = f"{hiding.SCRATCH}/home"
+STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
+
+
+class Bubblewrap:
+    """The first choice on Linux.
+
+    Args:
+        limits: What a command may use.
+        environ: The user's environment; the process's own when None.
+        home: The user's home folder; from the system when None.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        home: Path | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._environ = dict(os.environ if environ is None else environ)
+        self._home = home or toolchains.home_folder()
+
+    @property
+    def name(self) -> ConfinerName:
+        """`bubblewrap`."""
+        return "bubblewrap"
+
+    @property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        """What it holds here."""
+        limited = bool(prlimit_argv(self._limits))
+        filtered = seccomp.filter_path("inet") is not None
+        root = os.geteuid() == 0
+        return (
+            Guarantee("writes", True, "only the stage, a private /tmp and a private home"),
+            Guarantee(
+                "reads",
+                True,
+                "homes, /run, /mnt and the host's /tmp are hidden; system files are not"
+                + ("; of root's own files, only those in known places are hidden" if root else ""),
+            ),
+            Guarantee(
+                "network",
+                filtered,
+                "none unless granted; no unix sockets"
+                if filtered
+                else "none unless granted, but unix sockets are open: no filter for this machine",
+            ),
+            Guarantee(
+                "limits",
+                limited,
+                "memory, processes, open files, file size, disk, time"
+                + ("; for root, processes are watched, not refused" if root else "")
+                if limited
+                else "memory, processes, disk and time only: util-linux' prlimit is missing",
+            ),
+            Guarantee("tree", True, "its own process namespace: all ends with the command"),
+        )
+
+    async def run(
+        self,
+        place: Place,
+        argv: Sequence[str],
+        *,
+        cwd: str = ".",
+        timeout_s: float = 120.0,
+        network: bool = False,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        on_output: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run a command to its end, as `core.ports.Stage.run` says.
+
+        Raises:
+            SandboxError: The sandbox could not be started.
+        """
+        options = self.options(place, cwd=cwd, network=network, env=env)
+        status_read, status_write = os.pipe()
+        os.set_blocking(status_read, False)
+        rules = seccomp.filter_path("inet")
+        # Opened anew for each command: descriptors of one opening share their offset.
+        filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
+        command = (
+            *place.enter,
+            PROGRAM,
+            *options,
+            "--json-status-fd",
+            str(status_write),
+            *_seccomp_options(filters),
+            "--",
+            *_become(place),
+            *prlimit_argv(self._limits),
+            *argv,
+        )
+        return await run_tree(
+            Launch(
+                argv=command,
+                env=STARTER_ENV,
+                stdin=stdin,
+                pass_fds=(status_write, *filters),
+                status_fd=status_read,
+                timeout_s=timeout_s,
+                limits=self._limits,
+                disk=hiding.host_view(place),
+                on_output=on_output,
+            )
+        )
+
+    def options(
+        self, place: Place, *, cwd: str, network: bool, env: Mapping[str, str] | None
+    ) -> list[str]:
+        """Return bubblewrap's options for a command, all but the descriptors.
+
+        Raises:
+            SandboxError: The folder is outside the workspace, or a mask is behind a symlink.
+        """
+        workspace = place.workspace
+        tools = toolchains.detect(workspace, self._home, self._environ, self._all_hidden)
+        words: list[str] = [*_namespaces(place, network=network), "--clearenv"]
+        variables = environment(
+            self._environ,
+            path=tools.path,
+            home=HOME,
+            scratch=hiding.SCRATCH,
+            tools=tools.env,
+            network=network,
+            extra=env,
+        )
+        for name, value in variables.items():
+            words += ("--setenv", name, value)
+        words += ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+        for folder in self._hidden:
+            words += ("--tmpfs", str(folder))
+        words += self._scratch(place, tools)
+        words += self._root_only(place)
+        for folder in tools.folders:
+            words += self._shown("--ro-bind", folder, folder)
+        for source, below_home in tools.caches:
+            words += self._shown("--ro-bind", source, Path(HOME, below_home))
+        words += _resolver(self._all_hidden) if network else ()
+        if place.git_dir is not None and place.git_dir.is_dir():
+            for folder in hiding.git_folders(place.git_dir):
+                words += self._shown("--ro-bind", folder, folder)
+        words += self._shown("--bind", place.tree, workspace)
+        for mask in hiding.workspace_masks(place):
+            words += mask
+        for folder in self._hidden:
+            if folder != workspace:  # the workspace lies over it there
+                words += ("--remount-ro", str(folder))
+        words += ("--chdir", _inside(place, cwd))
+        return words
+
+    @cached_property
+    def _hidden(self) -> tuple[Path, ...]:
+        return hiding.hidden_folders(self._home)
+
+    @property
+    def _all_hidden(self) -> tuple[Path, ...]:
+        return (*self._hidden, Path(hiding.SCRATCH))
+
+    @cached_property
+    def _closed(self) -> tuple[tuple[Path, bool], ...]:
+        return hiding.root_only_paths()
+
+    def _root_only(self, place: Place) -> Iterator[str]:
+        """Yield masks over what uid 0 may read by owning it, capabilities or not."""
+        if _is_root() and place.owner_uid == 0:
+            for path, is_folder in self._closed:
+                if not place.workspace.is_relative_to(path) and not is_folder:
+                    yield from ("--ro-bind", os.devnull, str(path))
+                elif is_folder:
+                    yield from ("--tmpfs", str(path))
+
+    def _shown(self, option: str, source: Path, target: Path) -> Iterator[str]:
+        """Yield a bind; folders above it that are made for it can be passed by anyone.
+
+        Bubblewrap would make them 0700, and as root that shuts out the owner who runs here.
+        """
+        for parent in reversed(target.parents):
+            if any(parent != top and parent.is_relative_to(top) for top in self._all_hidden):
+                yield from ("--perms", "0755", "--dir", str(parent))
+        yield from (option, str(source), str(target))
+
+    def _scratch(self, place: Place, tools: toolchains.Toolchains) -> Iterator[str]:
+        """Yield the private /tmp, /dev/shm and home, in memory and limited."""
+        for folder, size in (
+            (hiding.SCRATCH, self._limits.scratch_bytes),
+            ("/dev/shm", self._limits.shared_bytes),  # noqa: S108 - the sandbox's own
+        ):
+            yield from ("--perms", "1777", "--size", str(size), "--tmpfs", folder)
+        # Made by root for the owner who runs here: open to all, as /tmp is.
+        open_to = "0777" if _is_for_owner(place) else "0755"
+        for folder in (HOME, *(f"{HOME}/{Path(path).parent}" for _, path in tools.caches)):
+            yield from ("--perms", open_to, "--dir", folder)
+
+
+def _seccomp_options(filters: Sequence[int]) -> Iterator[str]:
+    for fd in filters:
+        yield from ("--seccomp", str(fd))
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _is_for_owner(place: Place) -> bool:
+    """Whether we are root and the workspace is somebody else's, who then runs the command."""
+    return _is_root() and place.owner_uid != 0
+
+
+def _namespaces(place: Place, *, network: bool) -> Iterator[str]:
+    """Yield the options that make namespaces and drop rights.
+
+    As root for another owner there is no user namespace, since one maps a single user: root's
+    rights make the mounts, `setpriv` then becomes the owner for good.
+    """
+    if _is_for_owner(place):
+        yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+        yield from () if network else ("--unshare-net",)
+        yield from ("--cap-drop", "ALL")
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            yield from ("--cap-add", capability)
+    else:
+        yield from ("--unshare-all", "--unshare-user", "--disable-userns")
+        yield from ("--share-net",) if network else ()
+        yield from ("--uid", str(os.geteuid()), "--gid", str(os.getegid()))
+        yield from ("--cap-drop", "ALL")
+    yield from ("--die-with-parent", "--new-session", "--hostname", "sandbox")
+
+
+def _become(place: Place) -> tuple[str, ...]:
+    """Return the prefix that turns root into the workspace's owner, without a way back."""
+    if not _is_for_owner(place):
+        return ()
+    setpriv = shutil.which("setpriv", path=STARTER_ENV["PATH"])
+    if setpriv is None:
+        raise SandboxError(
+            f"The workspace belongs to user {place.owner_uid} and setpriv of "
+            "util-linux is missing: run turbo-tui as that user, or install util-linux."
+        )
+    user, group = f"--reuid={place.owner_uid}", f"--regid={place.owner_gid}"
+    return (setpriv, user, group, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--")
+
+
+def _inside(place: Place, cwd: str) -> str:
+    """Return a folder of the workspace as an absolute path.
+
+    Raises:
+        SandboxError: It is not in the workspace, or not there.
+    """
+    path = PurePosixPath(cwd)
+    if path.is_absolute() or ".." in path.parts:
+        raise SandboxError(f"A command's folder is named from the workspace: {cwd} leads outside.")
+    if not (hiding.host_view(place) / path).is_dir():
+        raise SandboxError(f"There is no folder {cwd} in the workspace to run the command in.")
+    return str(place.workspace / path)
+
+
+def _resolver(hidden: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the bind that keeps name look-ups working where resolv.conf lies in /run."""
+    real = Path(os.path.realpath("/etc/resolv.conf"))
+    if real.is_file() and hiding.below(real, hidden):
+        return ("--ro-bind", str(real), str(real))
+    return ()

@@ -1,0 +1,145 @@
+"""What of the host a confined command must not see, and the check of where mounts go."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox.place import Place
+
+# Other people's and other programs' files: homes, sockets, disks, scratch.
+HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/var/tmp")  # noqa: S108 - hidden, not used
+SCRATCH = "/tmp"  # noqa: S108 - a private one inside the sandbox
+
+# Where root's secrets lie that root without capabilities can still read, being their owner:
+# folder -> how deep to look.
+_ROOT_ONLY = {"/": 1, "/etc": 8, "/var": 3, "/opt": 2, "/srv": 2, "/boot": 2}
+_MOUNTED_ANEW = {"/proc", "/sys", "/dev", SCRATCH, *HIDDEN}
+
+
+def hidden_folders(home: Path) -> tuple[Path, ...]:
+    """Return the folders that are there to be hidden, links resolved; the home folder too."""
+    found: list[Path] = []
+    for folder in (*map(Path, HIDDEN), home):
+        real = Path(os.path.realpath(folder))
+        covered = any(real.is_relative_to(other) for other in (*found, Path(SCRATCH)))
+        if real.is_dir() and real != Path("/") and not covered:
+            found.append(real)
+    return tuple(found)
+
+
+def root_only_paths() -> tuple[tuple[Path, bool], ...]:
+    """Return (path, is a folder) of what only root and groups of root's may read."""
+    found: list[tuple[Path, bool]] = []
+    for folder, depth in _ROOT_ONLY.items():
+        found.extend(_closed_to_others(folder, depth))
+    return tuple(dict.fromkeys(found))
+
+
+def _closed_to_others(folder: str, depth: int) -> Iterator[tuple[Path, bool]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.path in _MOUNTED_ANEW or entry.is_symlink():
+            continue
+        mode = entry.stat(follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            if not mode & stat.S_IXOTH:
+                yield Path(entry.path), True
+            elif depth > 1:
+                yield from _closed_to_others(entry.path, depth - 1)
+        elif stat.S_ISREG(mode) and not mode & stat.S_IROTH:
+            yield Path(entry.path), False
+
+
+def host_view(place: Place) -> Path:
+    """Return the path by which this process sees the place's tree, its mounts included."""
+    if "-t" not in place.enter:
+        return place.tree
+    holder = place.enter[place.enter.index("-t") + 1]
+    return Path("/proc", holder, "root", place.tree.relative_to("/"))
+
+
+def plain_kind(root: Path, name: str) -> str:
+    """Return `folder`, `file` or `` (nothing there) for a path below a tree.
+
+    Bubblewrap before 0.12 follows a link on the way to a mount point, and so mounts, or makes
+    a file, outside. So nothing on the way may be one.
+
+    Raises:
+        SandboxError: There is a symlink, or something that is neither file nor folder.
+    """
+    at = root
+    kind = "folder"
+    for part in Path(name).parts:
+        at /= part
+        try:
+            mode = at.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            shown = at.relative_to(root)
+            raise SandboxError(
+                f"{shown} in the workspace is a symlink or a special file. The sandbox must mask "
+                f"{name} there and does not mount through links. Make {shown} a plain file or "
+                "folder, or discard the stage in which it was made."
+            )
+        kind = "folder" if stat.S_ISDIR(mode) else "file"
+    return kind
+
+
+def workspace_masks(place: Place) -> Iterator[tuple[str, ...]]:
+    """Yield bubblewrap options for what is masked within the workspace.
+
+    Only what is there is mounted over: no placeholder appears in anybody's change set.
+    Hooks and config can be read, not written; our own `.turbo` is not seen at all.
+
+    Raises:
+        SandboxError: A place to be masked is behind a symlink.
+    """
+    seen = host_view(place)
+    if place.git_dir is None or not (seen / ".git").is_symlink():
+        yield from _bind(place, seen, ".git", folder="--bind", file="--ro-bind")
+        for name in (".git/hooks", ".git/config", ".git/config.worktree"):
+            yield from _bind(place, seen, name, folder="--ro-bind", file="--ro-bind")
+    for name in place.read_only:
+        yield from _bind(place, seen, name, folder="--ro-bind", file="--ro-bind")
+    own = str(place.workspace / ".turbo")
+    match plain_kind(seen, ".turbo"):
+        case "folder":
+            yield ("--tmpfs", own)
+            yield ("--remount-ro", own)
+        case "file":
+            yield ("--ro-bind", os.devnull, own)
+        case _:
+            return
+
+
+def _bind(
+    place: Place, seen: Path, name: str, *, folder: str, file: str
+) -> Iterator[tuple[str, str, str]]:
+    kind = plain_kind(seen, name)
+    if kind:
+        option = folder if kind == "folder" else file
+        yield option, str(place.tree / name), str(place.workspace / name)
+
+
+def git_folders(git_dir: Path) -> tuple[Path, ...]:
+    """Return a git folder and, for a worktree, the one it shares with the main checkout."""
+    try:
+        common = (git_dir / "commondir").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return (git_dir,)
+    shared = Path(os.path.normpath(git_dir / common))
+    # A planted `commondir` must not show another folder of the user's.
+    return (shared, git_dir) if (shared / "HEAD").is_file() else (git_dir,)
+
+
+def below(folder: Path, others: Iterable[Path]) -> bool:
+    """Whether a folder is one of the others or lies in one."""
+    return any(folder.is_relative_to(other) for other in others)
