@@ -174,10 +174,12 @@ class FolderFiles:
 
 
 FAKE_REPORT = ports.SandboxReport(
-    "copy+unsandboxed",
-    "none",
-    (ports.Guarantee("writes", held=False, detail="a plain folder"),),
-    ("This is a fake stage of a test.",),
+    "copy+bubblewrap",
+    "full",
+    tuple(
+        ports.Guarantee(name, held=True, detail="said by a fake")
+        for name in ("writes", "reads", "network", "limits", "tree")
+    ),
 )
 
 

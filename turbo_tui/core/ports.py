@@ -514,12 +514,14 @@ class ToolContext:
         ask: Puts an irreversible effect before the user (network, a commit, …).
         workspace: The real workspace, for effects on the host that were asked for; a tool
             that only works on files never touches it.
+        checks: The step's checks (argv), for the tool that runs them.
     """
 
     stage: Stage
     ask: Asker
     workspace: Path
     search: Search | None = None
+    checks: tuple[tuple[str, ...], ...] = ()
 
 
 class Tool(Protocol):

@@ -1,0 +1,169 @@
+"""What a model is given to read: sized, cut to its window, and told apart from instructions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from turbo_tui.core.ports import Message
+
+# Measured over mixed English and code, byte-pair vocabularies of current models give 3.2 to 4.3
+# characters a token; 3.6 errs towards counting too many. CJK text is counted apart below.
+CHARS_PER_TOKEN = 3.6
+MESSAGE_OVERHEAD = 6  # role markers and separators of a chat template
+_WIDE_FROM = 0x2E80  # from here on (CJK, Hangul, emoji) about one token a character
+
+MIN_USEFUL_CHARS = 400
+SHORTENED = "[older tool output was removed to save room; call the tool again if you need it]"
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate how many tokens a text takes: no tokenizer is at hand for most servers."""
+    wide = 0 if text.isascii() else sum(1 for char in text if ord(char) >= _WIDE_FROM)
+    return wide + math.ceil((len(text) - wide) / CHARS_PER_TOKEN)
+
+
+def message_tokens(messages: Iterable[Message]) -> int:
+    """Estimate the tokens of a conversation."""
+    total = 0
+    for message in messages:
+        total += MESSAGE_OVERHEAD + estimate_tokens(message.text)
+        for call in message.calls:
+            total += MESSAGE_OVERHEAD + estimate_tokens(call.name + call.arguments)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Files given to a model.
+
+    Attributes:
+        text: Each file under its path, ready for a prompt; empty when there is none.
+        sizes: Path -> bytes (UTF-8) of it that were given.
+        left_out: Paths that did not fit at all.
+    """
+
+    text: str
+    sizes: dict[str, int]
+    left_out: tuple[str, ...] = ()
+
+
+def choose_reading(files: Mapping[str, str], *, max_tokens: int) -> Reading:
+    """Take files in the order given until the room is used up; the last one may be cut.
+
+    Args:
+        files: Path -> text, most important first.
+        max_tokens: Room for all of it, headings included.
+    """
+    room = int(max_tokens * CHARS_PER_TOKEN)
+    parts: list[str] = []
+    sizes: dict[str, int] = {}
+    left_out: list[str] = []
+    for path, text in files.items():
+        frame = len(_framed(path, ""))
+        shown = _head(text, room - frame)
+        if shown is None:
+            left_out.append(path)
+            continue
+        parts.append(_framed(path, shown))
+        sizes[path] = len(shown.encode("utf-8", "surrogatepass"))
+        room -= frame + len(shown)
+    return Reading("\n".join(parts), sizes, tuple(left_out))
+
+
+def _framed(path: str, text: str) -> str:
+    # The closing line repeats the path, so that a file's own text cannot end its frame by chance.
+    return f"===== file {path} =====\n{text.rstrip()}\n===== end of {path} =====\n"
+
+
+def _head(text: str, room: int) -> str | None:
+    """Return the text, its first lines with a note when it is too long, or None when tiny."""
+    if len(text) <= room:
+        return text
+    if room < MIN_USEFUL_CHARS:
+        return None
+    kept = text[: room - 60]
+    kept = kept[: kept.rfind("\n") + 1] or kept
+    left = text.count("\n", len(kept)) + 1
+    return f"{kept}[… {left} more lines; read_file shows them]"
+
+
+def head_and_tail(text: str, most: int) -> str:
+    """Cut the middle out of a long text: the ends say what was run and how it failed."""
+    if len(text) <= most:
+        return text
+    head, tail = text[: most // 3], text[-(most - most // 3 - 60) :]
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n[… {left_out} characters left out …]\n{tail}"
+
+
+# --- between steps ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedStep:
+    """What a later step may need to know about an earlier one.
+
+    Attributes:
+        outcome: One word or line: `landed`, `rejected: too broad`, `failed: …`.
+    """
+
+    title: str
+    outcome: str
+    files: tuple[str, ...] = ()
+    summary: str = ""
+
+
+def digest(steps: Sequence[FinishedStep], *, max_tokens: int = 800) -> str:
+    """Say what earlier steps did; the oldest lose their summary, then their place, first."""
+    if not steps:
+        return ""
+    room = int(max_tokens * CHARS_PER_TOKEN)
+    lines: list[str] = []
+    for step in reversed(steps):
+        number = len(steps) - len(lines)
+        brief = f"{number}. {step.title}: {step.outcome}{_named(step.files)}"
+        full = f"{brief}\n   {_one_line(step.summary)}" if step.summary.strip() else brief
+        line = full if len(full) < room else brief
+        if len(line) >= room:
+            lines.append(f"({number} earlier steps are not listed)")
+            break
+        lines.append(line)
+        room -= len(line)
+    return "\n".join(reversed(lines))
+
+
+def _named(files: Sequence[str], most: int = 8) -> str:
+    if not files:
+        return ""
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return f" ({', '.join(files[:most])}{more})"
+
+
+def _one_line(text: str, width: int = 300) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"
+
+
+# --- when the window is too small ----------------------------------------------
+
+
+def shorten_tool_outputs(messages: Sequence[Message], *, keep: int = 2) -> list[Message]:
+    """Drop the text of old tool answers; calls and answers stay paired, as servers demand.
+
+    Args:
+        messages: The conversation so far.
+        keep: How many of the newest tool answers stay whole.
+
+    Returns:
+        The same conversation; equal to `messages` when there was nothing to shorten.
+    """
+    answers = [index for index, message in enumerate(messages) if message.role == "tool"]
+    old = set(answers[: max(0, len(answers) - keep)])
+    return [
+        replace(message, text=SHORTENED)
+        if index in old and len(message.text) > len(SHORTENED)
+        else message
+        for index, message in enumerate(messages)
+    ]

@@ -1,0 +1,440 @@
+"""Carry out one step in its stage: a tool loop with a model, or actions fixed in advance."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+from turbo_tui.core.errors import (
+    BudgetError,
+    ContextTooLongError,
+    ModelError,
+    ToolError,
+    TurboError,
+)
+from turbo_tui.core.events import CheckFinished, ToolCalled, ToolFinished
+from turbo_tui.core.plan import Step
+from turbo_tui.core.ports import (
+    Ask,
+    Blobs,
+    Message,
+    Model,
+    ModelReply,
+    ModelRequest,
+    OnDelta,
+    Stage,
+    Tool,
+    ToolCall,
+    ToolContext,
+    ToolSpec,
+    Verdict,
+)
+from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
+from turbo_tui.engine.checks import Check, run_check
+from turbo_tui.engine.context import (
+    choose_reading,
+    estimate_tokens,
+    head_and_tail,
+    message_tokens,
+    shorten_tool_outputs,
+)
+from turbo_tui.engine.forgiving_json import read_json_object
+from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
+from turbo_tui.engine.staging import LoggedStage
+
+REPLY_TOKENS = 4_096
+SAME_FAILURES = 3  # the same call failing this often in a row of attempts ends the step
+EMPTY_ANSWERS = 3
+CHECK_ROUNDS = 2
+LOGGED_ARGUMENTS, LOGGED_OUTPUT, TOLD_OUTPUT = 8_000, 16_000, 30_000  # characters
+CHECK_OUTPUT = 6_000  # characters of each failing check that the model sees
+READING_SHARE = 0.4  # of the window, at most, for pinned files
+
+NO_EXECUTOR = (
+    "Step {step!r} needs an executor model, and none is configured. Run `turbo-tui` and open "
+    "the setup, or set `base_url` and `model` under `[executor]` in the config file."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How a step's work ended.
+
+    Attributes:
+        summary: What the model (or the actions) said was done.
+        reason: Why it failed; empty when `ok`.
+        checks_passed: Every check of the step exited 0; True when it has none.
+        cap: The cap that ended it: `turns`, `tokens`, `usd` or `seconds`; empty otherwise.
+    """
+
+    ok: bool
+    summary: str = ""
+    reason: str = ""
+    checks_passed: bool = False
+    cap: str = ""
+
+
+async def run_step(
+    step: Step,
+    *,
+    model: Model | None,
+    stage: Stage,
+    tools: Mapping[str, Tool],
+    context: ToolContext,
+    append: Append,
+    blobs: Blobs,
+    budget: Budget | None = None,
+    spending: Spending | None = None,
+    offered: Collection[str] | None = None,
+    brief: str = "",
+    pinned: Mapping[str, str] | None = None,
+    feedback: str = "",
+    history: str = "",
+    on_delta: OnDelta | None = None,
+    on_output: Callable[[str, str], None] | None = None,
+    check_rounds: int = CHECK_ROUNDS,
+) -> StepOutcome:
+    """Do a step's work and run its checks; the stage stays as it is, however this ends.
+
+    Args:
+        step: With `actions` they are carried out and no model is asked.
+        model: The executor; None where none is configured.
+        stage: Where it all happens; wrapped so that its commands are logged.
+        tools: By name; what actions and the model may call.
+        context: Asker, workspace and search; its stage is replaced by the wrapped one.
+        append: Puts an event into the session's log.
+        blobs: Keeps whole replies and outputs.
+        budget: Caps for the step and the session.
+        spending: What the session has used so far.
+        offered: Names of the tools the model is offered; None offers all.
+        brief: What the project is, in a few lines.
+        pinned: Path -> text that the model is given, most important first.
+        feedback: What the user said about the last attempt.
+        history: What earlier steps did (`context.digest`).
+        on_delta: Gets the model's text as it streams.
+        on_output: Gets command id and text as a command writes it.
+        check_rounds: How often failing checks are given back to the model.
+
+    Raises:
+        ModelError: The model did not serve us, or none is configured and one is needed.
+        SandboxError: The sandbox could not be started.
+        StageError: The stage broke.
+    """
+    if model is None and not step.actions:
+        raise ModelError(NO_EXECUTOR.format(step=step.title))
+    work = _Work(step, context, stage, tools=tools, append=append, blobs=blobs, on_output=on_output)
+    if model is None or step.actions:
+        return await work.by_actions()
+    asked = LoggedModel(
+        model, append, blobs, role="executor", step_id=step.id, budget=budget, spending=spending
+    )
+    reading = choose_reading(pinned or {}, max_tokens=int(model.context_tokens * READING_SHARE))
+    asked.request_context = reading.sizes
+    first = step_question(
+        step, brief=brief, reading=reading.text, feedback=feedback, history=history
+    )
+    specs = tuple(tools[name].spec for name in tools if offered is None or name in offered)
+    return await work.by_model(asked, specs, first, on_delta, check_rounds)
+
+
+def step_question(
+    step: Step, *, brief: str = "", reading: str = "", feedback: str = "", history: str = ""
+) -> str:
+    """Write the request for a step; the step itself comes last."""
+    checks = "\n".join(f"- {json.dumps(list(argv))}" for argv in step.checks)
+    parts = [
+        f"# Project\n{brief.strip()}" if brief.strip() else "",
+        f"# Earlier steps\n{history.strip()}" if history.strip() else "",
+        f"# Files\n{reading.strip()}" if reading.strip() else "",
+        f"# Step\n{step.title}\n\n{step.intent.strip()}".strip(),
+        f"Files expected to change: {', '.join(step.files)}" if step.files else "",
+        f"These checks are run when you are done and must pass:\n{checks}" if checks else "",
+        "# The user rejected your last attempt; it is still in your copy. They said:\n"
+        f"{feedback.strip()}"
+        if feedback.strip()
+        else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+class _StuckError(Exception):
+    """The model goes in circles; the message says how."""
+
+
+class _Work:
+    """One step being carried out."""
+
+    def __init__(
+        self,
+        step: Step,
+        context: ToolContext,
+        stage: Stage,
+        *,
+        tools: Mapping[str, Tool],
+        append: Append,
+        blobs: Blobs,
+        on_output: Callable[[str, str], None] | None,
+    ) -> None:
+        self.step = step
+        self.tools = tools
+        self.append = append
+        self.blobs = blobs
+        self._asker = context.ask
+        self._model: LoggedModel | None = None
+        self._failed_calls: Counter[tuple[str, str]] = Counter()
+        self.stage: Stage = stage
+        if not isinstance(stage, LoggedStage):
+            self.stage = LoggedStage(
+                stage, append, step.id, blobs=blobs, ask=self._ask, on_output=on_output
+            )
+        self.context = replace(context, stage=self.stage, ask=self._ask, checks=step.checks)
+
+    async def _ask(self, question: Ask) -> Verdict:
+        """Put a question under this step's id; the user's thinking costs the step no time."""
+        began = time.monotonic()
+        try:
+            return await self._asker(replace(question, step_id=self.step.id))
+        finally:
+            if self._model is not None:
+                self._model.grant_seconds(time.monotonic() - began)
+
+    # --- without a model ----------------------------------------------------------
+
+    async def by_actions(self) -> StepOutcome:
+        """Carry out the step's actions in order; the first that cannot be done ends it."""
+        said: list[str] = []
+        for number, action in enumerate(self.step.actions, start=1):
+            try:
+                answer = await self._call_logged(action.tool, action.arguments)
+            except ToolError as error:
+                many = f"Action {number} of {len(self.step.actions)} " if number > 1 else ""
+                return StepOutcome(
+                    ok=False, summary="\n".join(said), reason=f"{many}{action.tool}: {error}"
+                )
+            said.append(answer.strip())
+        summary = "\n".join(text for text in said if text)
+        failing = await self.failing_checks()
+        return self._outcome(summary, failing)
+
+    # --- with a model -------------------------------------------------------------
+
+    async def by_model(
+        self,
+        model: LoggedModel,
+        specs: tuple[ToolSpec, ...],
+        question: str,
+        on_delta: OnDelta | None,
+        check_rounds: int,
+    ) -> StepOutcome:
+        """Let the model work until it says it is done, then check, repair, check again."""
+        self._model = model
+        messages = [Message("system", EXECUTOR), Message("user", question)]
+        summary = ""
+        failing: list[Check] = []
+        try:
+            for round_number in range(check_rounds + 1):
+                summary = await self._until_answered(model, specs, messages, on_delta)
+                failing = await self.failing_checks()
+                if not failing or round_number == check_rounds:
+                    break
+                messages.append(Message("user", REPAIR.format(failures=_shown_checks(failing))))
+        except BudgetError as error:
+            return StepOutcome(ok=False, summary=summary, reason=str(error), cap=model.cap_reached)
+        except _StuckError as error:
+            return StepOutcome(ok=False, summary=summary, reason=str(error))
+        return self._outcome(summary, failing)
+
+    async def _until_answered(
+        self,
+        model: LoggedModel,
+        specs: tuple[ToolSpec, ...],
+        messages: list[Message],
+        on_delta: OnDelta | None,
+    ) -> str:
+        """Run the tool loop; return the model's closing words. `messages` grows."""
+        empty = 0
+        while True:
+            reply = await self._complete(model, specs, messages, on_delta)
+            calls = reply.calls or calls_in_text(reply.text, self.tools)
+            calls = tuple(_with_id(call) for call in calls)
+            # Some servers refuse an assistant message with neither text nor calls.
+            said = reply.text if reply.text or calls else "(no answer)"
+            messages.append(Message("assistant", said, calls=calls))
+            for call in calls:
+                messages.append(await self._answer(call))  # noqa: PERF401 - kept when one raises
+            if calls:
+                empty = 0
+                if reply.finish == "length":
+                    messages.append(Message("user", CUT_OFF))
+                continue
+            if reply.text.strip() and reply.finish != "length":
+                return reply.text.strip()
+            empty += 1
+            if empty >= EMPTY_ANSWERS:
+                raise _StuckError(
+                    f"{model.name} answered {empty} times without a tool call or a complete "
+                    "sentence. Retry the step, or choose another executor model."
+                )
+            messages.append(Message("user", CUT_OFF if reply.finish == "length" else NOTHING_SAID))
+
+    async def _complete(
+        self,
+        model: LoggedModel,
+        specs: tuple[ToolSpec, ...],
+        messages: list[Message],
+        on_delta: OnDelta | None,
+    ) -> ModelReply:
+        """Ask; when the conversation outgrew the window, shorten old tool answers and ask again.
+
+        Servers such as Ollama cut a long conversation silently, so the estimate is heeded
+        before the server complains.
+        """
+        request = ModelRequest(tuple(messages), tools=specs, max_tokens=REPLY_TOKENS)
+        fixed = REPLY_TOKENS + estimate_tokens("".join(_as_text(spec) for spec in specs))
+        if message_tokens(messages) + fixed > model.context_tokens:
+            messages[:] = shorten_tool_outputs(messages)
+            request = replace(request, messages=tuple(messages))
+        try:
+            return await model.complete(request, on_delta)
+        except ContextTooLongError as error:
+            shorter = shorten_tool_outputs(messages, keep=1)
+            if shorter == messages:
+                raise ContextTooLongError(
+                    f"Step {self.step.id} outgrew the window of {model.name} "
+                    f"({model.context_tokens:,} tokens) and nothing more can be left out: {error} "
+                    "Split the step, pin fewer files, or use a model with a larger window."
+                ) from error
+            messages[:] = shorter
+            return await model.complete(replace(request, messages=tuple(messages)), on_delta)
+
+    async def _answer(self, call: ToolCall) -> Message:
+        """Carry out one call; what goes wrong with it is told to the model."""
+        key = (call.name, call.arguments)
+        try:
+            arguments = self._read_arguments(call)
+            text = await self._call_logged(call.name, arguments)
+            self._failed_calls.pop(key, None)
+        except ToolError as error:
+            text = f"Error: {error}"
+            self._failed_calls[key] += 1
+            if self._failed_calls[key] >= SAME_FAILURES:
+                raise _StuckError(
+                    f"The model made the same failing call {SAME_FAILURES} times: {call.name} "
+                    f"said: {error}"
+                ) from None
+        told = head_and_tail(text, TOLD_OUTPUT)
+        return Message("tool", told, call_id=call.call_id, tool=call.name)
+
+    def _read_arguments(self, call: ToolCall) -> dict[str, object]:
+        if not call.arguments.strip():
+            return {}
+        try:
+            return read_json_object(call.arguments)
+        except ValueError as error:
+            event_id = uuid.uuid4().hex[:16]
+            reason = (
+                f"The arguments of {call.name} are not a JSON object: {error}. "
+                'Write them as {"name": value, …} with double quotes.'
+            )
+            self._log_call(event_id, call.name, call.arguments)
+            self.append(ToolFinished(event_id, ok=False, output=reason))
+            raise ToolError(reason) from None
+
+    async def _call_logged(self, name: str, arguments: Mapping[str, object]) -> str:
+        """Call a tool on the record.
+
+        Raises:
+            ToolError: There is no such tool, or it cannot do it.
+        """
+        event_id = uuid.uuid4().hex[:16]
+        self._log_call(event_id, name, _as_json(arguments))
+        try:
+            tool = self.tools.get(name)
+            if tool is None:
+                known = ", ".join(sorted(self.tools)) or "none"
+                raise ToolError(f"There is no tool {name!r}. The tools are: {known}.")
+            output = await tool.call(arguments, self.context)
+        except asyncio.CancelledError:
+            self.append(ToolFinished(event_id, ok=False, output="cancelled"))
+            raise
+        except TurboError as error:
+            self.append(self._finished(event_id, str(error), ok=False))
+            raise
+        self.append(self._finished(event_id, output, ok=True))
+        return output
+
+    def _log_call(self, event_id: str, name: str, arguments: str) -> None:
+        self.append(ToolCalled(event_id, self.step.id, name, arguments[:LOGGED_ARGUMENTS]))
+
+    def _finished(self, event_id: str, output: str, *, ok: bool) -> ToolFinished:
+        full = ""
+        if len(output) > LOGGED_OUTPUT:
+            full = self.blobs.put(output.encode("utf-8", "surrogatepass"))
+        return ToolFinished(event_id, ok, head_and_tail(output, LOGGED_OUTPUT), full)
+
+    # --- the checks ---------------------------------------------------------------
+
+    async def failing_checks(self) -> list[Check]:
+        """Run the step's checks in order; all of them, so that the user sees each."""
+        failing: list[Check] = []
+        for argv in self.step.checks:
+            check = await run_check(self.stage, argv, root=str(self.context.workspace))
+            self.append(CheckFinished(self.step.id, argv, check.passed, check.failures))
+            if not check.passed:
+                failing.append(check)
+        return failing
+
+    def _outcome(self, summary: str, failing: list[Check]) -> StepOutcome:
+        if not failing:
+            return StepOutcome(ok=True, summary=summary, checks_passed=True)
+        reason = "; ".join(check.why for check in failing)
+        return StepOutcome(ok=False, summary=summary, reason=f"A check failed: {reason}.")
+
+
+def calls_in_text(text: str, tools: Collection[str]) -> tuple[ToolCall, ...]:
+    """Read a tool call that a model wrote as text, as small local models often do.
+
+    Understood: `<tool_call>{…}</tool_call>` (any number), and a reply that is nothing but one
+    JSON object, bare or fenced, with `name` and `arguments`. The name must be a known tool's,
+    so that JSON shown for another reason is left alone.
+    """
+    pieces = [part.split("</tool_call>")[0] for part in text.split("<tool_call>")[1:]]
+    stripped = text.strip()
+    if not pieces and stripped.startswith(("{", "```")) and stripped.endswith(("}", "```")):
+        pieces = [stripped]
+    calls: list[ToolCall] = []
+    for piece in pieces:
+        try:
+            value = read_json_object(piece)
+        except ValueError:
+            continue
+        name = value.get("name", value.get("tool"))
+        arguments = value.get("arguments", value.get("parameters", {}))
+        if isinstance(name, str) and name in tools:
+            written = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            calls.append(ToolCall("", name, written))
+    return tuple(calls)
+
+
+def _with_id(call: ToolCall) -> ToolCall:
+    return call if call.call_id else replace(call, call_id=f"call_{uuid.uuid4().hex[:12]}")
+
+
+def _as_text(spec: ToolSpec) -> str:
+    return f"{spec.name}{spec.description}{json.dumps(spec.parameters)}"
+
+
+def _as_json(arguments: Mapping[str, object]) -> str:
+    return json.dumps(dict(arguments), ensure_ascii=False, default=str)
+
+
+def _shown_checks(failing: list[Check]) -> str:
+    return "\n\n".join(
+        f"{check.why}\n{head_and_tail(check.result.output.strip(), CHECK_OUTPUT)}"
+        for check in failing
+    )

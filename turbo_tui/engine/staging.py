@@ -1,0 +1,170 @@
+"""A stage whose every command is on the record."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+
+from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.errors import SandboxError, ToolError
+from turbo_tui.core.events import CommandFinished, CommandRequested, Ended, Event
+from turbo_tui.core.ports import (
+    Ask,
+    Asker,
+    Blobs,
+    CommandResult,
+    OnOutput,
+    SandboxReport,
+    Stage,
+    StageFiles,
+)
+from turbo_tui.engine.context import head_and_tail
+
+OUTPUT_CHARS = 16_000  # of a command's output kept inline in the log; all of it is a blob
+
+
+class LoggedStage:
+    """Wrap a stage: each command is logged as it starts and as it ends, live output streamed.
+
+    On the rung without a sandbox every command is put before the user first (design §5).
+
+    Args:
+        append: Puts an event into the session's log.
+        ask: Used for commands on the unsandboxed rung; None refuses them there.
+        on_output: Gets command id and text as a command writes it.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        append: Callable[[Event], object],
+        step_id: str,
+        *,
+        blobs: Blobs,
+        ask: Asker | None = None,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._stage = stage
+        self._append = append
+        self._step_id = step_id
+        self._blobs = blobs
+        self._ask = ask
+        self._on_output = on_output
+
+    @property
+    def stage_id(self) -> str:
+        """The wrapped stage's id."""
+        return self._stage.stage_id
+
+    @property
+    def report(self) -> SandboxReport:
+        """What confines the wrapped stage's commands."""
+        return self._stage.report
+
+    @property
+    def files(self) -> StageFiles:
+        """The wrapped stage's files."""
+        return self._stage.files
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = ".",
+        timeout_s: float = 120.0,
+        network: bool = False,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        on_output: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run a command on the record. `network` is only passed once the user was asked.
+
+        Raises:
+            ToolError: There is no sandbox here and the user refused the command.
+            SandboxError: The sandbox could not be started.
+        """
+        await self._ask_if_unsandboxed(argv, asked_already=network)
+        command_id = uuid.uuid4().hex[:16]
+        held = {each.name: each.held for each in self.report.guarantees}
+        if network:
+            held["network"] = False
+        # Where nothing holds the network, "off" would be a promise that is not kept.
+        reach = "off" if held.get("network", False) else "all"
+        self._append(CommandRequested(command_id, self._step_id, tuple(argv), reach))
+
+        def finish(result: CommandResult) -> CommandResult:
+            self._append(self._finished(command_id, result, reach, held))
+            return result
+
+        def stream(text: str) -> None:
+            if self._on_output is not None:
+                self._on_output(command_id, text)
+            if on_output is not None:
+                on_output(text)
+
+        try:
+            result = await self._stage.run(
+                argv,
+                cwd=cwd,
+                timeout_s=timeout_s,
+                network=network,
+                stdin=stdin,
+                env=env,
+                on_output=stream,
+            )
+        except asyncio.CancelledError:
+            finish(_no_result(130, "cancelled", "cancelled"))
+            raise
+        except (SandboxError, ToolError) as error:
+            finish(_no_result(SandboxError.exit_code, "refused", str(error)))
+            raise
+        return finish(result)
+
+    async def changes(self) -> ChangeSet:
+        """Read what the step did."""
+        return await self._stage.changes()
+
+    async def close(self, *, keep: bool = False) -> None:
+        """Close the wrapped stage."""
+        await self._stage.close(keep=keep)
+
+    async def _ask_if_unsandboxed(self, argv: Sequence[str], *, asked_already: bool) -> None:
+        if self.report.level != "none" or asked_already:
+            return
+        command = shlex.join(argv)
+        question = Ask(
+            "command",
+            command,
+            "there is no sandbox here: this command can reach everything you can",
+            self._step_id,
+            ("once", "step", "no"),
+        )
+        verdict = await self._ask(question) if self._ask is not None else None
+        if verdict is None or not verdict.allowed:
+            said = f" They said: {verdict.feedback}" if verdict and verdict.feedback else ""
+            raise ToolError(
+                f"The user did not allow `{command}` (no sandbox is available).{said} "
+                "Reach the goal by reading and editing files instead."
+            )
+
+    def _finished(
+        self, command_id: str, result: CommandResult, reach: str, held: dict[str, bool]
+    ) -> CommandFinished:
+        whole = result.output
+        cut = len(whole) > OUTPUT_CHARS
+        return CommandFinished(
+            command_id=command_id,
+            exit_code=result.exit_code,
+            ended=result.ended,
+            output=head_and_tail(whole, OUTPUT_CHARS),
+            duration_s=result.duration_s,
+            full=self._blobs.put(whole.encode("utf-8", "surrogatepass")) if cut else "",
+            network=reach,
+            held=held,
+        )
+
+
+def _no_result(exit_code: int, ended: Ended, output: str) -> CommandResult:
+    return CommandResult(exit_code, ended, output, 0.0)

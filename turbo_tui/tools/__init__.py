@@ -1,0 +1,1 @@
+"""What an executor or a recipe may do: one module each, its prompt text beside it."""

@@ -1,0 +1,71 @@
+"""Edit a file by exact search and replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from turbo_tui.core.errors import ToolError
+from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.edits.search_replace import MatchError, replace_exact
+from turbo_tui.edits.text_file import NotTextError, decode
+from turbo_tui.tools.arguments import Arguments, parameters
+
+SPEC = ToolSpec(
+    "edit_file",
+    "Replace exact text in a file. `old` must occur exactly `count` times, with the file's own "
+    "indentation; include a line before and after to make it unique. Line numbers of read_file "
+    "are not part of the text. An empty `new` deletes.",
+    parameters(
+        ("path", "old", "new"),
+        path={"type": "string", "description": "file, relative to the workspace"},
+        old={"type": "string", "description": "exact text to replace"},
+        new={"type": "string", "description": "what takes its place"},
+        count={"type": "integer", "description": "how often `old` occurs; default 1"},
+    ),
+)
+EXAMPLE = {"path": "src/app.py", "old": "    return 1\n", "new": "    return 2\n"}
+
+
+class EditFile:
+    """Change a file where it says what is expected there."""
+
+    spec = SPEC
+
+    async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
+        """Return where the file was changed."""
+        given = Arguments(SPEC, EXAMPLE, arguments, root=str(context.workspace))
+        path = given.path()
+        old = given.text("old", empty=True)
+        new = given.text("new", empty=True)
+        count = given.number("count", 1, at_least=1)
+        if not old:
+            raise given.wrong("old", "must not be empty; write_file makes a new file")
+        if old == new:
+            raise given.wrong("new", "is the same as `old`: nothing would change")
+        try:
+            file = decode(context.stage.files.read(path))
+            replaced = replace_exact(file, old, new, count=count)
+            content = replaced.file.encode()
+        except NotTextError as error:
+            raise ToolError(f"{path!r} cannot be edited as text: {error}.") from None
+        except UnicodeEncodeError as error:
+            raise ToolError(
+                f"{path!r} is {error.encoding}, which has no {error.object[error.start]!r}; "
+                "write the new text without it."
+            ) from None
+        except MatchError as error:
+            raise ToolError(f"Nothing was changed in {path!r}: {error}\n{_advice(error)}") from None
+        context.stage.files.write(path, content)
+        lines = ", ".join(str(line) for line in replaced.lines[:10])
+        return f"Replaced {count} place{'s' if count > 1 else ''} in {path}, at line {lines}."
+
+
+def _advice(error: MatchError) -> str:
+    if error.closest:
+        return "Copy the lines marked + as `old`, without the mark (→ stands for a tab)."
+    if error.line:
+        return "Make `old` longer until it is unique, or give `count`."
+    return "Call read_file or search_text to see what is there."
+
+
+TOOL = EditFile()

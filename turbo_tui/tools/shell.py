@@ -1,0 +1,144 @@
+"""Run a command line in the step's stage."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from turbo_tui.core.errors import ToolError
+from turbo_tui.core.ports import Ask, CommandResult, ToolContext, ToolSpec
+from turbo_tui.engine.context import head_and_tail
+from turbo_tui.tools.arguments import Arguments, parameters
+
+SPEC = ToolSpec(
+    "shell",
+    "Run one command line with bash in the root of the workspace copy and return its exit code "
+    "and output. It has no network, no terminal and no input, and everything it started ends "
+    "with it: no servers, no `&`. If it truly needs the network, set `network` and say why in "
+    "`reason`: the user is asked.",
+    parameters(
+        ("command",),
+        command={"type": "string", "description": "as typed in bash"},
+        cwd={"type": "string", "description": "folder to run in; default: the root"},
+        timeout_s={"type": "integer", "description": "seconds it may take; default 120"},
+        network={"type": "boolean", "description": "ask the user for network access"},
+        reason={"type": "string", "description": "why the network is needed"},
+    ),
+)
+EXAMPLE = {"command": "python -m pytest -q tests/test_app.py"}
+OUTPUT_CHARS = 12_000
+MOST_SECONDS = 1_800
+
+# Servers and watchers whose only purpose is to keep running. A command that merely mentions one
+# (`grep "npm start"`) is not refused: only the first words of a simple command are looked at.
+_SERVERS = re.compile(
+    r"""^(?:
+        (?:npm|pnpm|yarn|bun)(?:\ run)?\ (?:start|dev|serve|watch)\b
+      | (?:npx\ )?(?:vite(?=\s|$)(?!\ build)|nodemon|http-server|webpack\ serve|next\ (?:dev|start))
+      | python[\d.]*\ -m\ (?:http\.server|flask\ run|uvicorn|gunicorn)\b
+      | (?:uvicorn|gunicorn|hypercorn|daphne|streamlit\ run|jupyter\ (?:lab|notebook))\b
+      | (?:flask\ run|rails\ s(?:erver)?|hugo\ server)\b
+      | (?:python[\d.]*\ )?\S*manage\.py\ runserver\b
+      | tail\ .*(?:-[a-zA-Z]*[fF]\b|--follow)
+      | watch\ | docker(?:-|\ )compose\ up\b(?!.*\ -d)
+      | (?:redis-server|postgres|mysqld|nginx)\b
+    )""",
+    re.VERBOSE,
+)
+_ASKS_FOR_HELP = re.compile(r"\s(?:--help|--version|-h|-V)\b")
+_BACKGROUND = re.compile(r"(?<![&>|<])&\s*$")
+_DETACHES = frozenset({"nohup", "setsid", "disown"})
+_NEEDS_TERMINAL = frozenset(
+    {"vi", "vim", "nvim", "nano", "emacs", "less", "more", "top", "htop", "man", "ssh", "tmux"}
+)
+
+
+class Shell:
+    """Run a command line."""
+
+    spec = SPEC
+
+    async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
+        """Return exit code and output, its middle cut out when long."""
+        given = Arguments(SPEC, EXAMPLE, arguments, root=str(context.workspace))
+        command = given.text("command").strip()
+        cwd = given.path("cwd", ".")
+        timeout_s = given.number("timeout_s", 120, at_least=1, at_most=MOST_SECONDS)
+        network = given.flag("network")
+        refuse_endless(command)
+        if network:
+            await _ask_for_network(command, given.text("reason", "", empty=True), context)
+        result = await context.stage.run(
+            ("bash", "-c", command), cwd=cwd, timeout_s=float(timeout_s), network=network
+        )
+        return told(result, timeout_s)
+
+
+def refuse_endless(command: str) -> None:
+    """Refuse what would never return: servers, watchers, background jobs, full-screen programs.
+
+    Raises:
+        ToolError: The message says what to do instead.
+    """
+    pieces = [piece.strip() for piece in re.split(r"&&|\|\||[;\n|]", command)]
+    if _BACKGROUND.search(command) or _DETACHES & {_first_word(piece) for piece in pieces}:
+        raise ToolError(
+            f"`{command}` leaves something running in the background, and all processes end with "
+            "their command. Start it, use it and stop it in one command, for example: "
+            "`server & pid=$!; sleep 1; client; kill $pid`."
+        )
+    for piece in pieces:
+        if _SERVERS.match(piece) and not _ASKS_FOR_HELP.search(piece) and "kill" not in command:
+            raise ToolError(
+                f"`{piece}` keeps running and would never return. A step cannot leave a server "
+                "running. To check one, start and stop it in one command, for example: "
+                f"`timeout 10 {piece} & sleep 2; curl -s localhost:8000; kill $!`."
+            )
+        word = _first_word(piece)
+        if word in _NEEDS_TERMINAL and not _ASKS_FOR_HELP.search(piece):
+            raise ToolError(
+                f"`{word}` needs a terminal, and there is none. Use read_file and edit_file, or "
+                "a command that prints and ends."
+            )
+
+
+def _first_word(piece: str) -> str:
+    try:
+        words = shlex.split(piece)
+    except ValueError:
+        words = piece.split()
+    return words[0] if words else ""
+
+
+async def _ask_for_network(command: str, reason: str, context: ToolContext) -> None:
+    question = Ask(
+        action="network",
+        subject=command,
+        reason=reason.strip() or "the model gave no reason",
+        scopes=("once", "step", "plan", "no"),
+    )
+    verdict = await context.ask(question)
+    if not verdict.allowed:
+        said = f" They said: {verdict.feedback}." if verdict.feedback else ""
+        raise ToolError(
+            f"The network is off: the user did not allow it for `{command}`.{said} It was not "
+            "run. Work with what is installed, or say what is missing and end the step."
+        )
+
+
+def told(result: CommandResult, timeout_s: float) -> str:
+    """Say how a command ended, for a model."""
+    ends = {
+        "exited": f"exit code {result.exit_code}",
+        "timeout": f"stopped after {timeout_s:g} s (time limit); exit code {result.exit_code}",
+        "limit": f"stopped by the sandbox: it used too much; exit code {result.exit_code}",
+        "cancelled": "cancelled",
+        "refused": "refused by the sandbox",
+    }
+    notes = f"\n[{result.dropped_bytes:,} bytes were not kept]" if result.dropped_bytes else ""
+    output = head_and_tail(result.output.rstrip(), OUTPUT_CHARS)
+    return f"{ends[result.ended]}\n{output}{notes}".rstrip()
+
+
+TOOL = Shell()
