@@ -1,0 +1,123 @@
+"""Planner and step runner of a run, made of models, tools and what the project is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turbo_tui.core.plan import Plan, Step
+from turbo_tui.core.ports import Blobs, Model, Search, Stage, Tool, ToolContext
+from turbo_tui.core.session import Session
+from turbo_tui.core.views import StepState, Views
+from turbo_tui.engine.approval import Asks
+from turbo_tui.engine.asking_models import Budget, Spending
+from turbo_tui.engine.context import FinishedStep, digest
+from turbo_tui.engine.executor import run_step
+from turbo_tui.engine.live import Live
+from turbo_tui.engine.planner import make_plan
+from turbo_tui.engine.run import StepResult
+
+Retrieve = Callable[[str, tuple[str, ...]], Awaitable[Mapping[str, str]]]
+"""Task and pinned paths -> path -> text worth reading, most important first."""
+
+
+@dataclass(slots=True)
+class Setting:
+    """What planner and runner of one session share."""
+
+    session: Session
+    workspace: Path
+    blobs: Blobs
+    asks: Asks
+    live: Live
+    brief: Callable[[], Awaitable[str]]
+    retrieve: Retrieve
+    search: Search | None = None
+    budget: Budget = field(default_factory=Budget)
+    spending: Spending = field(default_factory=Spending)
+
+
+class ModelPlanner:
+    """Plans with a model."""
+
+    def __init__(self, model: Model, setting: Setting) -> None:
+        self._model = model
+        self._setting = setting
+
+    async def plan(
+        self, task: str, *, pinned: tuple[str, ...], done: tuple[StepState, ...]
+    ) -> Plan:
+        """Ask the model, with the project's brief and retrieved context."""
+        setting = self._setting
+        return await make_plan(
+            self._model,
+            task,
+            append=lambda event: setting.session.append(event, "planner"),
+            blobs=setting.blobs,
+            brief=await setting.brief(),
+            context=await setting.retrieve(task, pinned),
+            feedback=_so_far(done),
+            on_delta=lambda text: setting.live.tell("planner", text),
+            budget=setting.budget,
+            spending=setting.spending,
+        )
+
+
+class ToolRunner:
+    """Carries steps out with tools; `model_for` picks the executor of a step, or None."""
+
+    def __init__(
+        self,
+        model_for: Callable[[Step], Model | None],
+        tools: Mapping[str, Tool],
+        offered: tuple[str, ...],
+        setting: Setting,
+    ) -> None:
+        self._model_for = model_for
+        self._tools = tools
+        self._offered = offered
+        self._setting = setting
+
+    async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
+        """Do the step's work and its checks in the stage."""
+        setting = self._setting
+        model = self._model_for(step)
+        needs_words = model is not None and not step.actions
+        outcome = await run_step(
+            step,
+            model=model,
+            stage=stage,
+            tools=self._tools,
+            context=ToolContext(
+                stage=stage,
+                ask=setting.asks.ask,
+                workspace=setting.workspace,
+                search=setting.search,
+            ),
+            append=lambda event: setting.session.append(event, "executor"),
+            blobs=setting.blobs,
+            budget=setting.budget,
+            spending=setting.spending,
+            offered=self._offered,
+            brief=await setting.brief() if needs_words else "",
+            feedback=feedback,
+            history=_so_far(history.plan.steps, without=step.id),
+            on_delta=lambda text: setting.live.tell("executor", text),
+            on_output=setting.live.tell,
+        )
+        return StepResult(outcome.ok, outcome.summary if outcome.ok else outcome.reason)
+
+
+def _so_far(states: tuple[StepState, ...], *, without: str = "") -> str:
+    finished = [
+        FinishedStep(
+            state.step.title,
+            f"{state.status}: {state.feedback}" if state.feedback else state.status,
+            state.paths,
+            state.reason,
+        )
+        for state in states
+        if state.status not in {"proposed", "running"} and state.step.id != without
+    ]
+    return digest(finished)
