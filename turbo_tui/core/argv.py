@@ -1,0 +1,281 @@
+"""What a command line really runs: wrappers looked through, shell lines read cautiously.
+
+Two readings, because a mistake costs differently. The *certain* reading is what an allow rule
+may rest on: it is None where anything is left to guess. The *possible* reading is what a deny
+rule is held against: it rather sees a command too many. Neither is what confines a command,
+that is the sandbox; both decide about asking only.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Argv: TypeAlias = tuple[str, ...]
+
+SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"})
+
+MOST_LAYERS = 8  # env timeout sh -c 'nice …': deeper is not work but hiding
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapper:
+    """How a wrapper is written before the command it runs.
+
+    Attributes:
+        valued: Options whose next word is their value.
+        skipped: Words of its own after the options (`timeout 5 …`).
+        certain: Its options do not change what the command means.
+    """
+
+    valued: frozenset[str] = frozenset()
+    skipped: int = 0
+    certain: bool = True
+
+
+def _wrapper(valued: str = "", skipped: int = 0, *, certain: bool = True) -> _Wrapper:
+    return _Wrapper(frozenset(valued.split()), skipped, certain)
+
+
+_WRAPPERS: dict[str, _Wrapper] = {
+    "env": _wrapper("-u --unset -C --chdir -S --split-string"),
+    "timeout": _wrapper("-k --kill-after -s --signal", 1),
+    "nice": _wrapper("-n --adjustment"),
+    "ionice": _wrapper("-c --class -n --classdata"),
+    "nohup": _wrapper(),
+    "setsid": _wrapper(),
+    "stdbuf": _wrapper("-i --input -o --output -e --error"),
+    "time": _wrapper("-f --format -o --output"),
+    "command": _wrapper(),
+    "exec": _wrapper("-a", certain=False),
+    "builtin": _wrapper(),
+    "xargs": _wrapper(
+        "-I -n --max-args -P --max-procs -L --max-lines -d --delimiter -a --arg-file -E -s "
+        "--max-chars",
+        certain=False,  # what it appends is not known
+    ),
+    "sudo": _wrapper(
+        "-u --user -g --group -p --prompt -D --chdir -C -h -r -t -T -U", certain=False
+    ),
+    "doas": _wrapper("-u -C", certain=False),
+    "flock": _wrapper("-w --timeout -E", 1, certain=False),
+    "strace": _wrapper("-o -e -s -p -u", certain=False),
+    "watch": _wrapper("-n --interval", certain=False),
+    "busybox": _wrapper(certain=False),
+}
+# Two words long: `uv run pytest` runs pytest. Their project decides what that is, so uncertain.
+_RUNNERS = frozenset(
+    {("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"),
+     ("bundle", "exec"), ("npm", "exec"), ("pnpm", "exec"), ("yarn", "exec")}
+)  # fmt: skip
+
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
+_UNCERTAIN = frozenset("$`<>(){};|\n\r#!\\")
+_KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "coproc"})
+_REDIRECT = re.compile(r"\d*(?:>>?|<<?<?|>&|<&|&>>?)\|?")
+
+
+def name_of(argv: Argv) -> str:
+    """Return the program's name without its folder; empty for an empty command."""
+    return argv[0].rpartition("/")[2] if argv else ""
+
+
+def certain(argv: Argv) -> tuple[Argv, ...] | None:
+    """Return the commands that this one runs, all of them; None when that is not certain.
+
+    A plain command runs itself. `a && b` in a shell line runs both.
+    """
+    return _certain(argv, MOST_LAYERS)
+
+
+def possible(argv: Argv) -> tuple[Argv, ...]:
+    """Return every command that can be made out: itself, what it wraps, each part of a line."""
+    return tuple(dict.fromkeys(_possible(argv, MOST_LAYERS)))
+
+
+def _certain(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
+    if not argv or layers == 0:
+        return None
+    name = argv[0]  # not its last part: `./env` is no wrapper we know
+    if name in SHELLS:
+        return _certain_shell(argv, layers)
+    if name not in _WRAPPERS:
+        plain = (
+            name_of(argv) not in {"find", "fd", *SHELLS, *_WRAPPERS} and argv[:2] not in _RUNNERS
+        )
+        return (argv,) if plain or _runs_nothing(argv) else None
+    wrapper = _WRAPPERS[name]
+    inner, changed = _unwrapped(argv, wrapper)
+    if not wrapper.certain or changed:
+        return None
+    return _certain(inner, layers - 1)
+
+
+def _runs_nothing(argv: Argv) -> bool:
+    runs = {"-exec", "-execdir", "-ok", "-okdir", "-delete", "-x", "-X", "--exec", "--exec-batch"}
+    return name_of(argv) in {"find", "fd"} and runs.isdisjoint(argv)
+
+
+def _certain_shell(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
+    line, plain = _shell_line(argv)
+    if line is None:
+        # A script: it is what is run, and a rule may name it.
+        return (argv,) if len(argv) > 1 and not argv[1].startswith(("-", "+")) else None
+    parts = _simple_parts(line) if plain else None
+    if parts is None:
+        return None
+    found: list[Argv] = []
+    for part in parts:
+        inner = _certain(part, layers - 1)
+        if inner is None:
+            return None
+        found += inner
+    return tuple(found)
+
+
+def _simple_parts(line: str) -> list[Argv] | None:
+    """Split `a && b` into its commands; None for a line with anything but words and quotes."""
+    parts: list[str] = [""]
+    quote = ""
+    at = 0
+    while at < len(line):
+        char = line[at]
+        if quote:
+            if char == quote:
+                quote = ""
+            elif quote == '"' and char in "$`\\":
+                return None
+        elif char in "'\"":
+            quote = char
+        elif line.startswith("&&", at):
+            parts.append("")
+            at += 2
+            continue
+        elif char in _UNCERTAIN or char == "&":
+            return None
+        parts[-1] += char
+        at += 1
+    if quote:
+        return None
+    commands = [tuple(shlex.split(part)) for part in parts]
+    if any(not words or _ASSIGNMENT.fullmatch(words[0]) for words in commands):
+        return None
+    return commands
+
+
+def _possible(argv: Argv, layers: int) -> Iterator[Argv]:
+    words = list(argv)
+    while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
+        del words[0]
+    argv = tuple(words)
+    if not argv:
+        return
+    yield argv
+    if layers == 0:
+        return
+    for inner in _inside(argv):
+        yield from _possible(inner, layers - 1)
+
+
+def _inside(argv: Argv) -> Iterator[Argv]:
+    """Yield the commands directly inside a command."""
+    name = name_of(argv)
+    if name in SHELLS:
+        line, _ = _shell_line(argv)
+        if line is not None:
+            yield from _rough_parts(line)
+    elif name == "eval":
+        yield from _rough_parts(" ".join(argv[1:]))
+    elif name in _WRAPPERS:
+        yield from _split_strings(argv, name)
+        yield _unwrapped(argv, _WRAPPERS[name])[0]
+    elif (name, *argv[1:2]) in _RUNNERS:
+        yield _unwrapped(argv[1:], _WRAPPERS["nohup"])[0]
+    elif name in {"find", "fd"}:
+        for at, word in enumerate(argv):
+            if word in {"-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"}:
+                yield argv[at + 1 :]
+
+
+def _split_strings(argv: Argv, name: str) -> Iterator[Argv]:
+    if name != "env":
+        return
+    for at, word in enumerate(argv):
+        if word in {"-S", "--split-string"}:
+            yield from _rough_parts(" ".join(argv[at + 1 :]))
+        elif word.startswith("--split-string=") or (
+            word.startswith("-S") and len(word) > len("-S")
+        ):
+            yield from _rough_parts(word.removeprefix("--split-string=").removeprefix("-S"))
+
+
+def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
+    """Return the command behind a wrapper, and whether something may change its meaning."""
+    at, changed = 1, False
+    while at < len(argv):
+        word = argv[at]
+        if word == "--":
+            at += 1
+            break
+        if _ASSIGNMENT.fullmatch(word) and argv[0].endswith(("env", "sudo", "doas")):
+            at, changed = at + 1, True
+        elif word.startswith("-") and word != "-":
+            changed = changed or word.startswith(("-S", "--split", "-C", "--chdir"))
+            at += 2 if word in wrapper.valued else 1
+        elif word == "-":  # `env -`: an empty environment
+            at += 1
+        else:
+            break
+    # `timeout 5 CMD`: its own words come first, and after them assignments again (`env`).
+    return argv[at + wrapper.skipped :], changed
+
+
+def _shell_line(argv: Argv) -> tuple[str | None, bool]:
+    """Return the line a shell is given with -c, and whether no option changes its meaning."""
+    has_line, plain, at = False, True, 1
+    while at < len(argv) and argv[at][:1] in {"-", "+"} and argv[at] not in {"-", "--"}:
+        word = argv[at]
+        if word.startswith("--"):
+            plain = plain and word in {"--login", "--norc", "--noprofile", "--posix"}
+            at += 2 if word in {"--rcfile", "--init-file"} else 1
+            continue
+        has_line = has_line or (word[0] == "-" and "c" in word)
+        # -o NAME, also at the end of a cluster: -euo pipefail
+        at += 2 if word.endswith(("o", "O")) else 1
+    if at < len(argv) and argv[at] == "--":
+        at += 1
+    if not has_line or at >= len(argv):
+        return None, False
+    return argv[at], plain
+
+
+def _rough_parts(line: str) -> Iterator[Argv]:
+    """Cut a shell line at everything that may begin another command."""
+    # Quotes may hide the cuts, or be hidden by them: `"a;b" c`, `sh -c "x | y"`. So both.
+    whole = tuple(_words(line))
+    parts = {whole: None} if whole else {}
+    for piece in re.split(r"[;|&\n\r`(){}]+|\$\(", _without_outer_quotes(line)):
+        words = tuple(word for word in _words(piece) if not _REDIRECT.match(word))
+        if words:
+            parts[words] = None
+    yield from parts
+
+
+def _without_outer_quotes(line: str) -> str:
+    return re.sub(r"'[^']*'|\"[^\"]*\"", _plain_or_kept, line)
+
+
+def _plain_or_kept(quoted: re.Match[str]) -> str:
+    inner = quoted.group()[1:-1]
+    # A quoted word without blanks or operators is that word: g"i"t, 'rm'.
+    return inner if re.fullmatch(r"[\w./=:@%+,-]+", inner) else quoted.group()
+
+
+def _words(piece: str) -> list[str]:
+    try:
+        return shlex.split(piece)
+    except ValueError:  # an open quote
+        return piece.replace('"', " ").replace("'", " ").split()

@@ -1,0 +1,322 @@
+"""Allow, ask or deny: what may happen without a person, for how long an answer holds, and why.
+
+Reversible effects are staged and reviewed afterwards, so they are allowed. What cannot be
+taken back is asked beforehand. Rules come first: deny before ask before allow.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+from urllib.parse import urlsplit
+
+from turbo_tui.core.argv import Argv, certain, name_of, possible
+from turbo_tui.core.events import Answer
+
+Effect = Literal["allow", "ask", "deny"]
+RuleKind = Literal["command", "path", "host", "tool"]
+ActKind = Literal["command", "network", "path", "commit", "send", "tool"]
+Approve = Literal["ask", "none", "staged", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the user, or a project they trust, settled once.
+
+    Attributes:
+        pattern: `command`: the first words of an argv. `path`, `host`, `tool`: any of these.
+            Words may hold `*` and `?`.
+        source: Where it is written, for display.
+    """
+
+    effect: Effect
+    kind: RuleKind
+    pattern: tuple[str, ...]
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.effect} {self.kind} {' '.join(self.pattern)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something about to happen.
+
+    Attributes:
+        kind: `command` runs `argv`; `network` gives it network; `commit` writes git history;
+            `send` sends context to a host; `path` and `tool` use what `subject` names.
+        subject: The path (absolute, or relative to the workspace), host or tool.
+        read_only: It changes nothing.
+    """
+
+    kind: ActKind
+    argv: Argv = ()
+    subject: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where an act would happen.
+
+    Attributes:
+        workspace: Absolute path; what lies outside of it is asked about.
+        staged: Its effects go to a stage and are reviewed before they land.
+        sandboxed: Something confines commands here.
+        approve: Who answers what is asked: a person, or a headless mode.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    workspace: str = "/"
+    staged: bool = True
+    sandboxed: bool = True
+    approve: Approve = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is decided, and why.
+
+    Attributes:
+        rule: The rule or mode that decided, in words; empty when none did.
+        scopes: Answers that make sense when it is `ask`; empty otherwise.
+    """
+
+    decision: Effect
+    reason: str
+    rule: str = ""
+    scopes: tuple[Answer, ...] = ()
+
+
+_SCOPES: dict[ActKind, tuple[Answer, ...]] = {
+    "command": ("once", "step", "plan", "project", "no"),
+    "network": ("once", "step", "plan", "project", "no"),
+    "path": ("once", "step", "plan", "project", "no"),
+    "tool": ("once", "step", "plan", "project", "no"),
+    "commit": ("once", "no"),
+    "send": ("once", "no"),
+}
+
+
+def decide(act: Act, context: Context) -> Decision:
+    """Decide about one act."""
+    rule = ruling(act, context.rules, workspace=context.workspace)
+    if rule is not None and rule.effect == "allow":
+        return Decision("allow", f"A rule allows it{_source(rule)}.", str(rule))
+    if rule is not None and rule.effect == "deny":
+        return Decision("deny", f"A rule forbids it{_source(rule)}.", str(rule))
+    if rule is not None:
+        asked = Decision("ask", f"A rule says to ask{_source(rule)}.", str(rule), _SCOPES[act.kind])
+    else:
+        asked = _by_nature(act, context)
+    return _answered(asked, context.approve) if asked.decision == "ask" else asked
+
+
+def ruling(act: Act, rules: Iterable[Rule], *, workspace: str = "/") -> Rule | None:
+    """Return the rule that speaks about an act: deny before ask before allow; else None."""
+    rules = tuple(rules)
+    for effect in ("deny", "ask"):
+        for rule in rules:
+            if rule.effect == effect and _may_match(rule, act, workspace):
+                return rule
+    return _allowing(act, tuple(rule for rule in rules if rule.effect == "allow"), workspace)
+
+
+def rule_for(act: Act, source: str = "") -> Rule | None:
+    """Return the rule that saves "allow, in this project"; None where that makes no sense."""
+    if "project" not in _SCOPES[act.kind]:
+        return None
+    if act.kind in {"path", "tool"}:
+        kind: RuleKind = "path" if act.kind == "path" else "tool"
+        return Rule("allow", kind, (_literal(act.subject),), source)
+    return Rule("allow", "command", tuple(_literal(word) for word in act.argv), source)
+
+
+_IRREVERSIBLE: dict[ActKind, str] = {
+    "network": "It wants the network: what is sent cannot be taken back.",
+    "commit": "It writes to the repository's history.",
+    "send": "It sends what the model is given to {subject}.",
+}
+
+
+def _by_nature(act: Act, context: Context) -> Decision:
+    reason = _IRREVERSIBLE.get(act.kind, "").format(subject=act.subject)
+    if act.kind == "path" and not _is_inside(act.subject, context.workspace):
+        reason = f"{act.subject} lies outside the workspace."
+    elif act.kind in {"path", "tool"} and act.read_only:
+        return Decision("allow", "It only reads.")
+    elif act.kind == "command" and not context.sandboxed:
+        reason = "Nothing confines commands here."
+    elif not reason and not context.staged:
+        reason = "It acts on the workspace itself, with no stage."
+    if reason:
+        return Decision("ask", reason, "", _SCOPES[act.kind])
+    return Decision("allow", "It is staged: you review what it did before anything lands.")
+
+
+def _answered(asked: Decision, approve: Approve) -> Decision:
+    if approve == "ask":
+        return asked
+    mode = f"--approve {approve}"
+    if approve == "all":
+        return Decision("allow", f"{asked.reason} {mode} says yes.", mode)
+    return Decision("deny", f"{asked.reason} {mode} has no person to ask.", mode)
+
+
+def _source(rule: Rule) -> str:
+    return f" ({rule.source})" if rule.source else ""
+
+
+# --- matching ----------------------------------------------------------------
+
+
+def _may_match(rule: Rule, act: Act, workspace: str) -> bool:
+    """Tell whether a deny or ask rule speaks about an act, in doubt yes."""
+    commands = possible(act.argv) if act.argv else ()
+    match rule.kind:
+        case "command":
+            return any(_fits_loosely(rule.pattern, argv) for argv in commands)
+        case "tool":
+            return act.kind == "tool" and _any_glob(rule.pattern, (act.subject,))
+        case "host":
+            subjects = [act.subject] if act.kind in {"network", "send"} else []
+            subjects += [word for argv in commands for word in argv[1:]]
+            return _any_glob(rule.pattern, [host for text in subjects for host in _hosts(text)])
+        case "path":
+            words = [act.subject] if act.kind == "path" else []
+            words += [word for argv in commands for word in argv]
+            paths = [path for word in words for path in _paths(word, workspace)]
+            return _any_glob(rule.pattern, paths)
+
+
+def _allowing(act: Act, rules: tuple[Rule, ...], workspace: str) -> Rule | None:
+    """Return the allow rule that covers all of an act for certain."""
+    if act.kind == "command" or (act.kind == "network" and act.argv):
+        return _allowing_command(act.argv, [rule for rule in rules if rule.kind == "command"])
+    kinds: dict[ActKind, RuleKind] = {
+        "path": "path",
+        "tool": "tool",
+        "network": "host",
+        "send": "host",
+    }
+    for rule in rules:
+        if rule.kind != kinds.get(act.kind):
+            continue
+        subjects = _paths(act.subject, workspace)[:2] if act.kind == "path" else (act.subject,)
+        if _any_glob(rule.pattern, subjects):
+            return rule
+    return None
+
+
+def _allowing_command(argv: Argv, rules: list[Rule]) -> Rule | None:
+    for rule in rules:
+        if rule.pattern == argv or rule.pattern == tuple(_literal(word) for word in argv):
+            return rule
+    parts = certain(argv)
+    if parts is None:
+        return None
+    found = [next((rule for rule in rules if _begins(rule.pattern, part)), None) for part in parts]
+    return None if None in found else found[0]
+
+
+def _begins(pattern: tuple[str, ...], argv: Argv) -> bool:
+    return len(pattern) <= len(argv) and all(map(_glob, argv, pattern))
+
+
+def _fits_loosely(pattern: tuple[str, ...], argv: Argv) -> bool:
+    """Match a command whatever its folder and wherever its options stand.
+
+    A word behind an option may be its value: `git -C lib push` is `git push`. Short options
+    come in clusters: `rm -fr` has all of `rm -rf`.
+    """
+    if (
+        not pattern
+        or not argv
+        or not (_glob(name_of(argv), pattern[0]) or _glob(argv[0], pattern[0]))
+    ):
+        return False
+    have = set(_options(argv[1:]))
+    if not all(_has_option(have, word) for word in pattern[1:] if _is_option(word)):
+        return False
+    plain = [
+        (word, _is_option(argv[at])) for at, word in enumerate(argv[1:]) if not _is_option(word)
+    ]
+    return _in_order([word for word in pattern[1:] if not _is_option(word)], plain)
+
+
+def _in_order(wanted: list[str], words: list[tuple[str, bool]]) -> bool:
+    """Match `wanted` against the first words, where words marked True may be passed over."""
+    if not wanted:
+        return True
+    for at, (word, optional) in enumerate(words):
+        if _glob(word, wanted[0]) and _in_order(wanted[1:], words[at + 1 :]):
+            return True
+        if not optional:
+            return False
+    return False
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and len(word) > 1
+
+
+def _options(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        if word.startswith("--"):
+            yield word
+            yield word.partition("=")[0]
+        elif _is_option(word):
+            yield word
+            yield from (f"-{letter}" for letter in word[1:] if word[1:].isalpha())
+
+
+def _has_option(have: set[str], wanted: str) -> bool:
+    if any(_glob(option, wanted) for option in have):
+        return True
+    letters = {f"-{letter}" for letter in wanted[1:]}
+    return wanted[1:].isalpha() and letters <= have
+
+
+def _hosts(text: str) -> Iterator[str]:
+    """Yield what may be a host in a word: of a URL, of `user@host:path`, or the word itself."""
+    yield text
+    address = re.search(r"\w+://\S+", text)
+    if address:
+        try:
+            yield urlsplit(address.group()).hostname or ""
+        except ValueError:
+            return
+    yield re.sub(r":.*", "", text.rpartition("@")[2], flags=re.DOTALL)
+
+
+def _paths(word: str, workspace: str) -> tuple[str, ...]:
+    """Return the ways a rule may name a path: below the workspace, and absolute."""
+    found: list[str] = []
+    for text in dict.fromkeys((word, word.partition("=")[2])):
+        if text and "\0" not in text:
+            absolute = posixpath.normpath(posixpath.join(workspace, text))
+            relative = posixpath.relpath(absolute, workspace)
+            found += [absolute if relative.startswith("..") else relative, absolute]
+    return tuple(found)
+
+
+def _is_inside(path: str, workspace: str) -> bool:
+    absolute = posixpath.normpath(posixpath.join(workspace, path))
+    return absolute == workspace or absolute.startswith(workspace.rstrip("/") + "/")
+
+
+def _any_glob(patterns: Iterable[str], texts: Iterable[str]) -> bool:
+    texts = tuple(texts)
+    return any(_glob(text, pattern) for pattern in patterns for text in texts)
+
+
+def _glob(text: str, pattern: str) -> bool:
+    return text == pattern or fnmatchcase(text, pattern)
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", text)
