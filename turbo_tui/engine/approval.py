@@ -9,17 +9,18 @@ from typing import Literal, Protocol, cast
 
 from turbo_tui.core.errors import ModelRefusedError, UsageError
 from turbo_tui.core.events import Answer, ApprovalAnswered, ApprovalAsked
+from turbo_tui.core.policy import Effect
 from turbo_tui.core.ports import Ask, Model, ModelReply, ModelRequest, OnDelta, Verdict
 
 Approve = Literal["ask", "none", "staged", "all"]
 """Who answers: a person (`ask`), or headless: nothing lands, checked steps land, all is granted."""
 
 Append = Callable[[ApprovalAsked | ApprovalAnswered, str], object]
-Rules = Callable[[Ask], tuple[Literal["allow", "ask", "deny"], str]]
+Rules = Callable[[Ask], tuple[Effect, str]]
 """What a rule says about an ask, and the rule's words."""
 
 
-def no_rules(ask: Ask) -> tuple[Literal["allow", "ask", "deny"], str]:
+def no_rules(ask: Ask) -> tuple[Effect, str]:
     """Leave every ask to the person."""
     del ask
     return "ask", ""

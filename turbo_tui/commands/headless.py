@@ -1,0 +1,178 @@
+"""Drive a run without the app: the same commands and views, told on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TextIO
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.codec import record_line
+from turbo_tui.core.ports import Record
+from turbo_tui.core.views import LogEntry, StepState
+from turbo_tui.engine.run import Run
+
+EXIT_CODES: dict[ev.Status, int] = {
+    "done": 0,
+    "failed": 1,
+    "needs_approval": 3,
+    "unreachable": 4,
+    "error": 5,
+    "interrupted": 130,
+}
+UNPLANNABLE = 2
+
+GLYPHS = {"running": "…", "ok": "✔", "failed": "✘", "info": "·"}
+
+
+def json_lines(out: TextIO) -> Callable[[Record], None]:
+    """Return a subscriber that writes one JSON object a line, at once."""
+
+    def write(record: Record) -> None:
+        out.write(json.dumps(record_line(record), ensure_ascii=True) + "\n")
+        out.flush()
+
+    return write
+
+
+def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
+    """Return a subscriber that writes what happened, a line each, as the log pane words it."""
+    told: dict[str, LogEntry] = {}
+
+    def write(record: Record) -> None:
+        del record
+        for entry in run.views.log.entries[max(0, len(told) - 8) :]:
+            if entry.state == "running" or told.get(entry.key) == entry:
+                continue
+            told[entry.key] = entry
+            detail = f"  ({entry.detail})" if entry.detail else ""
+            out.write(encodable(f"{GLYPHS[entry.state]} {entry.title}{detail}\n", out))
+            if entry.state == "failed" or entry.kind == "plan":
+                out.writelines(
+                    encodable(f"    {line}\n", out) for line in entry.body.splitlines()[-20:]
+                )
+        out.flush()
+
+    return write
+
+
+def encodable(text: str, out: TextIO) -> str:
+    """Return text that `out` can write: what its encoding lacks becomes `?`."""
+    encoding = out.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def status_of(run: Run) -> tuple[ev.Status, str]:
+    """Say how the run stands, and why, from its views."""
+    plan = run.views.plan
+    if plan.failure:
+        return _refused_or(run, "error"), plan.failure
+    by_status: dict[str, StepState] = {}
+    for state in plan.steps:
+        by_status.setdefault(state.status, state)
+    if "interrupted" in by_status:
+        step = by_status["interrupted"].step.id
+        return "interrupted", f"step {step} was interrupted; its work is kept"
+    if "failed" in by_status:
+        return _refused_or(run, "failed"), by_status["failed"].reason
+    waiting = [state for state in plan.steps if state.reviewable or state.status == "proposed"]
+    if waiting:
+        return "needs_approval", _waiting_words(waiting[0])
+    return ("failed", "a step was rejected") if "rejected" in by_status else ("done", "")
+
+
+def _refused_or(run: Run, status: ev.Status) -> ev.Status:
+    if run.asks.refused_by_mode:
+        return "needs_approval"
+    return "unreachable" if run.unreachable else status
+
+
+def _waiting_words(state: StepState) -> str:
+    if state.status == "conflict":
+        why = "; ".join(f"{path}: {said}" for path, said in state.conflicts.items())
+        return f"step {state.step.id} conflicts with the workspace: {why}"
+    if state.reviewable:
+        return f"step {state.step.id} waits for its review"
+    return f"step {state.step.id} has not run yet"
+
+
+def finish(run: Run, *, status: ev.Status = "done", reason: str = "") -> int:
+    """Log how the run ended and return the exit code."""
+    if status == "done":
+        status, reason = status_of(run)
+    views = run.views
+    landed = sorted(
+        {p for entry in views.timeline.landings if not entry.undone for p in entry.paths}
+    )
+    steps = tuple(
+        {"id": state.step.id, "title": state.step.title, "status": state.status}
+        for state in views.plan.steps
+    )
+    tokens = {"in": views.cost.tokens_in, "out": views.cost.tokens_out}
+    run.session.append(
+        ev.RunFinished(
+            status=status,
+            session=run.session.session_id,
+            landed=tuple(landed),
+            steps=steps,
+            tokens=tokens,
+            reason=reason,
+        ),
+        "headless",
+    )
+    if status == "error" and views.plan.failure:
+        return UNPLANNABLE
+    return EXIT_CODES[status]
+
+
+def closing_words(run: Run) -> str:
+    """Say in a line or two how it ended and what to do next."""
+    status, reason = status_of(run)
+    session = run.session.session_id
+    landed = sorted({p for entry in run.views.timeline.landings for p in entry.paths})
+    if status == "done":
+        what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}" if landed else "done"
+        return f"turbo-tui: {what}. Session {session}; `turbo-tui session undo` takes it back.\n"
+    words = f"turbo-tui: {reason or status}.\n".replace("..", ".")
+    if status == "needs_approval":
+        root = run.views.workspace
+        words += f"Review it with: turbo-tui {root} --session {session}\n"
+    elif status == "error" and run.views.plan.nearest:
+        words += "Nearest: " + "; ".join(run.views.plan.nearest) + "\n"
+    return words
+
+
+async def until_done(run: Run, work: Callable[[], Coroutine[object, object, None]]) -> bool:
+    """Do work and what it starts; on SIGINT, SIGTERM or SIGHUP interrupt it.
+
+    Returns:
+        False when a signal ended it.
+    """
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ended.set)
+
+    async def all_of_it() -> None:
+        await work()
+        await run.idle()
+
+    doing = asyncio.ensure_future(all_of_it())
+    waiting = asyncio.ensure_future(ended.wait())
+    await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if doing.done():
+        doing.result()
+        return True
+    await run.cancel()
+    doing.cancel()
+    await asyncio.wait({doing})
+    return False
+
+
+def tell(text: str) -> None:
+    """Write to stderr what stderr can show."""
+    sys.stderr.write(encodable(text, sys.stderr))

@@ -1,0 +1,76 @@
+"""`turbo-tui plan`: only plan a task."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import click
+
+from turbo_tui.commands import headless
+from turbo_tui.core.plan import Plan
+from turbo_tui.wiring import open_workspace
+
+
+@click.command("plan")
+@click.argument("task")
+@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option("--built-in", is_flag=True, help="Plan with the recipes even if a model is named.")
+@click.option(
+    "--approve",
+    type=click.Choice(["none", "all"]),
+    default="none",
+    help="all: answer yes when asked whether the task may be sent to the model's host.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON; `run --plan` takes it.")
+def command(
+    task: str, *, path: str, here: bool, built_in: bool, approve: str, as_json: bool
+) -> None:
+    """Answer TASK with a plan; nothing is run."""
+    raise SystemExit(
+        asyncio.run(
+            _plan(task, path, here=here, built_in=built_in, yes=approve == "all", as_json=as_json)
+        )
+    )
+
+
+async def _plan(
+    task: str, path: str, *, here: bool, built_in: bool, yes: bool, as_json: bool
+) -> int:
+    from turbo_tui.engine.planner import plan_to_json  # noqa: PLC0415  pydantic
+    from turbo_tui.wiring.running import open_run  # noqa: PLC0415
+
+    workspace = open_workspace(path, here=here)
+    opened = await open_run(workspace, approve="all" if yes else "none", built_in=built_in)
+    run = opened.run
+
+    async def work() -> None:
+        run.give_task(task)
+
+    try:
+        if not await headless.until_done(run, work):
+            return headless.finish(run, status="interrupted", reason="interrupted by a signal")
+        if run.views.plan.failure:
+            code = headless.finish(run)
+            headless.tell(headless.closing_words(run))
+            return code
+        plan = run.views.plan.plan
+        if as_json:
+            sys.stdout.write(json.dumps(plan_to_json(plan), indent=1) + "\n")
+        else:
+            sys.stdout.write(headless.encodable(in_words(plan), sys.stdout))
+        return 0
+    finally:
+        await opened.close()
+
+
+def in_words(plan: Plan) -> str:
+    """Write a plan for reading."""
+    lines = [f"Plan by {plan.planner}: {plan.task}"]
+    for number, step in enumerate(plan.steps, 1):
+        lines.append(f"{number:>3}. {step.title}")
+        lines += [f"       {line}" for line in step.intent.splitlines() if line.strip()]
+        lines += [f"       check: {' '.join(argv)}" for argv in step.checks]
+    return "\n".join(lines) + "\n"

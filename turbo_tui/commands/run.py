@@ -1,0 +1,135 @@
+"""`turbo-tui run`: carry out a task without the app."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import cast
+
+import click
+
+from turbo_tui.commands import headless
+from turbo_tui.core.errors import PlanError
+from turbo_tui.core.plan import Plan
+from turbo_tui.engine.approval import Approve
+from turbo_tui.wiring import open_workspace
+
+
+@click.command("run")
+@click.argument("task", required=False, default="")
+@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option(
+    "--approve",
+    type=click.Choice(["none", "staged", "all"]),
+    default="none",
+    help="none: nothing lands, the review waits. staged: steps whose checks pass land. "
+    "all: questions are answered yes, too.",
+)
+@click.option(
+    "--plan", "plan_file", metavar="FILE", help="Run this plan (as `plan --json` writes)."
+)
+@click.option("--built-in", is_flag=True, help="Plan with the recipes even if a model is named.")
+@click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
+def command(
+    task: str,
+    *,
+    path: str,
+    here: bool,
+    approve: str,
+    plan_file: str | None,
+    built_in: bool,
+    as_json: bool,
+) -> None:
+    """Plan TASK, run its steps in stages, and land what --approve allows.
+
+    Exit codes: 0 done, 1 a step or check failed, 2 usage, 3 needs an approval,
+    4 model unreachable, 5 workspace or state problem, 130 interrupted.
+    """
+    plan = read_plan(Path(plan_file)) if plan_file else None
+    if plan is None and not task.strip():
+        raise click.UsageError("Give a task, or a plan with --plan FILE.")
+    raise SystemExit(
+        asyncio.run(
+            _run(
+                task,
+                path,
+                here=here,
+                approve=cast("Approve", approve),
+                plan=plan,
+                built_in=built_in,
+                as_json=as_json,
+            )
+        )
+    )
+
+
+async def _run(
+    task: str,
+    path: str,
+    *,
+    here: bool,
+    approve: Approve,
+    plan: Plan | None,
+    built_in: bool,
+    as_json: bool,
+) -> int:
+    from turbo_tui.wiring.running import open_run  # noqa: PLC0415  heavy
+
+    workspace = open_workspace(path, here=here)
+    opened = await open_run(workspace, approve=approve, built_in=built_in)
+    run = opened.run
+    if as_json:
+        run.session.subscribe(headless.json_lines(sys.stdout), replay=True)
+    else:
+        run.session.subscribe(headless.progress(run, sys.stdout), replay=True)
+    for note in opened.notes:
+        headless.tell(f"turbo-tui: {note}\n")
+
+    async def work() -> None:
+        if plan is not None:
+            run.adopt_plan(plan)
+        else:
+            run.give_task(task)
+            await run.idle()
+        if not run.views.plan.failure and not workspace.settings.dry_run:
+            run.go()
+
+    try:
+        whole = await headless.until_done(run, work)
+        if whole:
+            code = headless.finish(run)
+        else:
+            code = headless.finish(run, status="interrupted", reason="interrupted by a signal")
+        if not as_json:
+            headless.tell(headless.closing_words(run))
+    finally:
+        await opened.close()
+    return code
+
+
+def read_plan(file: Path) -> Plan:
+    """Read a plan file; `-` is standard input.
+
+    Raises:
+        PlanError: It cannot be read as a plan; the message names file and field.
+    """
+    from turbo_tui.engine.planner import plan_from_json  # noqa: PLC0415  pydantic
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        value = json.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"{file}: cannot be read: {error}.") from error
+    except ValueError as error:
+        raise PlanError(
+            f"{file}: is not JSON: {error}. Write one with: turbo-tui plan TASK --json"
+        ) from error
+    if not isinstance(value, dict):
+        raise PlanError(f"{file}: a plan is a JSON object; see: turbo-tui plan TASK --json")
+    try:
+        return plan_from_json(cast("dict[str, object]", value))
+    except PlanError as error:
+        raise PlanError(f"{file}: {error}") from error
