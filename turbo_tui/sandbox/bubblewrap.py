@@ -275,12 +275,8 @@ def _inside(place: Place, cwd: str) -> str:
     Raises:
         SandboxError: It is not in the workspace, or not there.
     """
-    path = PurePosixPath(cwd)
-    if path.is_absolute() or ".." in path.parts:
-        raise SandboxError(f"A command's folder is named from the workspace: {cwd} leads outside.")
-    if not (hiding.host_view(place) / path).is_dir():
-        raise SandboxError(f"There is no folder {cwd} in the workspace to run the command in.")
-    return str(place.workspace / path)
+    hiding.check_folder(place, cwd)
+    return str(place.workspace / PurePosixPath(cwd))
 
 
 def _resolver(hidden: tuple[Path, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.place import Place
@@ -63,6 +63,19 @@ def host_view(place: Place) -> Path:
         return place.tree
     holder = place.enter[place.enter.index("-t") + 1]
     return Path("/proc", holder, "root", place.tree.relative_to("/"))
+
+
+def check_folder(place: Place, cwd: str) -> None:
+    """Make sure that a command can start in a folder, named from the workspace.
+
+    Raises:
+        SandboxError: It leads out of the workspace, or is not there.
+    """
+    path = PurePosixPath(cwd)
+    if path.is_absolute() or ".." in path.parts:
+        raise SandboxError(f"A command's folder is named from the workspace: {cwd} leads outside.")
+    if not (host_view(place) / path).is_dir():
+        raise SandboxError(f"There is no folder {cwd} in the workspace to run the command in.")
 
 
 def plain_kind(root: Path, name: str) -> str:

@@ -50,8 +50,9 @@ class Launch:
         env: The starter's whole environment; the command's own is the confiner's business.
         pass_fds: Descriptors that the starter inherits beside its standard ones; they are
             closed here once it has them.
-        status_fd: Read end of bubblewrap's `--json-status-fd`; None for the supervisor, which
-            takes SIGTERM as the order to end its tree.
+        status_fd: Read end of a pipe on which the starter writes lines of JSON: bubblewrap's
+            `--json-status-fd`, of which the supervisor writes `exit-code` alone.
+        supervised: `argv` is our supervisor, which takes SIGTERM as the order to end its tree.
         disk: A path whose file system must not run full.
     """
 
@@ -61,6 +62,7 @@ class Launch:
     stdin: bytes = b""
     pass_fds: tuple[int, ...] = ()
     status_fd: int | None = None
+    supervised: bool = False
     timeout_s: float = 120.0
     limits: Limits = field(default_factory=Limits)
     disk: Path | None = None
@@ -119,16 +121,17 @@ async def run_tree(launch: Launch) -> CommandResult:
 class Tree:
     """A started command, all of its processes, and the pipe they write to."""
 
-    def __init__(self, process: Process, output_fd: int, status_fd: int | None) -> None:
+    def __init__(self, process: Process, output_fd: int, launch: Launch) -> None:
         self.process = process
+        self._supervised = launch.supervised
         self._loop = asyncio.get_running_loop()
         self._output_fd = output_fd
         self._output_done = asyncio.Event()
-        self._status_fd = status_fd
+        self._status_fd = launch.status_fd
         self._status = b""
         self._init_pid: int | None = None  # bubblewrap's process 1 of the new pid namespace
         self._init_fd = -1
-        self._command_ran = status_fd is None
+        self._command_ran = launch.status_fd is None
         self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
 
     @property
@@ -204,9 +207,9 @@ class Tree:
 
     async def _kill(self) -> None:
         """Ask the command, then end the tree from its root."""
-        if self._status_fd is None:
+        if self._supervised:
             self.process.terminate()  # the supervisor passes it on and kills what stays
-            if await self._exits_within(GRACE_S + GONE_S):
+            if await self._exits_within(2 * GONE_S):
                 return
         elif self._init_pid is not None:
             for pid in _children(self._init_pid):
@@ -266,7 +269,7 @@ async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> T
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
         process = await starting
-        await Tree(process, read_end, launch.status_fd).end()
+        await Tree(process, read_end, launch).end()
         raise
     except OSError as error:
         os.close(read_end)
@@ -279,7 +282,7 @@ async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> T
     finally:
         for fd in (write_end, source, *launch.pass_fds):
             os.close(fd)
-    tree = Tree(process, read_end, launch.status_fd)
+    tree = Tree(process, read_end, launch)
     if live is None:
         tree.listen(kept)
     else:

@@ -1,0 +1,327 @@
+"""Run one command under a supervisor: limits, Landlock and seccomp before it, its tree after it.
+
+A script of its own, run with `python -I -S`: it imports nothing of ours, and little else, to
+start in milliseconds. It reads what to do as JSON from the descriptor named by its argument.
+
+The supervisor is the reaper of every process below it, so that a daemon which forked twice is
+still found. When the command ends, or SIGTERM comes, or our own process dies, all of them end.
+
+Source: landlock(7), seccomp(2), prctl(2), capabilities(7).
+"""
+
+# pathlib would take longer to import than all the rest together:
+# ruff: noqa: PTH112, PTH123, PTH208
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import TypedDict
+
+LINUX = sys.platform == "linux"
+GRACE_S = 0.3
+KILL_S = 0.5
+NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 125
+
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION_3 = 0x20080522
+CLONE_NEWUSER = 0x10000000
+
+# The same numbers on every machine.
+LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
+CAPSET = {"x86_64": 126, "aarch64": 91}
+RULE_PATH_BENEATH = 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+ALL_OF_ABI_1 = (1 << 13) - 1
+FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+SCOPES = 3  # abstract unix sockets, signals
+NET_RIGHTS = 3  # bind and connect TCP
+
+
+class Rules(TypedDict):
+    """What Landlock lets through."""
+
+    abi: int
+    read: list[str]
+    write: list[str]
+
+
+class Order(TypedDict):
+    """What to run, and under what."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    status_fd: int
+    limits: dict[str, int]
+    become: list[int]  # uid, gid: root turns into the owner; empty for no change
+    shown_as: list[int]  # uid, gid that the root of a user namespace is mapped to; or empty
+    landlock: Rules | None
+    seccomp: str
+
+
+def main(order_fd: int) -> int:
+    """Do what the order says; return the command's exit code as a shell shows it."""
+    with os.fdopen(order_fd, "rb") as file:
+        order: Order = json.load(file)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+    if LINUX:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    child = os.fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
+        os._exit(become_command(order))
+    os.close(order["status_fd"])  # the command's own end closes as it starts
+    code = supervise(child)
+    end_all(child)
+    return code
+
+
+def supervise(child: int) -> int:
+    """Wait for the command's end, or for SIGTERM and then a moment longer."""
+    deadline = float("inf")
+    while time.monotonic() < deadline:
+        left = min(1.0, deadline - time.monotonic())
+        came = signal.sigtimedwait({signal.SIGTERM, signal.SIGCHLD}, max(0.0, left))
+        if came is not None and came.si_signo == signal.SIGTERM and deadline == float("inf"):
+            deadline = time.monotonic() + GRACE_S
+            for pid in below(os.getpid(), child):
+                send(pid, signal.SIGTERM)
+        code = reap(child)
+        if code is not None:
+            return code
+    return 128 + signal.SIGKILL
+
+
+def reap(child: int) -> int | None:
+    """Collect all that ended; return the command's exit code once it is among them."""
+    code = None
+    with suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == child:
+                code = os.waitstatus_to_exitcode(status)
+                code = code if code >= 0 else 128 - code
+    return code
+
+
+def end_all(child: int) -> None:
+    """Kill whatever is left until nothing is; forks in between are caught by the next round."""
+    give_up = time.monotonic() + KILL_S
+    while time.monotonic() < give_up:
+        for pid in below(os.getpid(), child):
+            send(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.002)
+
+
+def below(root: int, child: int) -> list[int]:
+    """Return the processes below one; without /proc only the command and its group."""
+    if not LINUX:
+        return [child, -child]
+    parents: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            with (
+                suppress(OSError, IndexError, ValueError),
+                open(f"/proc/{name}/stat", "rb") as file,
+            ):
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(name))
+    found: list[int] = []
+    todo = [root]
+    while todo:
+        children = parents.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to a process that may be gone."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def become_command(order: Order) -> int:
+    """Give up all rights, then become the command; return an exit code if that fails."""
+    argv = order["argv"]
+    try:
+        os.setsid()  # so that `kill 0` does not reach the supervisor
+        confine(order)
+        os.chdir(order["cwd"])
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    os.write(order["status_fd"], b'{"exit-code": 0}\n')  # from here on, failures are its own
+    os.close(order["status_fd"])
+    try:
+        os.execvpe(argv[0], argv, order["env"])  # noqa: S606 - no shell is what we want
+    except FileNotFoundError:
+        sys.stderr.write(f"{argv[0]}: not found\n")
+        return NOT_FOUND
+    except OSError as error:
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        return NOT_EXECUTABLE
+
+
+def confine(order: Order) -> None:
+    """Set limits, change the user, drop capabilities, close the file system and system calls.
+
+    Raises:
+        OSError: One of them was refused; the command must not run then.
+    """
+    for name, value in order["limits"].items():
+        number: int = getattr(resource, f"RLIMIT_{name.upper()}")
+        most = resource.getrlimit(number)[1]
+        value = value if most == resource.RLIM_INFINITY else min(value, most)  # noqa: PLW2901
+        resource.setrlimit(number, (value, value))
+    if not LINUX:
+        return
+    landlock = order["landlock"]
+    ruleset = make_ruleset(landlock) if landlock is not None else -1
+    rules = read_filter(order["seccomp"]) if order["seccomp"] else b""
+    if order["become"]:
+        uid, gid = order["become"]
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    if order["shown_as"]:
+        show_as(*order["shown_as"])
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it: after that
+    if landlock is None:
+        return
+    drop_capabilities()
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    check(libc().syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0), "Landlock")
+    os.close(ruleset)
+    if rules:
+        load_filter(rules)
+
+
+def show_as(uid: int, gid: int) -> None:
+    """Enter a user namespace in which we are `uid`, not the root that made the stage's mounts."""
+    inside_uid, inside_gid = os.geteuid(), os.getegid()
+    check(libc().unshare(CLONE_NEWUSER), "user namespace")
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {inside_uid} 1"),
+        ("gid_map", f"{gid} {inside_gid} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+            file.write(text)
+
+
+def drop_capabilities() -> None:
+    """Lose all capabilities, also those that an exec as root would bring back."""
+    for capability in range(64):
+        with suppress(OSError):  # the kernel knows fewer, or we have none to drop
+            prctl(PR_CAPBSET_DROP, capability)
+    with suppress(OSError):
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    nothing = (ctypes.c_uint32 * 6)()
+    number = CAPSET.get(os.uname().machine)
+    if number is not None:
+        check(libc().syscall(number, header, nothing), "capset")
+
+
+def handled(abi: int) -> int:
+    """Return the file rights that a version of Landlock knows."""
+    rights = ALL_OF_ABI_1
+    for version, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
+        if abi >= version:
+            rights |= right
+    return rights
+
+
+def make_ruleset(rules: Rules) -> int:
+    """Build a ruleset; return its descriptor. Paths that are not there are skipped."""
+    abi = rules["abi"]
+    rights = handled(abi)
+    sizes = {1: 8, 2: 8, 3: 8, 4: 16, 5: 16}
+    attributes = (ctypes.c_uint64 * 3)(rights, 0, SCOPES)
+    ruleset = check(
+        libc().syscall(LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(sizes.get(abi, 24)), 0),
+        "Landlock",
+    )
+    read = EXECUTE | READ_FILE | READ_DIR
+    for path in rules["read"]:
+        allow(ruleset, path, read)
+    for path in rules["write"]:
+        allow(ruleset, path, rights)
+    return ruleset
+
+
+def allow(ruleset: int, path: str, rights: int) -> None:
+    """Let a path, and what lies beneath it, through."""
+    try:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    if not os.path.isdir(f"/proc/self/fd/{fd}"):
+        rights &= FILE_RIGHTS
+    rule = rights.to_bytes(8, "little") + fd.to_bytes(4, "little")
+    check(libc().syscall(LANDLOCK_ADD_RULE, ruleset, RULE_PATH_BENEATH, rule, 0), path)
+    os.close(fd)
+
+
+def read_filter(path: str) -> bytes:
+    """Read a classic BPF program, as long as it can be read."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def load_filter(code: bytes) -> None:
+    """Put a classic BPF program on this process and all it starts."""
+    program = ctypes.create_string_buffer(code, len(code))
+    head = (ctypes.c_uint64 * 2)(len(code) // 8, ctypes.addressof(program))  # struct sock_fprog
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(head))
+
+
+def prctl(option: int, value: int, pointer: int = 0) -> None:
+    """Set an attribute of this process.
+
+    Raises:
+        OSError: It was refused.
+    """
+    words = [ctypes.c_ulong(word) for word in (value, pointer, 0, 0)]
+    check(libc().prctl(option, *words), f"prctl {option}")
+
+
+def libc() -> ctypes.CDLL:
+    """Return the C library."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def check(result: int, what: str) -> int:
+    """Return a call's result.
+
+    Raises:
+        OSError: It is negative.
+    """
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))

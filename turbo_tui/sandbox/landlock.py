@@ -1,0 +1,159 @@
+"""Confine a command with Landlock, seccomp and limits: where bubblewrap cannot be used.
+
+Landlock lets listed paths through and refuses the rest. It has no view of its own: processes
+of the host are listed, and within a writable folder nothing can be refused.
+
+Source: landlock(7); Linux `include/uapi/linux/landlock.h`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
+from turbo_tui.sandbox import hiding, seccomp, toolchains
+from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, Rules
+from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.place import ConfinerName, Place
+from turbo_tui.sandbox.supervised import Command, Confinement, run_supervised
+
+LEAST_ABI = 3  # before it a file could be emptied without the right to write: truncate(2)
+SCOPE_ABI = 6  # from it on, signals and abstract sockets stay inside
+VERSION_FLAG = 1
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/opt")
+KERNEL = ("/proc", "/sys/devices/system/cpu", "/sys/fs/cgroup", "/sys/kernel/mm")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock that the kernel speaks; 0 for none."""
+    if sys.platform != "linux":
+        return 0
+    version: int = ctypes.CDLL(None, use_errno=True).syscall(
+        LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG
+    )
+    return max(version, 0)
+
+
+class Landlock:
+    """The second choice on Linux; REDUCED, because of what its guarantees name.
+
+    Args:
+        limits: What a command may use.
+        environ: The user's environment; the process's own when None.
+        home: The user's home folder; from the system when None.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        home: Path | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._environ = dict(os.environ if environ is None else environ)
+        self._home = home or toolchains.home_folder()
+        self._abi = landlock_abi()
+
+    @property
+    def name(self) -> ConfinerName:
+        """`landlock`."""
+        return "landlock"
+
+    @property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        """What it holds here; the gaps are Landlock's own."""
+        signals = "" if self._abi >= SCOPE_ABI else ", and your processes can be sent signals"
+        return (
+            Guarantee(
+                "writes",
+                False,
+                "contents only the stage's and a private scratch folder's; but mode, times and "
+                "extended attributes of your other files can be changed",
+            ),
+            Guarantee(
+                "reads",
+                False,
+                "home folders and the host's /tmp cannot be read; but names of processes and "
+                "their command lines can",
+            ),
+            Guarantee("network", True, "no sockets at all unless the network is granted"),
+            Guarantee("limits", True, "memory, processes, open files, file size, disk, time"),
+            Guarantee(
+                "tree", False, f"processes end with the command; they are not hidden{signals}"
+            ),
+        )
+
+    async def run(
+        self,
+        place: Place,
+        argv: Sequence[str],
+        *,
+        cwd: str = ".",
+        timeout_s: float = 120.0,
+        network: bool = False,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        on_output: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run a command to its end, as `core.ports.Stage.run` says.
+
+        Raises:
+            SandboxError: It could not be started, or Landlock is too old or off.
+        """
+        rules_file = seccomp.filter_path("inet" if network else "none")
+        if self._abi < LEAST_ABI or rules_file is None:
+            raise SandboxError(
+                f"Landlock version {LEAST_ABI} and a system call filter for this machine are "
+                f"needed; the kernel has version {self._abi}. `turbo-tui doctor` shows what works."
+            )
+        hidden = (*hiding.hidden_folders(self._home), Path(hiding.SCRATCH))
+        tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
+
+        def confine(scratch: Path) -> Confinement:
+            git = hiding.git_folders(place.git_dir) if place.git_dir is not None else ()
+            read = [*self._system, *map(str, tools.folders), *map(str, git), *_resolver(network)]
+            rules = Rules(abi=self._abi, read=read, write=[str(place.tree), str(scratch), *DEVICES])
+            return Confinement(rules, str(rules_file))
+
+        return await run_supervised(
+            place,
+            Command(argv, cwd, timeout_s, network, stdin, env, on_output),
+            tools,
+            confine,
+            limits=self._limits,
+            environ=self._environ,
+        )
+
+    @cached_property
+    def _system(self) -> tuple[str, ...]:
+        """Paths of the system that may be read; for root not those only root may read."""
+        closed = (
+            {path for path, _ in hiding.root_only_paths()} if os.geteuid() == 0 else set[Path]()
+        )
+        return (*SYSTEM, *KERNEL, *_open_below(Path("/etc"), closed))
+
+
+def _open_below(folder: Path, closed: set[Path]) -> Iterator[str]:
+    """Yield a folder, or its parts without those that are closed: Landlock cannot take back."""
+    if folder in closed:
+        return
+    if not any(path.is_relative_to(folder) for path in closed):
+        yield str(folder)
+        return
+    for entry in folder.iterdir():
+        if not entry.is_symlink():
+            yield from _open_below(entry, closed)
+
+
+def _resolver(network: bool) -> tuple[str, ...]:  # noqa: FBT001 - a private word of one caller
+    """Return the real resolv.conf, where it lies in /run."""
+    return (os.path.realpath("/etc/resolv.conf"),) if network else ()
