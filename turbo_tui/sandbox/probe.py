@@ -120,7 +120,7 @@ def _missing(name: ConfinerName, *, platform: str = sys.platform) -> str:
 
 async def trial(confiner: Confiner, state: Path | None = None) -> str:
     """Try to break out; return what is wrong with this confiner, empty when it held."""
-    root = Path(tempfile.mkdtemp(prefix="turbo-tui-probe-", dir=state)).resolve()
+    root = Path(os.path.realpath(tempfile.mkdtemp(prefix="turbo-tui-probe-", dir=state)))
     try:
         return await _trial(confiner, root)
     finally:
@@ -166,9 +166,11 @@ def explain(message: str, sysctls: Path = Path("/proc/sys")) -> str:
     mends = (
         (
             _sysctl(sysctls, "kernel/apparmor_restrict_unprivileged_userns") == "1",
-            "AppArmor refuses user namespaces: install the distribution's own bubblewrap with its "
-            "profile (apt install bubblewrap apparmor-profiles), or run "
-            "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
+            (
+                "AppArmor refuses user namespaces: install the distribution's own bubblewrap with "
+                "its profile (apt install bubblewrap apparmor-profiles), or run "
+                "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`"
+            ),
         ),
         (
             _sysctl(sysctls, "kernel/unprivileged_userns_clone") == "0",
@@ -180,9 +182,11 @@ def explain(message: str, sysctls: Path = Path("/proc/sys")) -> str:
         ),
         (
             Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
-            "this container refuses namespaces or mounts: start it with --security-opt "
-            "seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
-            "systempaths=unconfined",
+            (
+                "this container refuses namespaces or mounts: start it with --security-opt "
+                "seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+                "systempaths=unconfined"
+            ),
         ),
     )
     mend = next((mend for applies, mend in mends if applies), "")
