@@ -1,0 +1,1 @@
+"""Add up what a small shop sells in a day."""
