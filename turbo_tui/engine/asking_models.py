@@ -135,9 +135,10 @@ class LoggedModel:
             self._append(ModelFailed(request_id, "cancelled"))
             raise
         except TimeoutError:
-            self._append(ModelFailed(request_id, "stopped: the time cap was reached"))
             if not clock.expired():
+                self._append(ModelFailed(request_id, "the connection timed out"))
                 raise
+            self._append(ModelFailed(request_id, "stopped: the time cap was reached"))
             raise self._reached("seconds", self._budget.max_seconds or 0.0) from None
         self._record(request_id, request, reply)
         return reply

@@ -73,13 +73,15 @@ class ActionShape(BaseModel):
 
 
 class StepShape(BaseModel):
-    """A step as a model writes it; what it does not say has a default."""
+    """A step as a model writes it; what it does not say has a default.
+
+    `mode` is not read: `auto` from a model is a proposal, and only the user sets it.
+    """
 
     id: Text = ""
     title: Annotated[str, Field(min_length=1)]
     intent: Text = ""
     depends_on: Texts = Field(default_factory=list)
-    mode: Mode = "ask"
     checks: Commands = Field(default_factory=list[Argv])
     files: Texts = Field(default_factory=list)
 
@@ -95,6 +97,7 @@ class FileStepShape(StepShape):
 
     model_config = ConfigDict(extra="forbid")
 
+    mode: Mode = "ask"
     actions: list[ActionShape] = Field(default_factory=list[ActionShape])
     model: Text = ""
 
@@ -152,7 +155,7 @@ def _plan(task: str, planner: str, shapes: list[StepShape] | list[FileStepShape]
                 title=" ".join(shape.title.split()),
                 intent=shape.intent.strip(),
                 depends_on=tuple(shape.depends_on),
-                mode="ask",  # `auto` from a model or a file is a proposal; only the user sets it
+                mode="ask",  # `auto` in a file is a proposal as well
                 checks=tuple(tuple(argv) for argv in shape.checks),
                 files=tuple(shape.files),
                 actions=tuple(Action(each.tool, each.arguments) for each in actions),

@@ -32,6 +32,3 @@ class DeleteFile:
             raise ToolError(f"{path!r} is a folder; delete its files one by one, or use shell.")
         context.stage.files.remove(path)
         return f"Deleted {path}."
-
-
-TOOL = DeleteFile()

@@ -66,6 +66,3 @@ def _advice(error: MatchError) -> str:
     if error.line:
         return "Make `old` longer until it is unique, or give `count`."
     return "Call read_file or search_text to see what is there."
-
-
-TOOL = EditFile()

@@ -60,6 +60,3 @@ class ListFiles:
         if total > limit:
             rows.append(f"… {total - limit:,} more; give a narrower `path` or `pattern`.")
         return "\n".join(rows)
-
-
-TOOL = ListFiles()

@@ -31,6 +31,3 @@ class MoveFile:
         path, target = given.path(), given.path("target")
         context.stage.files.move(path, target)
         return f"Moved {path} to {target}."
-
-
-TOOL = MoveFile()

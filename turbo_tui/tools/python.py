@@ -35,6 +35,3 @@ class Python:
             ("python3", "-"), stdin=code.encode("utf-8", "replace"), timeout_s=float(timeout_s)
         )
         return told(result, timeout_s)
-
-
-TOOL = Python()

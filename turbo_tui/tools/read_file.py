@@ -80,6 +80,3 @@ def _rows(lines: list[str], start: int, end: int) -> list[str]:
             break
         rows.append(f"{number:>{width}}| {shown}")
     return rows
-
-
-TOOL = ReadFile()

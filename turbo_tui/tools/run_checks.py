@@ -98,9 +98,13 @@ def _script(files: StageFiles, name: str) -> bool:
         manifest = json.loads(_read(files, "package.json"))
     except ValueError:
         return False
-    scripts = cast("dict[str, object]", manifest).get("scripts") if manifest else None
-    script = cast("dict[str, object]", scripts).get(name) if isinstance(scripts, dict) else None
+    scripts = _mapping(manifest).get("scripts")
+    script = _mapping(scripts).get(name)
     return isinstance(script, str) and "no test specified" not in script
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _read(files: StageFiles, path: str) -> bytes:
@@ -108,6 +112,3 @@ def _read(files: StageFiles, path: str) -> bytes:
         return files.read(path, limit_bytes=200_000)
     except ToolError:
         return b""
-
-
-TOOL = RunChecks()

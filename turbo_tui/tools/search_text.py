@@ -99,6 +99,3 @@ def _matches(files: StageFiles, path: str, wanted: re.Pattern[str], most: int) -
             if len(rows) == most:
                 break
     return rows
-
-
-TOOL = SearchText()

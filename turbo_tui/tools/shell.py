@@ -139,6 +139,3 @@ def told(result: CommandResult, timeout_s: float) -> str:
     notes = f"\n[{result.dropped_bytes:,} bytes were not kept]" if result.dropped_bytes else ""
     output = head_and_tail(result.output.rstrip(), OUTPUT_CHARS)
     return f"{ends[result.ended]}\n{output}{notes}".rstrip()
-
-
-TOOL = Shell()

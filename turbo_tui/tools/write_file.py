@@ -58,6 +58,3 @@ def _as_before(before: bytes, text: str, path: str) -> bytes:
     except UnicodeEncodeError:
         # The whole content is new, so nothing old is lost by a wider encoding.
         return file.mark + text.encode("utf-8", "surrogatepass")
-
-
-TOOL = WriteFile()
