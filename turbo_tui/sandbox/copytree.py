@@ -21,8 +21,7 @@ from turbo_tui.sandbox.deltas import Delta
 
 FICLONE = 0x40049409  # ioctl_ficlone(2)
 CHUNK = 1 << 26  # bytes a copy_file_range(2) call: short enough to stay interruptible
-# A write within one tick of the clock that stamps files may leave the ctime as it was.
-RACY_NS = 20_000_000
+TICK_S = 2.5  # the coarsest clock that stamps files, with some room
 
 Stamp = tuple[int, int, int, int, int]  # mtime_ns, size, inode, ctime_ns, mode
 
@@ -34,16 +33,14 @@ class Manifest:
     Attributes:
         stamps: Every copied path with its stat in the copy; for folders only the mode counts.
         left_out: `path: why` of what could not be copied; it is in neither tree's changes.
-        taken_ns: Wall clock at the end of the copying.
     """
 
     stamps: dict[str, Stamp] = field(default_factory=dict[str, Stamp])
     left_out: dict[str, str] = field(default_factory=dict[str, str])
-    taken_ns: int = 0
 
     def write(self, file: Path) -> None:
         """Keep it on disk, for a stage that is taken up again."""
-        value = {"stamps": self.stamps, "left_out": self.left_out, "taken_ns": self.taken_ns}
+        value = {"stamps": self.stamps, "left_out": self.left_out}
         file.write_text(json.dumps(value), encoding="ascii")
 
     @classmethod
@@ -55,7 +52,7 @@ class Manifest:
         """
         value = json.loads(file.read_text(encoding="ascii"))
         stamps = {path: tuple(stamp) for path, stamp in value["stamps"].items()}
-        return cls(stamps, value["left_out"], value["taken_ns"])
+        return cls(stamps, value["left_out"])
 
 
 def copy_tree(source: Beneath, target: Path) -> Manifest:
@@ -103,7 +100,7 @@ def copy_tree(source: Beneath, target: Path) -> Manifest:
                 manifest.stamps[path] = stamp(os.stat(name, dir_fd=into, follow_symlinks=False))
     finally:
         copied.close()
-    manifest.taken_ns = time.time_ns()
+    _await_tick(target, max((found[3] for found in manifest.stamps.values()), default=0))
     return manifest
 
 
@@ -131,7 +128,7 @@ def read_copy(
                 if stat.S_ISDIR(after.st_mode):
                     todo.append(path)
                 was = manifest.stamps.get(path)
-                if not _same(was, after, manifest.taken_ns):
+                if not _same(was, after):
                     yield Delta(path, original.lstat(path), after, existed=was is not None)
         finally:
             os.close(fd)
@@ -148,12 +145,25 @@ def stamp(found: os.stat_result) -> Stamp:
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_mode)
 
 
-def _same(was: Stamp | None, found: os.stat_result, taken_ns: int) -> bool:
+def _await_tick(folder: Path, newest_ns: int) -> None:
+    """Wait until a write gets a later ctime than every copied file: some 4 ms, rarely more.
+
+    Within one tick a command's write would leave the stamp as it was.
+    """
+    limit = time.monotonic() + TICK_S
+    while time.monotonic() < limit:
+        folder.chmod(0o700)
+        if folder.stat().st_ctime_ns > newest_ns:
+            return
+        time.sleep(0.001)
+
+
+def _same(was: Stamp | None, found: os.stat_result) -> bool:
     if was is None:
         return False
     if stat.S_ISDIR(found.st_mode):
         return was[4] == found.st_mode
-    return was == stamp(found) and found.st_ctime_ns < taken_ns - RACY_NS
+    return was == stamp(found)
 
 
 def _copy_one(

@@ -94,7 +94,9 @@ class Holder:
     @property
     def alive(self) -> bool:
         """Say whether the mount still stands."""
-        return self._process.returncode is None
+        # The namespace is gone before the process is: its end is told to the loop only later.
+        namespace = f"/proc/{self._process.pid}/ns/mnt"
+        return self._process.returncode is None and Path(namespace).exists()
 
     @property
     def enter(self) -> tuple[str, ...]:
