@@ -52,7 +52,8 @@ class DiffFile:
         action: One word for the change: add, update, delete, move, mode, retype.
         hunks: Empty for what has no text diff; `notes` then says what changed.
         notes: `binary, 3 kB -> 4 kB`, `mode 644 -> 755`, `moved from a.py`, `conflict: …`
-        accepted: For a file without hunks: it lands.
+        accepted: For a file that is decided as a whole: it lands.
+        by_hunk: Each hunk has a mark of its own; else the file has one for all of them.
     """
 
     path: str
@@ -62,11 +63,12 @@ class DiffFile:
     added: int = 0
     removed: int = 0
     accepted: bool = True
+    by_hunk: bool = True
 
     @property
     def mark(self) -> Literal["all", "some", "none"]:
         """How much of it lands."""
-        if not self.hunks:
+        if not self.hunks or not self.by_hunk:
             return "all" if self.accepted else "none"
         chosen = sum(hunk.accepted for hunk in self.hunks)
         if chosen == len(self.hunks):
@@ -265,7 +267,7 @@ class DiffPane(RowsView):
         box = "[x]" if hunk.accepted else "[ ]"
         word = "" if hunk.accepted else "left out  "
         spans: list[Span] = []
-        if self._value.decidable:
+        if self._value.decidable and self._value.files[place.file].by_hunk:
             tone = self._box_tone(accepted=hunk.accepted)
             spans = [(box, tone), (" ", "plain"), (word, "warn")]
         spans.append((f"hunk {place.hunk + 1}/{count}  {clean_line(hunk.header)}", "accent"))
@@ -339,7 +341,7 @@ class DiffPane(RowsView):
         if place.ignored >= 0:
             folder = self._value.ignored[place.ignored]
             self.post_message(self.IgnoredWanted(folder.folder, accepted=not folder.accepted))
-        elif place.hunk == WHOLE_FILE:
+        elif place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk:
             self.action_toggle_file()
         else:
             file = self._value.files[place.file]

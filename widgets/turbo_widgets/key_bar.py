@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.app import RenderResult
 from textual.content import Content
 from textual.screen import Screen
-from textual.signal import Signal
 from textual.widget import Widget
 
 _SPOKEN = {
@@ -27,7 +28,7 @@ def spoken_key(key: str) -> str:
     return _SPOKEN.get(key, key)
 
 
-def live_keys(screen: Screen[object], *, hidden: bool = False) -> list[tuple[str, str]]:
+def live_keys(screen: Screen[Any], *, hidden: bool = False) -> list[tuple[str, str]]:
     """Return (key, what it does) of all keys that act now, nearest to the focus first.
 
     Args:
@@ -72,8 +73,10 @@ class KeyBar(Widget):
 
     def on_mount(self) -> None:
         """Redraw whenever the live keys may have changed."""
-        signal: Signal[Screen[object]] = self.screen.bindings_updated_signal  # pyright: ignore[reportUnknownMemberType]
-        signal.subscribe(self, self._changed)
+        # Textual types the signal with a bare Screen.
+        self.screen.bindings_updated_signal.subscribe(  # pyright: ignore[reportUnknownMemberType]
+            self, self._changed
+        )
 
     def _changed(self, _: object) -> None:
         self.refresh()

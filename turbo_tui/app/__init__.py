@@ -1,0 +1,1 @@
+"""The Textual app: views of a session -> widgets, messages of widgets -> commands."""

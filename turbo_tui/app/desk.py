@@ -1,0 +1,390 @@
+"""What the user can do with an open session: each command, its questions and its refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from textual.screen import Screen
+
+from turbo_tui.app.cards import current_step
+from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
+from turbo_tui.app.feed import Feed
+from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
+from turbo_tui.app.present import number_of, project_value
+from turbo_tui.core.errors import TurboError, UsageError
+from turbo_tui.core.ports import Landing
+from turbo_tui.core.views import StepState
+from turbo_tui.engine.review import Review
+from turbo_widgets.approval_bar import Card
+from turbo_widgets.knowledge_pane import KnowledgePane, Preview, SearchHit
+from turbo_widgets.plan_pane import PlanPane
+from turbo_widgets.project_pane import ProjectPane
+from turbo_widgets.text import plural
+
+if TYPE_CHECKING:
+    from turbo_tui.app.session_screen import SessionScreen
+    from turbo_tui.core import events as ev
+
+_PREVIEW_BYTES = 2_000_000
+_SEARCH_PAUSE_S = 0.15
+Given = TypeVar("Given")
+
+
+class House(Protocol):
+    """What the desk needs of the app around it."""
+
+    def put_up(self, window: Screen[Given], then: Callable[[Given | None], None]) -> None:
+        """Put a window over the session; `then` gets its answer."""
+        ...
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say something in passing."""
+        ...
+
+    def in_background(self, work: Awaitable[None], *, group: str) -> None:
+        """Do something beside; a newer one of the same group takes its place."""
+        ...
+
+    def outside(self, command: list[str]) -> None:
+        """Give the terminal to another program until it ends."""
+        ...
+
+
+class Desk:
+    """Commands of the session screen.
+
+    Args:
+        house: The app.
+        screen: Where things are shown.
+        opened: The session.
+    """
+
+    def __init__(self, house: House, screen: SessionScreen, opened: Opened) -> None:
+        self.opened = opened
+        self.feed = Feed(opened, screen)
+        self._house = house
+        self._screen = screen
+        self._run = opened.run
+        self._was_busy = False
+
+    # --- the beat ----------------------------------------------------------------
+
+    async def beat(self) -> None:
+        """Show what changed; let a defect of the engine surface."""
+        busy = self._run.busy
+        if self._was_busy and not busy:
+            await self._run.idle()
+        self._was_busy = busy
+        if self.feed.beat():
+            self._screen.refresh_bindings()
+        await self.feed.refresh_diff()
+
+    @property
+    def busy(self) -> bool:
+        """Something is under way."""
+        return self._run.busy
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return False
+        return True
+
+    # --- tasks and the plan --------------------------------------------------------
+
+    def give_task(self, text: str) -> bool:
+        """Plan a task; return False, and say why, when that cannot be now."""
+        waiting = next((s for s in self._run.views.plan.steps if s.reviewable), None)
+        if waiting is not None and not self._run.busy:
+            number = number_of(self._run.views.plan, waiting.step.id)
+            self._house.tell(
+                f"Step {number} still waits for your review: land it (a), reject it (r) or "
+                "skip it (s) first.",
+                bad=True,
+            )
+            return False
+        return self._try(lambda: self._run.give_task(text))
+
+    def edit_step(self, step_id: str) -> None:
+        """Let the user change a step's words."""
+        state = self._run.views.plan.state(step_id)
+        if state is None:
+            return
+
+        def keep(words: Words | None) -> None:
+            if words is not None:
+                self._try(lambda: self._run.edit_step(step_id, words.title, words.intent))
+
+        name = f"Step {number_of(self._run.views.plan, step_id)}"
+        editor = StepEditor(name, Words(state.step.title, state.step.intent))
+        self._house.put_up(editor, keep)
+
+    def remove_step(self, step_id: str) -> None:
+        """Drop a step."""
+        state = self._run.views.plan.state(step_id)
+        if state is not None and self._try(lambda: self._run.remove_step(step_id)):
+            self._house.tell(f"Deleted: {state.step.title}")
+
+    def move_step(self, step_id: str, position: int) -> None:
+        """Put a step elsewhere."""
+        self._try(lambda: self._run.move_step(step_id, position))
+
+    def set_mode(self, step_id: str, *, auto: bool) -> None:
+        """Let a step land by itself, or ask."""
+        self._try(lambda: self._run.set_mode(step_id, "auto" if auto else "ask"))
+
+    # --- the card ----------------------------------------------------------------
+
+    def perform(self, card: Card, action: str) -> None:
+        """Do what a key of the card means."""
+        if action.startswith("answer_"):
+            self._answer(card.key, action.removeprefix("answer_"))
+            return
+        state = self._card_step()
+        step_id = state.step.id if state is not None else ""
+        match action:
+            case "go":
+                self._try(self._run.go)
+            case "approve":
+                self._try(lambda: self._run.approve(step_id))
+            case "reject":
+                self._reject(step_id)
+            case "skip":
+                self._try(lambda: self._run.skip(step_id))
+            case "retry":
+                self._try(lambda: self._run.retry(step_id))
+            case "proceed":
+                self._try(lambda: self._run.retry(step_id, keep_work=True))
+            case "replan":
+                self._try(self._run.replan)
+            case "edit_step":
+                selected = self._screen.query_one(PlanPane).selected
+                target = step_id or (selected.step_id if selected is not None else "")
+                self.edit_step(target)
+            case _:
+                return
+
+    def _card_step(self) -> StepState | None:
+        steps = self._run.views.plan.steps
+        waiting = next((state for state in steps if state.reviewable), None)
+        stuck = {"failed", "interrupted", "rejected"}
+        return waiting or next((state for state in steps if state.status in stuck), None)
+
+    def _answer(self, ask_id: str, answer: str) -> None:
+        if answer == "no":
+            field = FieldScreen(
+                "No",
+                "Say why, if you like: the step is told. Enter alone just says no.",
+                enter="say no",
+                placeholder="reason (may be empty)",
+            )
+
+            def refuse(reason: str | None) -> None:
+                if reason is not None:
+                    self._try(lambda: self._run.answer(ask_id, "no", reason))
+
+            self._house.put_up(field, refuse)
+            return
+        scopes: dict[str, ev.Answer] = {
+            "once": "once",
+            "step": "step",
+            "plan": "plan",
+            "project": "project",
+        }
+        self._try(lambda: self._run.answer(ask_id, scopes[answer]))
+
+    def _reject(self, step_id: str) -> None:
+        field = FieldScreen(
+            "Reject the step",
+            "Say what to do otherwise and it is tried again on top of its work.\n"
+            "Enter alone drops everything it did.",
+            enter="reject",
+            placeholder="what should be different (may be empty)",
+        )
+
+        def reject(feedback: str | None) -> None:
+            if feedback is not None:
+                self._try(lambda: self._run.reject(step_id, feedback))
+
+        self._house.put_up(field, reject)
+
+    # --- the review --------------------------------------------------------------
+
+    def decide_hunk(self, path: str, hunk: int, *, accepted: bool) -> None:
+        """Take a hunk or file in, or leave it out."""
+        step_id = self.feed.step_id
+        self._try(lambda: self._run.decide_hunk(step_id, path, hunk, accepted=accepted))
+
+    def decide_ignored(self, folder: str, *, accepted: bool) -> None:
+        """Let an ignored folder land, or not."""
+        step_id = self.feed.step_id
+        self._try(lambda: self._run.decide_ignored(step_id, folder, accepted=accepted))
+
+    @property
+    def review(self) -> Review:
+        """Where contents are read."""
+        return self._run.review
+
+    # --- undo and interrupt ----------------------------------------------------------
+
+    @property
+    def can_undo(self) -> bool:
+        """A landing of this session still stands and nothing is under way."""
+        return not self._run.busy and self._run.views.timeline.undoable is not None
+
+    def undo(self) -> None:
+        """Ask, then take back the last landing."""
+        self._house.in_background(self._ask_undo(), group="undo")
+
+    async def _ask_undo(self) -> None:
+        entry = self._run.views.timeline.undoable
+        if entry is None:
+            return
+        preview = await self._undone(dry_run=True)
+        if preview is None:
+            return
+        number = number_of(self._run.views.plan, entry.step_id)
+        if preview.conflicts:
+            whys = "\n".join(f"{each.path}: {each.why}" for each in preview.conflicts)
+            self._house.tell(f"Step {number} cannot be taken back:\n{whys}", bad=True)
+            return
+        paths = preview.paths or entry.paths
+        listed = "\n".join(f"  {path}" for path in paths[:8])
+        more = f"\n  … and {len(paths) - 8} more" if len(paths) > 8 else ""  # noqa: PLR2004 (as listed)
+        question = Question(
+            f"Take back step {number}?",
+            (f"{plural(len(paths), 'file')} go back to what they were before:", listed + more),
+            (Option("yes", "y", "take back"), Option("no", "n", "leave it landed")),
+            otherwise="no",
+        )
+
+        def decided(answer: str | None) -> None:
+            if answer == "yes":
+                self._house.in_background(self._do_undo(number), group="undo")
+
+        self._house.put_up(QuestionScreen(question), decided)
+
+    async def _do_undo(self, number: str) -> None:
+        undone = await self._undone(dry_run=False)
+        if undone is None:
+            return
+        if undone.conflicts:
+            whys = "\n".join(f"{each.path}: {each.why}" for each in undone.conflicts)
+            self._house.tell(f"Nothing was taken back:\n{whys}", bad=True)
+            return
+        notes = "".join(f"\n{note}" for note in undone.notes)
+        self._house.tell(f"Step {number} was taken back.{notes}")
+
+    async def _undone(self, *, dry_run: bool) -> Landing | None:
+        try:
+            return await self._run.undo(dry_run=dry_run)
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return None
+
+    async def interrupt(self) -> None:
+        """Interrupt what is under way."""
+        await self._run.cancel()
+
+    # --- search and project ------------------------------------------------------------
+
+    def search(self, query: str) -> None:
+        """Find places, once the user pauses."""
+        if query:
+            self._house.in_background(self._search(query), group="search")
+
+    async def _search(self, query: str) -> None:
+        await asyncio.sleep(_SEARCH_PAUSE_S)
+        pane = self._screen.query_one(KnowledgePane)
+        search = self.opened.search
+        if search is None:
+            pane.show_hits(query, (), "Search is not available in this session.")
+            return
+        try:
+            found = await search.search(query)
+        except TurboError as error:
+            pane.show_hits(query, (), str(error))
+            return
+        hits = tuple(SearchHit(hit.path, hit.start_line, hit.text, hit.why) for hit in found)
+        pane.show_hits(query, hits)
+
+    def preview(self, path: str, line: int) -> None:
+        """Show a file of the real tree at a line."""
+        self._house.in_background(self._preview(path, line), group="preview")
+
+    async def _preview(self, path: str, line: int) -> None:
+        try:
+            text = await asyncio.to_thread(_read, self.opened.root / path)
+        except OSError as error:
+            self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
+            return
+        self._screen.query_one(KnowledgePane).show_preview(Preview(path, line, text))
+
+    def edit_file(self, path: str, line: int) -> None:
+        """Open a file of the real tree in the user's editor."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if not editor:
+            self._house.tell("No editor is named: set EDITOR, for example EDITOR=vim.", bad=True)
+        elif self._run.busy:
+            self._house.tell("Wait until the step is done, then open the editor.", bad=True)
+        else:
+            target = os.fspath(self.opened.root / path)
+            self._house.outside([*shlex.split(editor), f"+{line}", target])
+
+    async def look_at_project(self) -> None:
+        """Describe the project in its pane."""
+        look = self.opened.look_at_project
+        pane = self._screen.query_one(ProjectPane)
+        if look is None:
+            return
+        try:
+            pane.show(project_value(await look()))
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+
+    # --- models --------------------------------------------------------------------
+
+    def set_up_models(self) -> None:
+        """Open the setup screen."""
+        if self.opened.setup is None:
+            self._house.tell("Models cannot be changed in this session.", bad=True)
+            return
+        from turbo_tui.app.setup_screen import SetupScreen  # noqa: PLC0415  not needed at the start
+
+        def saved(setup: SavedSetup | None) -> None:
+            if setup is not None:
+                self.feed.planner, self.feed.executor = setup.planner, setup.executor
+                self._house.tell(setup.text)
+
+        self._house.put_up(SetupScreen(self.opened.setup), saved)
+
+    @property
+    def where(self) -> StepState | None:
+        """The step that matters now."""
+        return current_step(self._run.views)
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_PREVIEW_BYTES)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def run_outside(command: list[str]) -> str:
+    """Run a program in the user's terminal; return what went wrong, or nothing."""
+    try:
+        subprocess.run(command, check=False)
+    except OSError as error:
+        raise UsageError(f"{command[0]} cannot be started: {error.strerror}") from error
+    return ""

@@ -1,0 +1,258 @@
+"""Small windows over the session: a question, a field, a step's words, all keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from turbo_tui.app.opened import Question
+from turbo_widgets.approval_bar import GUARD_S
+from turbo_widgets.text import clean, clean_line
+
+BOX = """
+    align: center middle;
+    & > .box {
+        width: 80%;
+        max-width: 84;
+        min-width: 50;
+        height: auto;
+        max-height: 90%;
+        background: $surface;
+        border: solid $primary;
+        border-title-color: $text-primary;
+        border-title-style: bold;
+        padding: 1 2;
+    }
+    & Static { width: 1fr; height: auto; }
+    & .keys { margin-top: 1; }
+    & .label { color: $foreground-darken-3; margin-top: 1; }
+    & Input { height: 1; border: none; background: $panel; padding: 0 1; }
+"""
+
+
+def key_line(*keys: tuple[str, str]) -> Content:
+    """Return `key what it does` for each, as the bottom line shows them."""
+    parts = [
+        Content.assemble((key, "bold $text-accent"), " ", clean_line(word).replace(" ", "\u00a0"))
+        for key, word in keys
+    ]
+    return Content("   ").join(parts)
+
+
+class QuestionScreen(ModalScreen[str]):
+    """Put a question; a key within half a second of it appearing does not answer."""
+
+    DEFAULT_CSS = f"QuestionScreen {{ {BOX} }}"
+
+    def __init__(self, question: Question, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._question = question
+        self._clock = clock
+        self._shown_at = clock()
+
+    def compose(self) -> ComposeResult:
+        """Lay out what is asked and the keys."""
+        question = self._question
+        with Vertical(classes="box") as box:
+            box.border_title = clean_line(question.title)
+            yield Static("\n".join(clean(line) for line in question.lines), markup=False)
+            keys = [(option.key, option.words) for option in question.options]
+            yield Static(key_line(*keys, ("esc", self._words_of_escape())), classes="keys")
+
+    def _words_of_escape(self) -> str:
+        wanted = self._question.otherwise
+        return next((o.words for o in self._question.options if o.name == wanted), "back")
+
+    def on_mount(self) -> None:
+        """Start the guard when it is really on screen."""
+        self._shown_at = self._clock()
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer, once the guard is over."""
+        event.stop()
+        if self._clock() - self._shown_at < GUARD_S:
+            return
+        if event.key == "escape":
+            self.dismiss(self._question.otherwise)
+            return
+        for option in self._question.options:
+            if option.key in {event.key, event.character}:
+                self.dismiss(option.name)
+                return
+
+
+class FieldScreen(ModalScreen[str | None]):
+    """Ask for one line; enter hands it on, escape goes back. None means back."""
+
+    DEFAULT_CSS = f"FieldScreen {{ {BOX} }}"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back")]
+
+    def __init__(self, title: str, explanation: str, *, enter: str, placeholder: str = "") -> None:
+        super().__init__()
+        self._title = title
+        self._explanation = explanation
+        self._enter = enter
+        self._placeholder = placeholder
+
+    def compose(self) -> ComposeResult:
+        """Lay out the field."""
+        with Vertical(classes="box") as box:
+            box.border_title = clean_line(self._title)
+            yield Static(clean(self._explanation), markup=False)
+            yield Static("", markup=False)
+            yield Input(placeholder=self._placeholder, compact=True)
+            yield Static(key_line(("enter", self._enter), ("esc", "back")), classes="keys")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Hand the line on."""
+        event.stop()
+        self.dismiss(event.value.strip())
+
+    def action_back(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A step's title and intent."""
+
+    title: str
+    intent: str
+
+
+class StepEditor(ModalScreen[Words | None]):
+    """Edit a step's title and intent; ctrl+s keeps them, escape goes back."""
+
+    DEFAULT_CSS = f"""
+    StepEditor {{
+        {BOX}
+        & TextArea {{ height: 8; border: none; background: $panel; padding: 0 1; }}
+    }}
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "keep", "Keep", priority=True),
+        Binding("escape", "back", "Back", priority=True),
+    ]
+
+    def __init__(self, name: str, words: Words) -> None:
+        super().__init__()
+        self._name_shown = name
+        self._words = words
+
+    def compose(self) -> ComposeResult:
+        """Lay out both fields; the larger one is imported only here, it is heavy."""
+        from textual.widgets import TextArea  # noqa: PLC0415  imports tree-sitter
+
+        with Vertical(classes="box") as box:
+            box.border_title = clean_line(self._name_shown)
+            yield Static("Title, one line", classes="label", markup=False)
+            yield Input(self._words.title, compact=True, select_on_focus=False)
+            yield Static("What the step is to achieve", classes="label", markup=False)
+            yield TextArea(self._words.intent, soft_wrap=True, tab_behavior="focus", compact=True)
+            keys = key_line(("^s", "keep"), ("tab", "other field"), ("esc", "back"))
+            yield Static(keys, classes="keys")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in the title keeps the step too."""
+        event.stop()
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        """Hand the words on; a step without a title is not kept."""
+        from textual.widgets import TextArea  # noqa: PLC0415  imports tree-sitter
+
+        title = self.query_one(Input).value.strip()
+        if not title:
+            self.notify("A step needs a title.", severity="warning", markup=False)
+            return
+        self.dismiss(Words(title, self.query_one(TextArea).text.strip()))
+
+    def action_back(self) -> None:
+        """Leave the step as it was."""
+        self.dismiss(None)
+
+
+class HelpScreen(ModalScreen[None]):
+    """All keys that act now, grouped as given; any of escape, q, ? closes it."""
+
+    DEFAULT_CSS = f"""
+    HelpScreen {{
+        {BOX}
+        & > .box {{ height: 90%; }}
+        & VerticalScroll {{ height: 1fr; }}
+    }}
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "back", "Close", key_display="esc"),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", show=False),
+    ]
+
+    def __init__(self, live: list[tuple[str, str]], topics: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._live = live
+        self._topics = topics
+
+    def compose(self) -> ComposeResult:
+        """Lay out keys and the way through."""
+        with Vertical(classes="box") as box:
+            box.border_title = "Help"
+            with VerticalScroll():
+                for title, text in self._topics:
+                    yield Static(Content.styled(title, "bold $text-primary"))
+                    yield Static(text + "\n", markup=False)
+                yield Static(Content.styled("Keys that act right now", "bold $text-primary"))
+                widest = max((len(key) for key, _ in self._live), default=0)
+                lines = [
+                    Content.assemble((f"{key:<{widest}}", "bold $text-accent"), "  ", word)
+                    for key, word in self._live
+                ]
+                yield Static(Content("\n").join(lines))
+            yield Static(key_line(("↑↓", "scroll"), ("esc", "close")), classes="keys")
+
+    def action_back(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll the text."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+class ErrorScreen(ModalScreen[None]):
+    """What went wrong, where, why and what to do; enter or escape goes on."""
+
+    DEFAULT_CSS = f"ErrorScreen {{ {BOX} & > .box {{ border: solid $error; }} }}"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "back", "Close")]
+
+    def __init__(self, title: str, text: str, *, closes: str = "close") -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._closes = closes
+
+    def compose(self) -> ComposeResult:
+        """Lay out the message."""
+        with Vertical(classes="box") as box:
+            box.border_title = clean_line(self._title)
+            with VerticalScroll() as scroll:
+                scroll.styles.height = "auto"
+                yield Static(clean(self._text), markup=False)
+            yield Static(key_line(("enter", self._closes)), classes="keys")
+
+    def action_back(self) -> None:
+        """Go on."""
+        self.dismiss(None)

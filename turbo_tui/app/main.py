@@ -1,0 +1,34 @@
+"""Start the app and leave it: the one door that the command line uses."""
+
+from __future__ import annotations
+
+import asyncio
+
+from turbo_tui.app.opened import OpenRun, Options
+from turbo_tui.app.turbo_app import TurboApp
+
+INTERRUPTED = 130
+
+
+def run_app(open_run: OpenRun, options: Options | None = None) -> int:
+    """Show the app until the user leaves; return the exit code.
+
+    The first frame is painted before `open_run` is called, so whatever it imports delays
+    nothing that the user sees. Whatever happens, the session is closed and can be resumed.
+
+    Args:
+        open_run: Opens the session; may put questions through the `Front` it is given.
+        options: How the app looks.
+    """
+    return asyncio.run(show(TurboApp(open_run, options)))
+
+
+async def show(app: TurboApp) -> int:
+    """Run the app on this event loop; return the exit code."""
+    try:
+        code = await app.run_async(mouse=app.options.mouse)
+    finally:
+        await app.close_session()
+    if app.failure is not None:
+        return app.failure.exit_code
+    return code if code is not None else (app.return_code or 0)

@@ -1,0 +1,391 @@
+"""The session's screen: panes side by side, as tabs on small terminals, prompt below."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from turbo_widgets.approval_bar import ApprovalBar, Card
+from turbo_widgets.diff_pane import DiffPane, DiffValue
+from turbo_widgets.key_bar import KeyBar, live_keys
+from turbo_widgets.knowledge_pane import KnowledgePane
+from turbo_widgets.log_pane import LogItem, LogPane
+from turbo_widgets.plan_pane import PlanPane, PlanValue
+from turbo_widgets.project_pane import ProjectPane
+from turbo_widgets.prompt import Prompt
+from turbo_widgets.status_line import StatusLine, StatusValue
+from turbo_widgets.tab_strip import Tab, TabStrip
+
+if TYPE_CHECKING:
+    from turbo_tui.app.desk import Desk
+
+PaneName = Literal["plan", "diff", "log", "knowledge", "project"]
+Shape = Literal["wide", "short", "narrow", "tiny"]
+
+PANES: tuple[tuple[PaneName, str, str], ...] = (
+    ("plan", "Plan", "1"),
+    ("diff", "Changes", "2"),
+    ("log", "Log", "3"),
+    ("knowledge", "Knowledge", "4"),
+    ("project", "Project", "5"),
+)
+_TABBED: dict[Shape, tuple[PaneName, ...]] = {
+    "wide": ("log", "knowledge", "project"),
+    "short": ("diff", "log", "knowledge", "project"),
+    "narrow": ("plan", "diff", "log", "knowledge", "project"),
+    "tiny": (),
+}
+SMALLEST = (60, 20)
+_TABS_BELOW = (100, 32)
+_PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
+
+
+def shape_of(width: int, height: int) -> Shape:
+    """Return how panes are laid out on a terminal of this size."""
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return "tiny"
+    if width < _TABS_BELOW[0]:
+        return "narrow"
+    return "short" if height < _TABS_BELOW[1] else "wide"
+
+
+def _choice(key: str, action: str, words: str) -> Binding:
+    return Binding(key, f"choose('{action}')", words)
+
+
+class SessionScreen(Screen[None]):
+    """Show values, take keys; what a key means is done by the desk once a session is open."""
+
+    CSS = """
+    SessionScreen {
+        layout: vertical;
+        background: $background;
+        & #main { height: 1fr; }
+        & PlanPane {
+            width: 30%; min-width: 34; max-width: 56;
+            border-right: solid $surface-lighten-2;
+        }
+        & #right { width: 1fr; height: 1fr; }
+        & DiffPane { height: 3fr; }
+        & #lower { height: 2fr; min-height: 8; }
+        & #lower > * { display: none; height: 1fr; }
+        & #ask { height: 1; }
+        & #ask > Static { width: 2; color: $text-accent; text-style: bold; padding: 0; }
+        & Prompt { width: 1fr; padding: 0; }
+        & #too-small {
+            display: none; height: 1fr;
+            content-align: center middle; text-align: center;
+        }
+        & #tabs, & #right-tabs { display: none; }
+
+        &.-short #low-tabs, &.-narrow #low-tabs { display: none; }
+        &.-short #right-tabs { display: block; }
+        &.-short DiffPane, &.-narrow DiffPane { height: 1fr; }
+        &.-short #lower, &.-narrow #lower { height: 1fr; }
+        &.-narrow #tabs { display: block; }
+        &.-narrow PlanPane { width: 1fr; max-width: 100%; border-right: none; }
+        &.-tiny #main, &.-tiny ApprovalBar, &.-tiny #ask, &.-tiny KeyBar { display: none; }
+        &.-tiny #too-small { display: block; }
+        &.-tiny StatusLine { display: none; }
+    }
+    """
+    AUTO_FOCUS = "#prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _choice("y", "answer_once", "Yes, once"),
+        _choice("S", "answer_step", "For this step"),
+        _choice("L", "answer_plan", "For this plan"),
+        _choice("P", "answer_project", "For this project"),
+        _choice("n", "answer_no", "No…"),
+        _choice("g", "go", "Start"),
+        _choice("a", "approve", "Land it"),
+        _choice("r", "reject", "Reject…"),
+        _choice("t", "retry", "Try again"),
+        _choice("c", "proceed", "Go on from its work"),
+        _choice("s", "skip", "Skip"),
+        _choice("R", "replan", "Plan anew"),
+        _choice("e", "edit_step", "Edit step"),
+        Binding("u", "undo", "Take back"),
+        Binding("1", "pane('plan')", "Plan", show=False),
+        Binding("2", "pane('diff')", "Changes", show=False),
+        Binding("3", "pane('log')", "Log", show=False),
+        Binding("4", "pane('knowledge')", "Knowledge", show=False),
+        Binding("5", "pane('project')", "Project", show=False),
+        Binding("tab", "app.focus_next", "Next pane"),
+        Binding("shift+tab", "app.focus_previous", "Previous pane", show=False),
+        Binding("escape", "leave_field", "Leave the field"),
+        Binding("i,colon", "prompt", "Type a task", key_display="i"),
+        Binding("slash", "search", "Search", show=False),
+        Binding("M", "models", "Models", show=False),
+        Binding("ctrl+c", "app.interrupt", "Interrupt", show=False, priority=True),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("ctrl+q", "app.quit", "Quit", priority=True),
+    ]
+
+    class Chosen(Message):
+        """The user chose an action of the card on show."""
+
+    def __init__(self, title: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.desk: Desk | None = None
+        self._title = title
+        self._clock = clock
+        self._shape: Shape = "wide"
+        self._tab: PaneName = "plan"
+        self._low: PaneName = "log"
+        self._news: set[PaneName] = set()
+        self._last_pane: PaneName = "plan"
+        self._typed_at = -60.0
+
+    def compose(self) -> ComposeResult:
+        """Lay out everything once; what is seen is a matter of classes."""
+        yield StatusLine()
+        yield TabStrip(id="tabs")
+        with Horizontal(id="main"):
+            yield PlanPane(id="plan")
+            with Vertical(id="right"):
+                yield TabStrip(id="right-tabs")
+                yield DiffPane(id="diff")
+                yield TabStrip(id="low-tabs")
+                with Vertical(id="lower"):
+                    yield LogPane(id="log")
+                    yield KnowledgePane(id="knowledge")
+                    yield ProjectPane(id="project")
+        yield Static("", id="too-small", markup=False)
+        yield ApprovalBar(clock=self._clock)
+        with Horizontal(id="ask"):
+            yield Static("> ", markup=False)
+            yield Prompt(placeholder="what do you want done?", id="prompt")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show what is known before anything is opened."""
+        self.query_one(StatusLine).show(StatusValue(repo=self._title))
+        self.show_plan(PlanValue(message="Opening the project …", busy=True))
+        self.show_diff(DiffValue(message="What a step changes is shown here, before it lands."))
+        self._arrange()
+
+    # --- shape and tabs ----------------------------------------------------------
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay panes out for the terminal's size."""
+        self._shape = shape_of(event.size.width, event.size.height)
+        for shape in _TABBED:
+            self.set_class(shape == self._shape, f"-{shape}")
+        if self._shape == "tiny":
+            width, height = SMALLEST
+            self.query_one("#too-small", Static).update(
+                f"This terminal is {event.size.width}x{event.size.height}.\n"
+                f"turbo-tui needs {width}x{height} or more.\n\n"
+                "Make the window larger; nothing is lost.\nctrl+q quits."
+            )
+        self._arrange()
+
+    @property
+    def shape(self) -> Shape:
+        """How panes are laid out now."""
+        return self._shape
+
+    @property
+    def opened_tab(self) -> PaneName:
+        """The pane that is seen among those that share a place."""
+        return self._low if self._shape == "wide" else self._tab
+
+    def _arrange(self) -> None:
+        tabbed = _TABBED[self._shape]
+        opened = self.opened_tab
+        if tabbed and opened not in tabbed:
+            opened = "diff" if "diff" in tabbed else "log"
+            self._tab = opened
+        for name, _, _ in PANES:
+            self.query_one(f"#{name}").display = name not in tabbed or name == opened
+        lower = any(name == opened for name in ("log", "knowledge", "project"))
+        self.query_one("#lower").display = lower
+        self.query_one("#right").display = self._shape != "narrow" or opened != "plan"
+        self._news.discard(opened)
+        tabs = tuple(
+            Tab(name, word, key, news=name in self._news)
+            for name, word, key in PANES
+            if name in tabbed
+        )
+        for strip in self.query(TabStrip):
+            strip.show(tabs, opened)
+
+    def open_pane(self, name: PaneName, *, focus: bool = True) -> None:
+        """Bring a pane into view, and to the keys unless told not to."""
+        if name in _TABBED[self._shape]:
+            if self._shape == "wide":
+                self._low = name
+            else:
+                self._tab = name
+                if name in _TABBED["wide"]:
+                    self._low = name
+        self._arrange()
+        if focus:
+            self._focus_of(name).focus()
+        self.refresh_bindings()
+
+    def _focus_of(self, name: PaneName) -> Widget:
+        if name == "log":
+            return self.query_one(LogPane).lines
+        if name == "knowledge":
+            pane = self.query_one(KnowledgePane)
+            return pane.field if not pane.field.value else pane.places
+        return self.query_one(f"#{name}")
+
+    def on_tab_strip_chosen(self, event: TabStrip.Chosen) -> None:
+        """A tab was clicked."""
+        self.open_pane(next(name for name, _, _ in PANES if name == event.name))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Remember the pane to come back to; the keys differ from pane to pane."""
+        for name, _, _ in PANES:
+            pane = self.query_one(f"#{name}")
+            if pane is event.widget or pane in event.widget.ancestors:
+                self._last_pane = name
+        self.refresh_bindings()
+
+    # --- values in (feed.Panes) ----------------------------------------------------
+
+    def show_plan(self, value: PlanValue) -> None:
+        """Show the plan."""
+        self.query_one(PlanPane).show(value)
+
+    def show_diff(self, value: DiffValue) -> None:
+        """Show a step's changes."""
+        self.query_one(DiffPane).show(value)
+
+    def show_log(self, entries: list[LogItem]) -> None:
+        """Show the log."""
+        self.query_one(LogPane).show(entries)
+
+    def show_status(self, value: StatusValue) -> None:
+        """Show standing facts."""
+        self.query_one(StatusLine).show(value)
+
+    def show_card(self, card: Card | None) -> None:
+        """Show what waits for the user."""
+        self.query_one(ApprovalBar).show(card)
+
+    def stream(self, key: str, text: str) -> None:
+        """Show output of a running entry."""
+        self.query_one(LogPane).stream(key, text)
+
+    def lead_to(self, step_id: str, place: str) -> None:
+        """Bring a step and a pane into view; take the keys there unless the user types."""
+        if step_id:
+            self.query_one(PlanPane).select(step_id)
+        name: PaneName | None = next((known for known, _, _ in PANES if known == place), None)
+        if name is None or not self.is_current:
+            return
+        if self.in_field and self._clock() - self._typed_at < _PAUSE_S:
+            # Whoever has just typed may go on: wait, then look again.
+            self.set_timer(_PAUSE_S, lambda: self.lead_to(step_id, place))
+            return
+        if self.typing:
+            if self._shape in {"wide", "short"} and name == "plan":
+                return
+            self._news.add(name)
+            self.open_pane(name, focus=False)
+            return
+        self.open_pane(name)
+
+    # --- typing ------------------------------------------------------------------
+
+    @property
+    def in_field(self) -> bool:
+        """A field has the keys."""
+        return isinstance(self.focused, Input)
+
+    @property
+    def typing(self) -> bool:
+        """The user is in a field that has text."""
+        return isinstance(self.focused, Input) and bool(self.focused.value)
+
+    def on_input_changed(self) -> None:
+        """Remember when something was typed."""
+        self._typed_at = self._clock()
+
+    # --- actions -------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: PLR0911  one arm per action
+        """Offer only what can be done now."""
+        if not self.is_mounted:
+            return True
+        match action:
+            case "choose":
+                return self.query_one(ApprovalBar).offers(str(parameters[0]))
+            case "undo":
+                return self.desk is not None and self.desk.can_undo
+            case "leave_field":
+                return self.in_field
+            case "prompt":
+                return not self.query_one(Prompt).has_focus
+            case "models":
+                return self.desk is not None and self.desk.opened.setup is not None
+            case _:
+                return super().check_action(action, parameters)
+
+    def action_choose(self, choice: str) -> None:
+        """Answer the card, unless the key came too early or was meant for a field."""
+        self.query_one(ApprovalBar).choose(choice, typing=self.in_field)
+
+    def action_undo(self) -> None:
+        """Take back the last landing, after a question."""
+        if self.desk is not None:
+            self.desk.undo()
+
+    def action_pane(self, name: PaneName) -> None:
+        """Open a pane."""
+        self.open_pane(name)
+
+    def action_leave_field(self) -> None:
+        """Go from a field to the pane that was left last."""
+        self.open_pane(self._last_pane if self._is_seen(self._last_pane) else self.opened_tab)
+
+    def _is_seen(self, name: PaneName) -> bool:
+        return self.query_one(f"#{name}").display
+
+    def action_prompt(self) -> None:
+        """Go to the prompt."""
+        self.query_one(Prompt).focus()
+
+    def action_search(self) -> None:
+        """Go to the search field."""
+        self.open_pane("knowledge", focus=False)
+        self.query_one(KnowledgePane).field.focus()
+
+    def action_models(self) -> None:
+        """Set up the models."""
+        if self.desk is not None:
+            self.desk.set_up_models()
+
+    def action_help(self) -> None:
+        """Show all keys and the way through."""
+        from turbo_tui.app.dialogs import HelpScreen  # noqa: PLC0415  not needed at the start
+        from turbo_tui.app.help_text import TOPICS  # noqa: PLC0415  not needed at the start
+
+        self.app.push_screen(HelpScreen(live_keys(self, hidden=True), TOPICS))
+
+    # --- messages out ----------------------------------------------------------------
+
+    def on_prompt_given(self, event: Prompt.Given) -> None:
+        """A task was typed; before the session is open it waits its turn."""
+        self.post_message(TaskTyped(event.text))
+
+
+class TaskTyped(Message):
+    """The user typed a task and pressed enter."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text

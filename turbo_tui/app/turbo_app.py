@@ -1,0 +1,317 @@
+"""The app: paints first, opens the session behind, hands messages of widgets to the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+
+from turbo_tui.app.opened import Opened, OpenRun, Options, Question
+from turbo_tui.app.session_screen import SessionScreen, TaskTyped
+from turbo_tui.core.errors import TurboError
+from turbo_widgets.approval_bar import ApprovalBar
+from turbo_widgets.ascii_only import AsciiOnly, needs_ascii
+from turbo_widgets.diff_pane import DiffPane
+from turbo_widgets.knowledge_pane import KnowledgePane
+from turbo_widgets.plan_pane import PlanPane, PlanValue
+from turbo_widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from turbo_tui.app.desk import Desk
+
+Given = TypeVar("Given")
+BEAT_S = 1 / 20
+_TWICE_S = 2.0
+_HANGUP = 128
+
+
+class TurboApp(App[int]):
+    """Run a session on screen.
+
+    Args:
+        open_run: Opens the session; called after the first frame.
+        options: How the app looks.
+        clock: Seconds, monotonic; given by tests.
+    """
+
+    TITLE = "turbo-tui"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        open_run: OpenRun,
+        options: Options | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.options = options or Options()
+        self.desk: Desk | None = None
+        self.opened: Opened | None = None
+        self.failure: TurboError | None = None
+        self._open_run = open_run
+        self._clock = clock
+        self._waiting_task = ""
+        self._asked_to_stop = -60.0
+        self._beat_timer: Timer | None = None
+        self._beating = False
+        self._closed = False
+        if self.options.theme:
+            self.theme = self.options.theme
+        ascii_only = self.options.ascii_only
+        if needs_ascii(os.environ) if ascii_only is None else ascii_only:
+            self._filters.append(AsciiOnly())
+
+    # --- opening and closing -----------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        """The session's screen is the only one that stays."""
+        return SessionScreen(self.options.title, clock=self._clock)
+
+    @property
+    def session_screen(self) -> SessionScreen:
+        """The session's screen, under whatever window stands over it."""
+        screen = self.screen_stack[0]
+        if not isinstance(screen, SessionScreen):
+            raise TypeError(screen)
+        return screen
+
+    def on_mount(self) -> None:
+        """Take signals; open the session once the first frame is painted."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self._signalled, number)
+        self.call_after_refresh(self._open_behind)
+
+    def _signalled(self, number: int) -> None:
+        self.run_worker(self._leave(_HANGUP + number), group="leave", exclusive=True)
+
+    def _open_behind(self) -> None:
+        self.run_worker(self._open(), group="open", exclusive=True)
+
+    async def _open(self) -> None:
+        try:
+            opened = await self._open_run(self)
+        except TurboError as error:
+            self._cannot_open(error)
+            return
+        from turbo_tui.app.desk import Desk  # noqa: PLC0415  after the first frame
+
+        screen = self.session_screen
+        self.opened = opened
+        self.desk = screen.desk = Desk(self, screen, opened)
+        for task in self._tasks_so_far():
+            screen.query_one(Prompt).remember(task)
+        self._beat_timer = self.set_interval(BEAT_S, self._beat)
+        await self.desk.beat()
+        for note in opened.notes:
+            self.tell(note)
+        self.in_background(self.desk.look_at_project(), group="project")
+        if self._waiting_task:
+            task, self._waiting_task = self._waiting_task, ""
+            self._give(task)
+        elif opened.task and not screen.query_one(Prompt).value:
+            prompt = screen.query_one(Prompt)
+            prompt.value = opened.task
+            prompt.cursor_position = len(opened.task)
+
+    def _tasks_so_far(self) -> list[str]:
+        if self.opened is None:
+            return []
+        entries = self.opened.run.views.log.entries
+        return [entry.title for entry in entries if entry.kind == "task"]
+
+    def _cannot_open(self, error: TurboError) -> None:
+        from turbo_tui.app.dialogs import ErrorScreen  # noqa: PLC0415  rare
+
+        self.failure = error
+        self.session_screen.show_plan(PlanValue(message="The project could not be opened."))
+        screen = ErrorScreen("Cannot open this project", str(error), closes="quit")
+        self.push_screen(screen, lambda _: self.exit(error.exit_code))
+
+    async def _beat(self) -> None:
+        if self.desk is None or self._beating or self._closed:
+            return
+        self._beating = True
+        try:
+            await self.desk.beat()
+        finally:
+            self._beating = False
+
+    async def _leave(self, code: int) -> None:
+        await self.close_session()
+        self.exit(code)
+
+    async def close_session(self) -> None:
+        """Interrupt and flush; the session can be resumed. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.desk is not None:
+            self.desk.feed.close()
+        if self.opened is not None:
+            await self.opened.run.close()
+
+    async def action_quit(self) -> None:
+        """Close the session and leave."""
+        await self._leave(0)
+
+    async def action_interrupt(self) -> None:
+        """Copy what is selected; else interrupt what runs; twice on nothing, quit."""
+        if self.screen.get_selected_text():
+            self.screen.action_copy_text()
+            self.screen.clear_selection()
+            return
+        now = self._clock()
+        if self.desk is not None and self.desk.busy:
+            self._asked_to_stop = now
+            await self.desk.interrupt()
+            return
+        if now - self._asked_to_stop < _TWICE_S:
+            await self._leave(0)
+            return
+        self._asked_to_stop = now
+        self.tell("Nothing runs now. ctrl+c again, or ctrl+q, quits.")
+
+    # --- Front: what open_run may use ------------------------------------------------
+
+    async def choose(self, question: Question) -> str:
+        """Put a question before the session opens; return the answer's name."""
+        from turbo_tui.app.dialogs import QuestionScreen  # noqa: PLC0415  rare
+
+        return await self.push_screen_wait(QuestionScreen(question, clock=self._clock))
+
+    def say(self, text: str) -> None:
+        """Tell what is going on until the session is open."""
+        if self.desk is None:
+            self.session_screen.show_plan(PlanValue(message=text, busy=True))
+
+    # --- House: what the desk may use ------------------------------------------------
+
+    def put_up(self, window: Screen[Given], then: Callable[[Given | None], None]) -> None:
+        """Put a window over the session; `then` gets its answer."""
+        self.push_screen(window, then)
+
+    def tell(self, text: str, *, bad: bool = False) -> None:
+        """Say something in passing; text is never parsed."""
+        severity: Literal["error", "information"] = "error" if bad else "information"
+        self.notify(text, severity=severity, markup=False, timeout=8 if bad else 4)
+
+    def in_background(self, work: Awaitable[None], *, group: str) -> None:
+        """Do something beside; a newer one of the same group takes its place."""
+        self.run_worker(work, group=group, exclusive=True)
+
+    def outside(self, command: list[str]) -> None:
+        """Give the terminal to another program until it ends."""
+        from turbo_tui.app.desk import run_outside  # noqa: PLC0415  rare
+
+        try:
+            with self.suspend():
+                run_outside(command)
+        except TurboError as error:
+            self.tell(str(error), bad=True)
+        self.refresh()
+
+    # --- messages of widgets -----------------------------------------------------------
+
+    def on_task_typed(self, event: TaskTyped) -> None:
+        """Plan a task; one typed before the session is open waits for it."""
+        event.stop()
+        if self.desk is None:
+            self._waiting_task = event.text
+            self.session_screen.show_plan(
+                PlanValue(event.text, message="Opening the project; your task is next …", busy=True)
+            )
+        else:
+            self._give(event.text)
+
+    def _give(self, task: str) -> None:
+        prompt = self.session_screen.query_one(Prompt)
+        if self.desk is not None and not self.desk.give_task(task) and not prompt.value:
+            prompt.value = task
+            prompt.cursor_position = len(task)
+
+    def on_plan_pane_edit_wanted(self, event: PlanPane.EditWanted) -> None:
+        """Edit a step."""
+        if self.desk is not None:
+            self.desk.edit_step(event.step_id)
+
+    def on_plan_pane_remove_wanted(self, event: PlanPane.RemoveWanted) -> None:
+        """Drop a step."""
+        if self.desk is not None:
+            self.desk.remove_step(event.step_id)
+
+    def on_plan_pane_mode_wanted(self, event: PlanPane.ModeWanted) -> None:
+        """Set a step to auto or ask."""
+        if self.desk is not None:
+            self.desk.set_mode(event.step_id, auto=event.mode == "auto")
+
+    def on_plan_pane_move_wanted(self, event: PlanPane.MoveWanted) -> None:
+        """Move a step."""
+        if self.desk is not None:
+            self.desk.move_step(event.step_id, event.position)
+
+    def on_rows_view_cursor_moved(self) -> None:
+        """Another step under the plan's cursor: show its changes."""
+        if self.desk is not None:
+            selected = self.session_screen.query_one(PlanPane).selected
+            if selected is not None:
+                self.desk.feed.select(selected.step_id)
+
+    def on_diff_pane_hunk_wanted(self, event: DiffPane.HunkWanted) -> None:
+        """Take a hunk in, or leave it out."""
+        if self.desk is not None:
+            self.desk.decide_hunk(event.path, event.hunk, accepted=event.accepted)
+
+    def on_diff_pane_ignored_wanted(self, event: DiffPane.IgnoredWanted) -> None:
+        """Let an ignored folder land, or not."""
+        if self.desk is not None:
+            self.desk.decide_ignored(event.folder, accepted=event.accepted)
+
+    def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
+        """Do what the card's key means."""
+        if self.desk is not None:
+            self.desk.perform(event.card, event.action)
+
+    def on_knowledge_pane_query_changed(self, event: KnowledgePane.QueryChanged) -> None:
+        """Search."""
+        if self.desk is not None:
+            self.desk.search(event.query)
+
+    def on_knowledge_pane_preview_wanted(self, event: KnowledgePane.PreviewWanted) -> None:
+        """Show a file."""
+        if self.desk is not None:
+            self.desk.preview(event.path, event.line)
+
+    def on_knowledge_pane_editor_wanted(self, event: KnowledgePane.EditorWanted) -> None:
+        """Open a file in the user's editor."""
+        if self.desk is not None:
+            self.desk.edit_file(event.path, event.line)
+
+    # --- the palette -------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """List our commands before Textual's own."""
+        if isinstance(screen, SessionScreen):
+            for name, title in (
+                ("prompt", "Type a task"),
+                ("search", "Search the project"),
+                ("models", "Set up the models"),
+                ("undo", "Take back the last landed step"),
+                ("help", "Help and keys"),
+            ):
+                if screen.check_action(name, ()):
+                    yield SystemCommand(title, "turbo-tui", getattr(screen, f"action_{name}"))
+        yield from super().get_system_commands(screen)
