@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.adapters import event_store
+from turbo_tui.adapters import event_store, log_head
 from turbo_tui.adapters.event_store import (
-    HEAD,
     LOG,
     SqliteEventStore,
     lock_holder,
@@ -22,6 +21,7 @@ from turbo_tui.adapters.event_store import (
     repair,
     verify,
 )
+from turbo_tui.adapters.log_head import HEAD
 from turbo_tui.core import events
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.events import Event
@@ -216,7 +216,7 @@ def test_after_a_power_cut_only_the_durable_records_are_owed(
     folder = tmp_path / "7f3a"
     crash(tmp_path / "live", [*HISTORY, events.StepRemoved("3")], copy_to=folder)
     alter(folder, "DELETE FROM record WHERE seq = 6")
-    monkeypatch.setattr(event_store, "_boot", lambda: "a later boot")
+    monkeypatch.setattr(log_head, "this_boot", lambda: "a later boot")
 
     assert read(folder) == HISTORY
     alter(folder, "DELETE FROM record WHERE seq = 5")

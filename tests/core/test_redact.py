@@ -65,6 +65,10 @@ def test_known_values_are_replaced_by_their_names_wherever_they_stand() -> None:
     assert redact("xabcdefgh-ijklx abcdefgh 1234") == "x[redacted: B_KEY]x [redacted: A_KEY] 1234"
 
 
+def test_known_values_may_come_without_names() -> None:
+    assert Redactor(["abcdefgh"])("xabcdefgh") == "x[redacted: secret]"
+
+
 def test_variables_that_say_they_hold_a_secret_are_found_by_name() -> None:
     environment = {
         "OLLAMA_API_KEY": "0123456789",

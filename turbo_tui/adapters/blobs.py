@@ -39,7 +39,7 @@ class FolderBlobs:
             SessionError: The disk refuses.
         """
         blob = hashlib.sha256(content).hexdigest()
-        if self._path(blob).exists():
+        if self._touched(blob):
             return blob
         with self._refusals(), self._new_file() as (file, fresh):
             file.write(content)
@@ -61,7 +61,7 @@ class FolderBlobs:
                 digest.update(chunk)
                 file.write(chunk)
             blob = digest.hexdigest()
-            if not self._path(blob).exists():
+            if not self._touched(blob):
                 self._settle(file, fresh, blob)
         return blob
 
@@ -107,6 +107,14 @@ class FolderBlobs:
             if _HASH.fullmatch(blob):
                 yield blob
 
+    def path(self, blob: str) -> Path:
+        """Return where a blob lies or would lie.
+
+        Raises:
+            SessionError: The name is no sha256 in hex.
+        """
+        return self._path(blob)
+
     def size_bytes(self, blob: str) -> int:
         """Return a blob's size on disk; 0 when it is not there."""
         try:
@@ -122,6 +130,14 @@ class FolderBlobs:
         if not _HASH.fullmatch(blob):
             raise SessionError(f"{blob!r} does not name a blob: not a sha256 in hex.")
         return self._folder / blob[:2] / blob[2:]
+
+    def _touched(self, blob: str) -> bool:
+        """Tell whether a blob is there; its time is then now, so that no prune takes it."""
+        try:
+            os.utime(self._path(blob))
+        except OSError:
+            return self._path(blob).exists()  # not ours to touch, or not there
+        return True
 
     def _open(self, blob: str) -> BinaryIO:
         try:

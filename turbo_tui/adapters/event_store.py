@@ -17,22 +17,21 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from turbo_tui.adapters.log_head import HEAD, Head, parse_head, promised, this_boot, write_head
 from turbo_tui.core.codec import canonical, decode, encode, kind_of
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.events import Event
 from turbo_tui.core.ports import Record
 from turbo_tui.core.session import FIRST, chain_hash
 
-LOG, HEAD, LOCK = "log.db", "log.head", "lock"
+LOG, LOCK = "log.db", "lock"
 FORMAT = 1  # user_version of the database
-HEAD_BYTES = 512  # one sector: written whole or not at all
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS record (
@@ -60,32 +59,21 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """How far a log goes.
-
-    Attributes:
-        seq: The last record; it survives anything but a power cut.
-        hash: Its hash.
-        durable: The last record that survives a power cut too.
-        boot: The machine's boot in which this was written: in a later one a power cut may
-            have come between, and only `durable` holds.
-        sha256: Of log.db, once the log is closed; empty while it is open, or was not closed.
-    """
-
-    seq: int = 0
-    hash: str = FIRST
-    durable: int = 0
-    boot: str = ""
-    sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Verified:
     """A log that is whole; `closed` when every byte of its file was checked too."""
 
     records: int
     hash: str
     closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Some records of a log, unchecked; how many it has in all, and when the last was made."""
+
+    records: tuple[Record, ...]
+    count: int
+    last_at: float
 
 
 class SqliteEventStore:
@@ -148,7 +136,7 @@ class SqliteEventStore:
         self._head = replace(self._head, seq=record.seq, hash=record.hash, durable=survives)
         # A head that lags behind its log is sound, so its own failure stops nothing.
         with suppress(OSError):
-            _write_head(self._folder, self._head, sync=False)
+            write_head(self._folder, self._head, sync=False)
 
     def read(self, after: int = 0) -> Iterator[Record]:
         """Yield the records with a greater `seq`, verified against the hash chain.
@@ -175,7 +163,7 @@ class SqliteEventStore:
                 digest = _sha256(self._folder / LOG)
                 sealed = replace(self._head, durable=self._head.seq, sha256=digest)
                 with suppress(OSError):
-                    _write_head(self._folder, sealed, sync=True)
+                    write_head(self._folder, sealed, sync=True)
         finally:
             os.close(self._lock)
 
@@ -190,6 +178,44 @@ def read_log(folder: Path, after: int = 0) -> Iterator[Record]:
     head = _sound_head(folder)
     with closing(_open_for_reading(folder, head)) as db:
         yield from _records(db, head, folder.name, after)
+
+
+def peek(folder: Path, kinds: Collection[str]) -> Glance:
+    """Look into a log without checking it: for lists, never for anything that acts on it.
+
+    Raises:
+        SessionError: There is no log, or it cannot be read.
+    """
+    marks = ", ".join("?" * len(kinds))
+    chosen = f"SELECT seq, at, by, kind, v, data, hash FROM record WHERE kind IN ({marks})"  # noqa: S608
+    try:
+        with closing(_open_for_reading(folder, Head())) as db:
+            last = db.execute("SELECT seq, at FROM record ORDER BY seq DESC LIMIT 1").fetchone()
+            rows = [Row(*values) for values in db.execute(f"{chosen} ORDER BY seq", tuple(kinds))]
+            records = tuple(
+                Record(
+                    row.seq, row.at, row.by, decode(row.kind, row.v, json.loads(row.data)), "", ""
+                )
+                for row in rows
+            )
+    except (sqlite3.Error, ValueError) as error:
+        raise SessionError(f"session {folder.name}: its log cannot be read ({error}).") from error
+    seq, at = cast("tuple[int, float]", last) if last else (0, 0.0)
+    return Glance(records, seq, at)
+
+
+def stored_texts(folder: Path) -> Iterator[str]:
+    """Yield every event's JSON text, unchecked.
+
+    Raises:
+        SessionError: The log cannot be read to its end.
+    """
+    try:
+        with closing(_open_for_reading(folder, Head())) as db:
+            for (text,) in db.execute("SELECT data FROM record"):
+                yield str(text)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise SessionError(f"session {folder.name}: its log cannot be read ({error}).") from error
 
 
 def verify(folder: Path) -> Verified:
@@ -280,9 +306,8 @@ def _records(db: sqlite3.Connection, head: Head, session_id: str, after: int) ->
         if row.seq > after:
             yield Record(row.seq, row.at, row.by, event, previous, row.hash)
         seq, previous = row.seq, row.hash
-    promised = _promised(head)
-    if seq < promised:
-        raise _broken(session_id, seq, f"lost; log.head says there were {promised}", seq + 1)
+    if seq < promised(head):
+        raise _broken(session_id, seq, f"lost; log.head says there were {promised(head)}", seq + 1)
 
 
 def _rows(db: sqlite3.Connection, session_id: str) -> Iterator[Row]:
@@ -335,7 +360,7 @@ def _broken(session_id: str, whole: int, why: str, seq: int = 0) -> SessionError
 def _open_for_writing(folder: Path) -> tuple[Head, sqlite3.Connection]:
     try:
         if not (folder / HEAD).exists() and not (folder / LOG).exists():
-            _write_head(folder, Head(), sync=True)
+            write_head(folder, Head(), sync=True)
         head = _sound_head(folder)
         db = sqlite3.connect(folder / LOG, isolation_level=None)
         try:
@@ -347,7 +372,7 @@ def _open_for_writing(folder: Path) -> tuple[Head, sqlite3.Connection]:
                 db.execute(f"PRAGMA user_version={FORMAT}")
             _refuse_later_format(db, folder.name)
             head = _caught_up(db, head)
-            _write_head(folder, head, sync=True)
+            write_head(folder, head, sync=True)
         except BaseException:
             db.close()
             raise
@@ -365,10 +390,9 @@ def _caught_up(db: sqlite3.Connection, head: Head) -> Head:
     """Return the head of a log that is open again: as far as its records really go."""
     last = db.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
     seq, digest = cast("tuple[int, str]", last) if last else (0, FIRST)
-    promised = _promised(head)
-    if seq < promised:
+    if seq < promised(head):
         return replace(head, sha256="")  # reading will say which records are lost
-    return Head(seq, digest, min(head.durable, seq), _boot())
+    return Head(seq, digest, min(head.durable, seq), this_boot())
 
 
 def _open_for_reading(folder: Path, head: Head) -> sqlite3.Connection:
@@ -426,18 +450,12 @@ def _take_lock(folder: Path) -> int:
 # --- the head ----------------------------------------------------------------
 
 
-def _promised(head: Head) -> int:
-    """Return how many records there must be; on an unknown boot, a power cut is assumed."""
-    same_boot = head.boot != "" and head.boot == _boot()
-    return head.seq if same_boot or head.sha256 else head.durable
-
-
 def _sound_head(folder: Path) -> Head:
     """Read the head and hold the database file against its seal, if it has one."""
     if not (folder / HEAD).exists() and not (folder / LOG).exists():
         raise SessionError(f"session {folder.name}: there is no log in {folder}.")
     try:
-        head = _parse_head((folder / HEAD).read_bytes())
+        head = parse_head((folder / HEAD).read_bytes())
     except FileNotFoundError:
         raise _damaged(folder, "log.head is missing") from None
     except ValueError:
@@ -462,42 +480,6 @@ def _damaged(folder: Path, why: str) -> SessionError:
     except SessionError as error:
         return error
     return _broken(folder.name, whole, why)
-
-
-def _parse_head(raw: bytes) -> Head:
-    body, _, _ = raw.partition(b" ")
-    if raw != _head_line(body):
-        raise ValueError(raw)
-    return Head(**json.loads(body))
-
-
-def _head_bytes(head: Head) -> bytes:
-    return _head_line(canonical(asdict(head)).encode("ascii"))
-
-
-def _head_line(body: bytes) -> bytes:
-    line = body + b" " + hashlib.sha256(body).hexdigest().encode("ascii")
-    return line.ljust(HEAD_BYTES - 1) + b"\n"
-
-
-def _write_head(folder: Path, head: Head, *, sync: bool) -> None:
-    # Python's own descriptor each time: 10 µs, and no second thing to keep open.
-    descriptor = os.open(folder / HEAD, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.pwrite(descriptor, _head_bytes(head), 0)
-        if sync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@cache
-def _boot() -> str:
-    """Name this boot of the machine; empty where that cannot be known."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 def _unmerged(folder: Path) -> bool:
@@ -542,7 +524,7 @@ def _write_log(folder: Path, rows: list[Row]) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     if rows:
         head = replace(head, seq=rows[-1].seq, hash=rows[-1].hash, durable=rows[-1].seq)
-    _write_head(folder, replace(head, sha256=_sha256(folder / LOG)), sync=True)
+    write_head(folder, replace(head, sha256=_sha256(folder / LOG)), sync=True)
 
 
 def _free_name(folder: Path) -> Path:

@@ -8,9 +8,10 @@ look-back. What is replaced is named, so that a reader sees that something was t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import cast
 
-SHORTEST_BYTES = 8  # a shorter "secret" (`test`, `1234567`) would blank out ordinary text
+SHORTEST = 8  # a shorter "secret" (`test`, `1234567`) would blank out ordinary text
 
 # A key that was cut off counts too; what only mentions the first line does not.
 _PEM = (
@@ -50,14 +51,16 @@ class Redactor:
     """Replace secrets in a text by `[redacted: NAME]`.
 
     Args:
-        secrets: Name (of the variable, or where it is from) -> value. Values shorter than
-            8 characters are left alone.
+        secrets: Name (of the variable, or where it is from) -> value; or values alone.
+            Those shorter than 8 characters are left alone.
     """
 
-    def __init__(self, secrets: Mapping[str, str] | None = None) -> None:
-        self._names = {
-            value: name for name, value in (secrets or {}).items() if len(value) >= SHORTEST_BYTES
-        }
+    def __init__(self, secrets: Mapping[str, str] | Iterable[str] = ()) -> None:
+        if isinstance(secrets, Mapping):
+            pairs = list(cast("Mapping[str, str]", secrets).items())
+        else:
+            pairs = [("secret", value) for value in secrets]
+        self._names = {value: name for name, value in pairs if len(value) >= SHORTEST}
         # Longest first, so that a secret within another leaves no rest of it behind.
         known = sorted(self._names, key=lambda value: (-len(value), value))
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
@@ -88,7 +91,7 @@ def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if telling.search(name.upper()) and len(value) >= SHORTEST_BYTES and "/" not in value[:1]
+        if telling.search(name.upper()) and len(value) >= SHORTEST and "/" not in value[:1]
     }
 
 
