@@ -1,0 +1,142 @@
+"""Bring landings to an end that a crash cut off, from what the tree shows.
+
+A crash before the first operation took effect rolls back, a later one rolls forward. A path that
+is then neither as before nor as intended was changed by someone else and is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from turbo_tui.core.changes import Node, parents, paths
+from turbo_tui.core.ports import Recovery
+from turbo_tui.landing.journal import Entry, Journal
+from turbo_tui.landing.operations import Operation, same
+from turbo_tui.landing.preimages import Found, Identity, look
+from turbo_tui.landing.writer import ChangedMeanwhileError, Writer
+
+
+@dataclass(slots=True)
+class Recoverer:
+    """Bring one cut-off landing to an end, from what the tree shows."""
+
+    journal: Journal
+    entry: Entry
+    writer: Writer
+    clearing: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clearing = {o.path for o in self.entry.operations if o.kind == "remove"}
+
+    def run(self) -> Recovery:
+        """Roll forward when any operation took effect, else back."""
+        for operation in self.entry.operations:
+            self.writer.mend_swap(operation)
+        chains = self._chains()
+        if self.entry.progress == "rolling_back":
+            return self._back(chains)
+        reached = {path: self._reached(chain) for path, chain in chains.items()}
+        if self.entry.progress == "begun" or not any(reached.values()):
+            return self._finish("rolled_back", ())
+        return self._forward(reached)
+
+    def _chains(self) -> dict[str, list[Operation]]:
+        chains: dict[str, list[Operation]] = {}
+        for operation in self.entry.operations:
+            chains.setdefault(operation.path, []).append(operation)
+        return chains
+
+    def _found(self, path: str) -> Found | None:
+        """Look, but not through a symlink that a pending operation still has to clear away."""
+        for folder in parents(path):
+            if folder in self.clearing and not self.writer.tree.is_folder(folder):
+                return None
+        return look(self.writer.tree, self.writer.blobs, path)
+
+    def _reached(self, chain: Sequence[Operation]) -> int | None:
+        """Return how many operations of one path took effect; None when a stranger's stands."""
+        try:
+            found = self._found(chain[0].path)
+        except OSError:  # a symlink above it, or not readable: not ours
+            return None
+        if found is not None and found.node is None:
+            return None
+        now = found.node if found is not None else None
+        states = [chain[0].before, *(operation.after for operation in chain)]
+        for count in range(len(chain), -1, -1):
+            wanted = states[count]
+            by_mode = any(o.kind == "chmod" for o in chain) or not _is_folder(wanted)
+            if same(now, wanted, mode=by_mode):
+                return count
+        return None
+
+    def _forward(self, reached: dict[str, int | None]) -> Recovery:
+        left_alone = {path for path, count in reached.items() if count is None}
+        for operation in self.entry.operations:
+            path = operation.path
+            count = reached[path]
+            if count is None:
+                continue
+            if count > 0:
+                reached[path] = count - 1
+                if operation.kind == "mkdir":
+                    self.writer.finish_folder(operation)
+                continue
+            if not self._perform(operation):
+                left_alone.add(path)
+                reached[path] = None
+        self.writer.sync_folders()
+        return self._finish("completed", tuple(sorted(left_alone)))
+
+    def _perform(self, operation: Operation) -> bool:
+        """Carry a missing operation out; False when someone else's change is in the way."""
+        if operation.kind == "put" and self.writer.tree.lstat(operation.temp) is None:
+            self.writer.write_temp(operation)
+        found = look(self.writer.tree, self.writer.blobs, operation.path)
+        if found is not None:
+            self.writer.identities = {operation.path: Identity.of(found.status)}
+        try:
+            self.writer.perform(operation)
+        except ChangedMeanwhileError:
+            return False
+        return True
+
+    def _back(self, chains: dict[str, list[Operation]]) -> Recovery:
+        """Go on rolling back; what is neither ours nor as before stays."""
+        left_alone: set[str] = set()
+        reached = {path: self._reached(chain) for path, chain in chains.items()}
+        for operation in reversed(self.entry.operations):
+            chain = chains[operation.path]
+            count = reached[operation.path]
+            if count is None:
+                left_alone.add(operation.path)
+            elif chain.index(operation) < count:
+                try:
+                    self.writer.revert(operation)
+                except (FileNotFoundError, FileExistsError):
+                    left_alone.add(operation.path)
+        self.writer.sync_folders()
+        return self._finish("rolled_back", tuple(sorted(left_alone)))
+
+    def _finish(
+        self, outcome: Literal["completed", "rolled_back"], left_alone: tuple[str, ...]
+    ) -> Recovery:
+        entry = self.entry
+        if outcome == "completed":
+            self.journal.mark(entry, "done", left_alone)
+        self.writer.clean()
+        self.journal.mark(entry, "cleaned" if outcome == "completed" else "rolled_back", left_alone)
+        return Recovery(
+            landing_id=entry.landing_id,
+            session_id=entry.session_id,
+            step_id=entry.step_id,
+            outcome=outcome,
+            paths=paths(entry.changes),
+            left_alone=left_alone,
+        )
+
+
+def _is_folder(node: Node | None) -> bool:
+    return node is not None and node.kind == "folder"

@@ -1,0 +1,329 @@
+"""Carry a landing's operations out, one by one, so that each can be taken back without disk space.
+
+New content waits in a hidden file near its target; a swap puts it in place and leaves the old
+side under the hidden name until the landing is done. So rolling back is only renames.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from turbo_tui.core.changes import Node
+from turbo_tui.core.errors import LandingError
+from turbo_tui.core.ports import Blobs
+from turbo_tui.landing.beneath import Tree, aside
+from turbo_tui.landing.operations import Operation, same
+from turbo_tui.landing.preimages import Identity, look
+
+Checkpoint = Callable[[str], None]
+
+_IN_MEMORY_BYTES = 16_000_000
+_MANY_FILES = 64  # from here one sync of the file system is cheaper than one of each file
+_UNFINISHED_FOLDER_MODE = 0o700
+# A new content must not inherit what was granted to the old one, nor marks of other layers.
+_NEVER_COPIED = ("security.capability", "security.ima", "security.evm", "trusted.", "user.overlay.")
+
+
+class ChangedMeanwhileError(Exception):
+    """Someone changed a path between the comparison and the write; theirs stands there."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+@dataclass(slots=True)
+class Writer:
+    """Everything needed to carry operations out on one tree.
+
+    Attributes:
+        identities: Path -> what stood there when it was compared.
+        notes: What could not be kept; grows while writing.
+        checkpoint: Called with the name of every step before it is taken; for tests.
+    """
+
+    tree: Tree
+    blobs: Blobs
+    operations: Sequence[Operation]
+    checkpoint: Checkpoint
+    identities: Mapping[str, Identity] = field(default_factory=dict[str, Identity])
+    notes: list[str] = field(default_factory=list[str])
+
+    def prepare(self) -> None:
+        """Write all new content beside its targets and make it durable.
+
+        Raises:
+            OSError: The disk or a permission refused; call `clean`.
+            LandingError: The blob store gave something else than was approved.
+        """
+        puts = [operation for operation in self.operations if operation.kind == "put"]
+        one_by_one = len(puts) < _MANY_FILES
+        for number, operation in enumerate(puts):
+            self.checkpoint(f"write {number}")
+            try:
+                self.write_temp(operation, sync=one_by_one)
+            except OSError as error:
+                error.filename = operation.path
+                raise
+        if not one_by_one:
+            self.tree.sync_all()
+
+    def write_temp(self, operation: Operation, *, sync: bool = True) -> None:
+        """Write one operation's new content under its hidden name, with owner and attributes."""
+        node = _wanted(operation)
+        with self.tree.parent(operation.temp) as (folder, name):
+            if node.kind == "symlink":
+                os.symlink(os.fsdecode(self.blobs.get(node.blob)), name, dir_fd=folder)
+                if os.geteuid() == 0:
+                    owner = self._owner(operation)
+                    os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
+                return
+            fd = self._new_file(folder, name, node)
+        try:
+            self._dress(fd, operation, node)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _new_file(self, folder: int, name: str, node: Node) -> int:
+        """Create a file with a blob's content; return it open."""
+        place = Path(f"/proc/self/fd/{folder}/{name}")
+        if node.size_bytes > _IN_MEMORY_BYTES and place.parent.exists():
+            self.blobs.copy_to(node.blob, place)
+        else:
+            content = self.blobs.get(node.blob)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
+                file.write(content)
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            written = hashlib.file_digest(file, "sha256").hexdigest()
+        if written != node.blob:
+            os.close(fd)
+            raise LandingError(
+                f"Stored content {node.blob[:12]} is not what was approved; nothing was landed. "
+                "Run the step again."
+            )
+        return fd
+
+    def _dress(self, fd: int, operation: Operation, node: Node) -> None:
+        """Give a new file the owner, attributes and mode it should have."""
+        path = operation.path
+        if os.geteuid() == 0:
+            os.fchown(fd, *self._owner(operation))
+        # A recovery may come when what it is like is gone already.
+        if operation.like and self.tree.lstat(operation.like) is not None:
+            with self.tree.file(operation.like) as old:
+                lost = _copy_attributes(old, fd)
+                if lost:
+                    self.notes.append(f"{path}: not kept: {', '.join(lost)}")
+                was = os.fstat(old)
+                if was.st_uid != os.fstat(fd).st_uid:
+                    self.notes.append(f"{path}: belonged to user {was.st_uid}, now to you")
+                elif was.st_gid != os.fstat(fd).st_gid:
+                    with suppress(PermissionError):
+                        os.fchown(fd, -1, was.st_gid)
+        os.fchmod(fd, node.mode)
+
+    def _owner(self, operation: Operation) -> tuple[int, int]:
+        """Return who owns new content when we are root: as before, else as the workspace."""
+        found = self.tree.lstat(operation.like) if operation.like else None
+        if found is None:
+            with self.tree.folder("") as root:
+                found = os.fstat(root)
+        return found.st_uid, found.st_gid
+
+    # --- there -----------------------------------------------------------------
+
+    def perform(self, operation: Operation) -> None:
+        """Carry one operation out.
+
+        Raises:
+            ChangedMeanwhileError: The path is not what was compared; it is left as it is.
+            OSError: The disk or a permission refused; the path is as it was.
+        """
+        try:
+            match operation.kind:
+                case "put":
+                    self._put(operation)
+                case "remove":
+                    self.tree.rename(operation.path, operation.temp)
+                    self._verify_taken(operation)
+                case "mkdir":
+                    self._mkdir(operation)
+                case "rmdir":
+                    self._rmdir(operation)
+                case "chmod":
+                    self._chmod(operation.path, operation.after, self.identities)
+        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+            raise ChangedMeanwhileError(operation.path) from error
+        except OSError as error:
+            error.filename = operation.path
+            raise
+
+    def _put(self, operation: Operation) -> None:
+        if operation.before is None:
+            self.tree.rename(operation.temp, operation.path)
+        else:
+            self.tree.exchange(operation.temp, operation.path)
+            self._verify_taken(operation)
+
+    def _verify_taken(self, operation: Operation) -> None:
+        """See that what is now under the hidden name is what was compared; else put it back."""
+        expected = self.identities.get(operation.path)
+        taken = self.tree.lstat(operation.temp)
+        if expected is None or taken is None or Identity.of(taken) == expected:
+            return
+        # Some file systems give a renamed file a new inode number: then the content decides.
+        found = look(self.tree, self.blobs, operation.temp)
+        if found is not None and same(found.node, operation.before):
+            return
+        if operation.kind == "remove":
+            self.tree.rename(operation.temp, operation.path)
+        else:
+            self.tree.exchange(operation.temp, operation.path)
+        raise ChangedMeanwhileError(operation.path)
+
+    def _mkdir(self, operation: Operation) -> None:
+        with self.tree.parent(operation.path) as (above, name):
+            os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
+        self.finish_folder(operation)
+
+    def finish_folder(self, operation: Operation) -> None:
+        """Give a new folder its owner and mode."""
+        with self.tree.folder(operation.path) as fd:
+            if os.geteuid() == 0:
+                os.fchown(fd, *self._owner(operation))
+            os.fchmod(fd, _wanted(operation).mode)
+
+    def _rmdir(self, operation: Operation) -> None:
+        with self.tree.parent(operation.path) as (above, name):
+            try:
+                os.rmdir(name, dir_fd=above)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                if any(self._needs_room(other, operation) for other in self.operations):
+                    raise ChangedMeanwhileError(operation.path) from error
+                self.notes.append(f"{operation.path}: the folder stays, something new is in it")
+
+    def _needs_room(self, other: Operation, removal: Operation) -> bool:
+        return other is not removal and other.path == removal.path and other.after is not None
+
+    def _chmod(self, path: str, node: Node | None, identities: Mapping[str, Identity]) -> None:
+        if node is None:
+            return
+        with self.tree.parent(path) as (above, name):
+            # O_PATH needs no permission on the file, which may be unreadable.
+            flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(name, flags, dir_fd=above)
+        try:
+            expected = identities.get(path)
+            if expected is not None and Identity.of(os.fstat(fd)) != expected:
+                raise ChangedMeanwhileError(path)
+            if hasattr(os, "O_PATH"):
+                os.chmod(f"/proc/self/fd/{fd}", node.mode)  # noqa: PTH101  # a descriptor
+            else:
+                os.fchmod(fd, node.mode)
+        finally:
+            os.close(fd)
+
+    # --- and back ----------------------------------------------------------------
+
+    def revert(self, operation: Operation) -> None:
+        """Take one performed operation back.
+
+        Raises:
+            OSError: It cannot be; what stands at the path is not ours, or the disk refuses.
+        """
+        match operation.kind:
+            case "put" if operation.before is None:
+                self.tree.rename(operation.path, operation.temp)
+            case "put":
+                self.tree.exchange(operation.temp, operation.path)
+            case "remove":
+                self.tree.rename(operation.temp, operation.path)
+            case "mkdir":
+                with self.tree.parent(operation.path) as (above, name):
+                    os.rmdir(name, dir_fd=above)
+            case "rmdir":
+                self._remake(operation)
+            case "chmod":
+                self._chmod(operation.path, operation.before, {})
+
+    def _remake(self, operation: Operation) -> None:
+        if self.tree.is_folder(operation.path):
+            return
+        with self.tree.parent(operation.path) as (above, name):
+            os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
+        with self.tree.folder(operation.path) as fd:
+            if os.geteuid() == 0:
+                os.fchown(fd, *self._owner(operation))
+            os.fchmod(fd, operation.before.mode if operation.before else 0o755)
+
+    # --- afterwards ----------------------------------------------------------------
+
+    def sync_folders(self) -> None:
+        """Make all names durable."""
+        touched = {
+            path.rpartition("/")[0]
+            for operation in self.operations
+            for path in (operation.path, operation.temp)
+            if path
+        }
+        for folder in sorted(touched):
+            self.tree.sync_folder(folder)
+
+    def clean(self) -> None:
+        """Delete what is left under hidden names; never fails."""
+        for operation in self.operations:
+            for temp in (operation.temp, aside(operation.temp)):
+                if not operation.temp:
+                    continue
+                with suppress(OSError), self.tree.parent(temp) as (folder, name):
+                    os.unlink(name, dir_fd=folder)
+
+    def mend_swap(self, operation: Operation) -> None:
+        """Finish a swap in three renames that a crash cut off: put the old side back first."""
+        if operation.kind != "put" or operation.before is None:
+            return
+        parked = aside(operation.temp)
+        if self.tree.lstat(parked) is None:
+            return
+        if self.tree.lstat(operation.path) is None:
+            self.tree.rename(parked, operation.path)
+        elif self.tree.lstat(operation.temp) is None:
+            self.tree.rename(parked, operation.temp)
+
+
+def _wanted(operation: Operation) -> Node:
+    if operation.after is None:
+        raise AssertionError(f"{operation.kind} of {operation.path} has nothing to write")
+    return operation.after
+
+
+def _copy_attributes(old: int, new: int) -> list[str]:
+    """Copy extended attributes (ACLs are among them); return the names that were refused."""
+    if not hasattr(os, "listxattr"):
+        return []
+    lost: list[str] = []
+    try:
+        names = os.listxattr(old)
+    except OSError:  # the file system has none
+        return []
+    for name in names:
+        if name.startswith(_NEVER_COPIED):
+            continue
+        try:
+            os.setxattr(new, name, os.getxattr(old, name))
+        except OSError:
+            if not name.startswith("security."):  # labels that the system sets by itself
+                lost.append(name)
+    return lost
