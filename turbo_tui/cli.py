@@ -77,7 +77,7 @@ def program() -> None:
 @click.option("--session", default="", metavar="ID", help="Take up this session.")
 def open_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -> None:
     """Open the app on PATH."""
-    from turbo_tui.opening import open_in_app  # noqa: PLC0415  textual is imported only here
+    from turbo_tui.commands.open import open_in_app  # noqa: PLC0415  textual is imported only here
 
     raise SystemExit(open_in_app(path, demo=demo, here=here, new=new, session=session))
 

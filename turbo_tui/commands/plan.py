@@ -63,7 +63,7 @@ async def _plan(
             sys.stdout.write(headless.encodable(in_words(plan), sys.stdout))
         return 0
     finally:
-        await opened.close()
+        await opened.run.close()
 
 
 def in_words(plan: Plan) -> str:

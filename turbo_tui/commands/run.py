@@ -85,8 +85,6 @@ async def _run(
         run.session.subscribe(headless.json_lines(sys.stdout), replay=True)
     else:
         run.session.subscribe(headless.progress(run, sys.stdout), replay=True)
-    for note in opened.notes:
-        headless.tell(f"turbo-tui: {note}\n")
 
     async def work() -> None:
         if plan is not None:
@@ -106,7 +104,7 @@ async def _run(
         if not as_json:
             headless.tell(headless.closing_words(run))
     finally:
-        await opened.close()
+        await opened.run.close()
     return code
 
 

@@ -7,7 +7,7 @@ work (planning, a step, a landing) is under way at a time; everything else is an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -100,6 +100,7 @@ class Run:
         self._approve = approve
         self._work: asyncio.Task[None] | None = None
         self._going = False
+        self._closers: list[Callable[[], Awaitable[None]]] = []
 
     # --- what the outside sees -------------------------------------------------
 
@@ -126,6 +127,13 @@ class Run:
         """Interrupt, flush and let go of the log; the session can be resumed."""
         await self.cancel()
         self.session.close()
+        for closer in self._closers:
+            await closer()
+        self._closers.clear()
+
+    def at_close(self, closer: Callable[[], Awaitable[None]]) -> None:
+        """Let `closer` run when the run is closed: connections, workers."""
+        self._closers.append(closer)
 
     # --- the plan ----------------------------------------------------------------
 

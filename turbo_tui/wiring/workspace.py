@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 from turbo_tui.config import Paths, Settings, load_settings, paths
-from turbo_tui.core.errors import WorkspaceError
+from turbo_tui.core.errors import ConfigError, WorkspaceError
 from turbo_tui.trust import Consents, Trust
 
 if TYPE_CHECKING:
@@ -70,18 +70,19 @@ class Workspace:
     async def stages(self) -> Stages:
         """Probe the sandbox (cached) and return what makes stages here."""
         if self._stages is None:
-            from turbo_tui.sandbox.probe import probe  # noqa: PLC0415
+            from turbo_tui.sandbox.probe import FORCE, probe  # noqa: PLC0415
             from turbo_tui.sandbox.stages import open_stages  # noqa: PLC0415
 
-            rung = os.environ.get("TURBO_TUI_RUNG", "") or self.settings.sandbox.rung
-            tree, _, confiner = rung.partition("+")
-            probed = await probe(self.state, want=confiner)
+            make_state(self.state)
+            tree, confiner = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
+            rest = {name: value for name, value in os.environ.items() if name != FORCE}
+            probed = await probe(self.state, rung=confiner, environ=rest)
             self._stages = open_stages(
                 self.root,
                 self.state,
                 self.blobs,
                 probed.confiner,
-                rung=tree or "auto",
+                rung=tree,
                 reasons=probed.reasons,
             )
         return self._stages
@@ -112,7 +113,7 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
         raise WorkspaceError(f"{given}: you may not read this folder; check its permissions.")
     root = folder if here else git_root(folder)
     where = paths()
-    if where.state.is_relative_to(root) and root != Path.home().resolve():
+    if where.state.is_relative_to(root):
         raise WorkspaceError(
             f"{root}: the state folder {where.state} lies inside this workspace. Set "
             "TURBO_TUI_HOME or XDG_STATE_HOME to a folder outside it."
@@ -120,6 +121,53 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
     trusted = Trust(where.state).has(root)
     settings = load_settings(where.config_file, project=root, trusted=trusted)
     return Workspace(root, where, settings, trusted)
+
+
+def make_state(state: Path) -> None:
+    """Make the state folder, for the user's eyes only.
+
+    Raises:
+        WorkspaceError: It cannot be made or written.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(state, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise WorkspaceError(_no_state(state, error.strerror or str(error))) from error
+    if not writable:
+        raise WorkspaceError(_no_state(state, "it is not writable"))
+
+
+def _no_state(state: Path, why: str) -> str:
+    return (
+        f"{state}: sessions cannot be kept here: {why}. Make it writable, or set TURBO_TUI_HOME "
+        "to another folder."
+    )
+
+
+Tree = Literal["auto", "overlay", "copy"]
+CONFINERS = ("bubblewrap", "landlock", "unsandboxed")
+
+
+def wanted_rung(words: str) -> tuple[Tree, str]:
+    """Read `overlay+bubblewrap`, `copy`, `landlock` or `auto`; an empty confiner is the best.
+
+    Raises:
+        ConfigError: A word names no rung.
+    """
+    tree: Tree = "auto"
+    confiner = ""
+    for word in words.split("+"):
+        if word in {"overlay", "copy"}:
+            tree = cast("Tree", word)
+        elif word in CONFINERS:
+            confiner = word
+        elif word not in {"", "auto"}:
+            raise ConfigError(
+                f"{words!r} is no sandbox rung: join one of overlay, copy with one of "
+                f"{', '.join(CONFINERS)}, as in overlay+bubblewrap."
+            )
+    return tree, confiner
 
 
 def git_root(folder: Path) -> Path:

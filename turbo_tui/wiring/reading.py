@@ -1,0 +1,85 @@
+"""What is known of a workspace: what kind of project, where things are, what to read for a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from turbo_tui.core.errors import TurboError
+from turbo_tui.core.ports import Search
+from turbo_tui.intelligence import Inspected, brief, inspect
+from turbo_tui.knowledge import TextSearch
+
+READ_FILES = 8
+READ_BYTES = 24_000  # of each file, at most
+# Never sent to a model unasked, whatever the search says.
+SECRET_NAMES = (".env", ".pem", ".key", ".p12", ".pfx", "id_rsa", "id_ed25519", ".netrc", ".npmrc")
+
+
+class Project:
+    """Look at a workspace lazily; each look happens once and off the event loop."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._text_search = TextSearch(root)
+        self._inspected: Inspected | None = None
+        self._looking = asyncio.Lock()
+
+    @property
+    def search(self) -> Search:
+        """Text and symbols of the workspace."""
+        return self._text_search
+
+    async def inspected(self) -> Inspected:
+        """Return what kind of project this is."""
+        async with self._looking:
+            if self._inspected is None:
+                self._inspected = await asyncio.to_thread(inspect, self._root)
+            return self._inspected
+
+    async def brief(self) -> str:
+        """Describe the project to a model in a few lines."""
+        return brief(await self.inspected())
+
+    async def commands(self) -> dict[str, list[tuple[str, ...]]]:
+        """Return the project's commands by purpose (`test`, `lint`, …), best first."""
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for part in (await self.inspected()).projects:
+            for purpose, commands in part.commands.items():
+                found.setdefault(purpose, []).extend(command.argv for command in commands)
+        return found
+
+    async def retrieve(self, task: str, pinned: Sequence[str]) -> Mapping[str, str]:
+        """Return path -> text worth reading for a task: what was pinned, then what is found."""
+        paths = list(pinned)
+        try:
+            hits = await self._text_search.search(task, limit=40)
+        except TurboError:
+            hits = []  # a plan without context is better than none
+        for hit in hits:
+            if hit.path not in paths and not is_secret(hit.path):
+                paths.append(hit.path)
+        return await asyncio.to_thread(self._read, paths[: READ_FILES + len(pinned)])
+
+    async def close(self) -> None:
+        """End the search worker."""
+        await self._text_search.close()
+
+    def _read(self, paths: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for path in paths:
+            file = self._root / path
+            if not file.resolve().is_relative_to(self._root) or not file.is_file():
+                continue
+            with file.open("rb") as stream:
+                content = stream.read(READ_BYTES)
+            if b"\0" not in content:
+                found[path] = content.decode("utf-8", "replace")
+        return found
+
+
+def is_secret(path: str) -> bool:
+    """Tell whether a file is likely to hold secrets, by its name."""
+    name = path.rpartition("/")[2].lower()
+    return name.startswith(".env") or any(name.endswith(ending) for ending in SECRET_NAMES)

@@ -1,0 +1,118 @@
+"""A run on a workspace: its log, models, tools, stages and lander put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from turbo_tui import __version__
+from turbo_tui.adapters.event_store import SqliteEventStore
+from turbo_tui.adapters.sessions import new_session_id, sessions_folder
+from turbo_tui.core import events as ev
+from turbo_tui.core.redact import Redactor, secrets_of
+from turbo_tui.core.session import Session
+from turbo_tui.core.views import Views
+from turbo_tui.engine.approval import Approve, Asks
+from turbo_tui.engine.asking_models import Budget, Spending
+from turbo_tui.engine.live import Live
+from turbo_tui.engine.resuming import recover
+from turbo_tui.engine.review import Review
+from turbo_tui.engine.roles import Setting, ToolRunner
+from turbo_tui.engine.rules import by_rules
+from turbo_tui.engine.run import Run
+from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
+from turbo_tui.wiring.minds import Minds, Recorded
+from turbo_tui.wiring.reading import Project
+from turbo_tui.wiring.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """A run and what stands beside it."""
+
+    run: Run
+    live: Live
+    project: Project
+    minds: Minds
+
+
+async def open_run(
+    workspace: Workspace,
+    *,
+    session_id: str = "",
+    approve: Approve = "ask",
+    built_in: bool = False,
+    recorded: Recorded | None = None,
+) -> OpenedRun:
+    """Open a run; what a crash left is settled first, and nothing is run again.
+
+    Args:
+        workspace: Where it works.
+        session_id: The session to take up; empty begins a new one.
+        approve: Who answers what is asked.
+        built_in: Plan with recipes even where a planner model is named.
+        recorded: Take these models instead of configured ones.
+
+    Raises:
+        TurboError: The state, the sandbox or a setting is in the way.
+    """
+    stages = await workspace.stages()
+    session, views = open_session(workspace, session_id)
+    live = Live()
+    asks = Asks(
+        session.append,
+        approve=approve,
+        rules=by_rules(workspace.settings.rules, os.fspath(workspace.root)),
+    )
+    project = Project(workspace.root)
+    caps = workspace.settings.caps
+    setting = Setting(
+        session=session,
+        workspace=workspace.root,
+        blobs=workspace.blobs,
+        asks=asks,
+        live=live,
+        brief=project.brief,
+        retrieve=project.retrieve,
+        search=project.search,
+        budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),
+        spending=Spending(
+            tokens=views.cost.tokens_in + views.cost.tokens_out, usd=views.cost.cost_usd or 0.0
+        ),
+    )
+    minds = Minds(workspace, project, setting, built_in=built_in, recorded=recorded)
+    run = Run(
+        session,
+        views,
+        planner=minds,
+        runner=ToolRunner(minds.executor, builtin_tools(), FOR_MODELS, setting),
+        stages=stages,
+        lander=workspace.lander,
+        review=Review(workspace.blobs),
+        asks=asks,
+        approve=approve,
+    )
+    run.at_close(minds.close)
+    run.at_close(project.close)
+    await recover(run)
+    return OpenedRun(run, live, project, minds)
+
+
+def open_session(workspace: Workspace, session_id: str = "") -> tuple[Session, Views]:
+    """Open a session's log and fold it into views; without an id a new one is begun.
+
+    Raises:
+        SessionError: Locked by another process, or its log is broken.
+    """
+    identity = session_id or new_session_id(workspace.state)
+    store = SqliteEventStore(sessions_folder(workspace.state) / identity)
+    session = Session(store, clock=time.time, redact=Redactor(secrets_of(os.environ)))
+    views = Views()
+    session.subscribe(views.apply, replay=True)
+    program = f"turbo-tui {__version__}"
+    if session.last_seq == 0:
+        session.append(ev.SessionStarted(identity, os.fspath(workspace.root), program), "user")
+    else:
+        session.append(ev.SessionResumed(program), "user")
+    return session, views
