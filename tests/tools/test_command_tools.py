@@ -99,6 +99,10 @@ async def test_a_refused_network_runs_nothing_and_tells_the_model(tmp_path: Path
         "vim a.py",
         "git log | less",
         "ssh host ls",
+        "PORT=3000 npm start",
+        "env X=1 npm start",
+        "(cd web; npm start)",
+        "true\nnpm start",
     ],
 )
 def test_what_would_never_return_is_refused_with_the_way_out(command: str) -> None:
@@ -123,6 +127,9 @@ def test_what_would_never_return_is_refused_with_the_way_out(command: str) -> No
         "docker compose up -d",
         "tail -n 20 log.txt",
         "python manage.py test",
+        "echo 'first; npm start' && true",
+        "cat > start.sh <<'EOF'\nnpm start\nEOF",
+        "timeout 5 npm start",
         "",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from tests.fakes import FolderStage, ScriptedAsker
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext
+from turbo_tui.tools.arguments import Arguments
 from turbo_tui.tools.catalogue import BUILT_IN, FOR_MODELS, builtin_tools
+from turbo_tui.tools.regex_worker import match_lines
+from turbo_tui.tools.search_text import SPEC, SearchText
 
 
 @pytest.fixture(name="context")
@@ -202,6 +206,37 @@ async def test_a_broken_expression_and_a_missing_folder_are_refused(context: Too
     )
 
 
+async def test_an_expression_that_takes_for_ever_is_stopped(context: ToolContext) -> None:
+    (context.workspace / "a").write_text("a" * 60 + "!\n")
+    tool = SearchText(time_limit_s=1.0)
+
+    said = await tool.call({"query": "(a+)+$", "regex": True}, context)
+
+    assert said == ("[stopped after 1 s at a; narrow `path`, or use a simpler query]")
+
+
+async def test_large_trees_are_matched_in_batches(context: ToolContext) -> None:
+    for number in range(5):
+        (context.workspace / f"f{number}").write_text(f"{'x' * 1_900_000}\nhit {number}\n")
+
+    rows = await call(context, "search_text", query=r"hit \d", regex=True)
+
+    assert rows.splitlines() == [f"f{number}:2:hit {number}" for number in range(5)]
+
+
+async def test_files_that_are_too_large_are_not_searched(context: ToolContext) -> None:
+    (context.workspace / "big").write_text("x" * 2_100_000)
+
+    assert (await call(context, "search_text", query="x")).startswith("Nothing matches")
+
+
+def test_lines_are_matched_in_order_up_to_a_limit() -> None:
+    texts = {"b": "x\ny\nx", "a": "x"}
+
+    assert match_lines(re.compile("x"), texts, 3) == [("b", 1, "x"), ("b", 3, "x"), ("a", 1, "x")]
+    assert match_lines(re.compile("x"), texts, 1) == [("b", 1, "x")]
+
+
 # --- editing ---------------------------------------------------------------------
 
 
@@ -362,6 +397,18 @@ async def test_an_absolute_path_into_the_workspace_is_taken_as_meant(context: To
     (context.workspace / "a").write_text("x\n")
 
     assert await call(context, "read_file", path=f"{context.workspace}/a") == "1| x"
+
+
+def test_lists_of_strings_are_read_as_lists_or_as_one() -> None:
+    def texts(value: object) -> list[str]:
+        return Arguments(SPEC, {"paths": ["a"]}, {"paths": value}).texts("paths")
+
+    assert texts(["a", "b"]) == ["a", "b"]
+    assert texts("a") == ["a"]
+    assert texts("") == texts(None) == []
+    for wrong in ([1], {"a": 1}, 3):
+        with pytest.raises(ToolError, match="'paths' must be a list of strings"):
+            texts(wrong)
 
 
 async def test_whole_floats_and_oversized_limits_are_taken_as_meant(context: ToolContext) -> None:

@@ -9,6 +9,9 @@ from difflib import SequenceMatcher
 from turbo_tui.edits.text_file import TextFile
 
 _MOST_COMPARED = 20_000  # lines of a file that are compared for a closest match
+_COMPARED_CHARS = 2_000  # of a text, when likeness is measured: it costs the square
+_COMPARED_LINE = 400
+_MOST_SHOWN = 200  # lines of a difference
 _ALIKE = 0.5  # of 1, below which lines are not called close
 
 
@@ -125,24 +128,24 @@ def _likeliest_start(lines: list[str], wanted: list[str]) -> int | None:
                 votes[index - offset] += 1
     if votes:
         most = max(votes.values())
-        candidates = [start for start, count in votes.items() if count == most][:20]
+        candidates = [start for start, count in votes.items() if count == most][:10]
         return max(candidates, key=lambda start: _likeness(lines, wanted, start))
     return _most_alike(lines, wanted)
 
 
 def _likeness(lines: list[str], wanted: list[str], start: int) -> float:
-    found = "\n".join(lines[start : start + len(wanted)])
-    return SequenceMatcher(None, "\n".join(wanted), found, autojunk=False).ratio()
+    found = "\n".join(lines[start : start + len(wanted)])[:_COMPARED_CHARS]
+    return SequenceMatcher(None, "\n".join(wanted)[:_COMPARED_CHARS], found, autojunk=False).ratio()
 
 
 def _most_alike(lines: list[str], wanted: list[str]) -> int | None:
     """Find the file's line most like the most telling (longest) wanted line."""
     offset = max(range(len(wanted)), key=lambda index: len(wanted[index].strip()))
     matcher = SequenceMatcher(None, autojunk=False)
-    matcher.set_seq2(wanted[offset].strip())
+    matcher.set_seq2(wanted[offset].strip()[:_COMPARED_LINE])
     best, best_index = _ALIKE, None
     for index, line in enumerate(lines):
-        stripped = line.strip()
+        stripped = line.strip()[:_COMPARED_LINE]
         if not stripped or index < offset:
             continue
         matcher.set_seq1(stripped)
@@ -157,6 +160,7 @@ def _most_alike(lines: list[str], wanted: list[str]) -> int | None:
 def _difference(wanted: list[str], found: list[str], most: int = 24) -> str:
     """Show both, `-` yours and `+` the file's; say so when only white space differs."""
     rows: list[str] = []
+    wanted, found = wanted[:_MOST_SHOWN], found[:_MOST_SHOWN]
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, wanted, found, autojunk=False).get_opcodes():
         if tag == "equal":
             rows += [f"  {line}" for line in found[j1:j2]]

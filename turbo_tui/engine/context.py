@@ -34,6 +34,11 @@ def message_tokens(messages: Iterable[Message]) -> int:
     return total
 
 
+def reply_tokens(window: int, most: int = 4_096) -> int:
+    """Say how much of a window to keep for the reply: a quarter of a small one."""
+    return min(most, window // 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Files given to a model.

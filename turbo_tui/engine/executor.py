@@ -41,13 +41,13 @@ from turbo_tui.engine.context import (
     estimate_tokens,
     head_and_tail,
     message_tokens,
+    reply_tokens,
     shorten_tool_outputs,
 )
 from turbo_tui.engine.forgiving_json import read_json_object
 from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
 from turbo_tui.engine.staging import LoggedStage
 
-REPLY_TOKENS = 4_096
 SAME_FAILURES = 3  # the same call failing this often in a row of attempts ends the step
 EMPTY_ANSWERS = 3
 CHECK_ROUNDS = 2
@@ -111,7 +111,7 @@ async def run_step(
         blobs: Keeps whole replies and outputs.
         budget: Caps for the step and the session.
         spending: What the session has used so far.
-        offered: Names of the tools the model is offered; None offers all.
+        offered: Names of the tools the model is offered and may call; None means all.
         brief: What the project is, in a few lines.
         pinned: Path -> text that the model is given, most important first.
         feedback: What the user said about the last attempt.
@@ -138,7 +138,9 @@ async def run_step(
     first = step_question(
         step, brief=brief, reading=reading.text, feedback=feedback, history=history
     )
-    specs = tuple(tools[name].spec for name in tools if offered is None or name in offered)
+    if offered is not None:
+        work.tools = {name: tool for name, tool in tools.items() if name in offered}
+    specs = tuple(tool.spec for tool in work.tools.values())
     return await work.by_model(asked, specs, first, on_delta, check_rounds)
 
 
@@ -154,7 +156,7 @@ def step_question(
         f"# Step\n{step.title}\n\n{step.intent.strip()}".strip(),
         f"Files expected to change: {', '.join(step.files)}" if step.files else "",
         f"These checks are run when you are done and must pass:\n{checks}" if checks else "",
-        "# The user rejected your last attempt; it is still in your copy. They said:\n"
+        "# The user rejected an earlier attempt (look at what is there now). They said:\n"
         f"{feedback.strip()}"
         if feedback.strip()
         else "",
@@ -294,8 +296,9 @@ class _Work:
         Servers such as Ollama cut a long conversation silently, so the estimate is heeded
         before the server complains.
         """
-        request = ModelRequest(tuple(messages), tools=specs, max_tokens=REPLY_TOKENS)
-        fixed = REPLY_TOKENS + estimate_tokens("".join(_as_text(spec) for spec in specs))
+        room = reply_tokens(model.context_tokens)
+        request = ModelRequest(tuple(messages), tools=specs, max_tokens=room)
+        fixed = room + estimate_tokens("".join(_as_text(spec) for spec in specs))
         if message_tokens(messages) + fixed > model.context_tokens:
             messages[:] = shorten_tool_outputs(messages)
             request = replace(request, messages=tuple(messages))
@@ -414,7 +417,8 @@ def calls_in_text(text: str, tools: Collection[str]) -> tuple[ToolCall, ...]:
         except ValueError:
             continue
         name = value.get("name", value.get("tool"))
-        arguments = value.get("arguments", value.get("parameters", {}))
+        rest = {key: each for key, each in value.items() if key not in {"name", "tool"}}
+        arguments = value.get("arguments", value.get("parameters", rest))
         if isinstance(name, str) and name in tools:
             written = arguments if isinstance(arguments, str) else json.dumps(arguments)
             calls.append(ToolCall("", name, written))

@@ -9,12 +9,11 @@ from turbo_tui.core.errors import ModelReplyError, PlanError
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Blobs, Message, Model, ModelRequest, OnDelta
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
-from turbo_tui.engine.context import choose_reading, estimate_tokens
+from turbo_tui.engine.context import choose_reading, estimate_tokens, reply_tokens
 from turbo_tui.engine.forgiving_json import read_json_object
 from turbo_tui.engine.prompts import PLAN_REPAIR, PLAN_SCHEMA, PLANNER
 
 MAX_REPAIRS = 2
-REPLY_TOKENS = 4_096
 EXCERPT_CHARS = 400
 
 
@@ -57,7 +56,9 @@ async def make_plan(
     if not task.strip():
         raise PlanError("The task is empty: say in a sentence what is to be done.")
     fixed = PLANNER + task + brief + feedback
-    room = model.context_tokens - estimate_tokens(fixed) - 2 * REPLY_TOKENS
+    longest = reply_tokens(model.context_tokens)
+    # Twice, as a repair sends the first reply along.
+    room = model.context_tokens - estimate_tokens(fixed) - 2 * longest
     reading = choose_reading(context or {}, max_tokens=max(0, room))
     asked = LoggedModel(
         model,
@@ -71,14 +72,14 @@ async def make_plan(
     question = planner_question(task, brief=brief, reading=reading.text, feedback=feedback)
     messages = [Message("system", PLANNER), Message("user", question)]
     for attempt in range(MAX_REPAIRS + 1):
-        request = ModelRequest(tuple(messages), schema=PLAN_SCHEMA, max_tokens=REPLY_TOKENS)
+        request = ModelRequest(tuple(messages), schema=PLAN_SCHEMA, max_tokens=longest)
         reply = await asked.complete(request, on_delta)
         try:
             return read_plan(reply.text, task=task, planner=model.name)
         except PlanError as error:
             problem = str(error)
             if reply.finish == "length":
-                problem = f"it was cut off at {REPLY_TOKENS} tokens; write fewer, shorter steps"
+                problem = f"it was cut off at {longest} tokens; write fewer, shorter steps"
         if attempt == MAX_REPAIRS:
             excerpt = " ".join(reply.text.split())[:EXCERPT_CHARS] or "(nothing)"
             raise ModelReplyError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
@@ -43,9 +44,10 @@ class EditFile:
         if old == new:
             raise given.wrong("new", "is the same as `old`: nothing would change")
         try:
-            file = decode(context.stage.files.read(path))
-            replaced = replace_exact(file, old, new, count=count)
-            content = replaced.file.encode()
+            # A closest match in a large file takes a moment; the screen goes on meanwhile.
+            content, lines = await asyncio.to_thread(
+                _edited, context.stage.files.read(path), old, new, count
+            )
         except NotTextError as error:
             raise ToolError(f"{path!r} cannot be edited as text: {error}.") from None
         except UnicodeEncodeError as error:
@@ -56,8 +58,13 @@ class EditFile:
         except MatchError as error:
             raise ToolError(f"Nothing was changed in {path!r}: {error}\n{_advice(error)}") from None
         context.stage.files.write(path, content)
-        lines = ", ".join(str(line) for line in replaced.lines[:10])
-        return f"Replaced {count} place{'s' if count > 1 else ''} in {path}, at line {lines}."
+        where = ", ".join(str(line) for line in lines[:10])
+        return f"Replaced {count} place{'s' if count > 1 else ''} in {path}, at line {where}."
+
+
+def _edited(content: bytes, old: str, new: str, count: int) -> tuple[bytes, tuple[int, ...]]:
+    replaced = replace_exact(decode(content), old, new, count=count)
+    return replaced.file.encode(), replaced.lines
 
 
 def _advice(error: MatchError) -> str:

@@ -46,8 +46,9 @@ _SERVERS = re.compile(
     )""",
     re.VERBOSE,
 )
-_ASKS_FOR_HELP = re.compile(r"\s(?:--help|--version|-h|-V)\b")
-_BACKGROUND = re.compile(r"(?<![&>|<])&\s*$")
+_ASKS_FOR_HELP = frozenset({"--help", "--version", "-h", "-V"})
+_ASSIGNMENT = re.compile(r"^\w+=")
+_STARTERS = frozenset({"env", "exec", "time", "command"})
 _DETACHES = frozenset({"nohup", "setsid", "disown"})
 _NEEDS_TERMINAL = frozenset(
     {"vi", "vim", "nvim", "nano", "emacs", "less", "more", "top", "htop", "man", "ssh", "tmux"}
@@ -81,34 +82,53 @@ def refuse_endless(command: str) -> None:
     Raises:
         ToolError: The message says what to do instead.
     """
-    pieces = [piece.strip() for piece in re.split(r"&&|\|\||[;\n|]", command)]
-    if _BACKGROUND.search(command) or _DETACHES & {_first_word(piece) for piece in pieces}:
+    commands, in_background = _simple_commands(command)
+    if in_background or any(words[0] in _DETACHES for words in commands):
         raise ToolError(
             f"`{command}` leaves something running in the background, and all processes end with "
             "their command. Start it, use it and stop it in one command, for example: "
             "`server & pid=$!; sleep 1; client; kill $pid`."
         )
-    for piece in pieces:
-        if _SERVERS.match(piece) and not _ASKS_FOR_HELP.search(piece) and "kill" not in command:
+    stops_it = any(words[0] == "kill" for words in commands)
+    for words in commands:
+        said = " ".join(words)
+        if _ASKS_FOR_HELP & set(words):
+            continue
+        if _SERVERS.match(said) and not stops_it:
             raise ToolError(
-                f"`{piece}` keeps running and would never return. A step cannot leave a server "
+                f"`{said}` keeps running and would never return. A step cannot leave a server "
                 "running. To check one, start and stop it in one command, for example: "
-                f"`timeout 10 {piece} & sleep 2; curl -s localhost:8000; kill $!`."
+                f"`{said} & pid=$!; sleep 2; curl -s localhost:8000; kill $pid`."
             )
-        word = _first_word(piece)
-        if word in _NEEDS_TERMINAL and not _ASKS_FOR_HELP.search(piece):
+        if words[0] in _NEEDS_TERMINAL:
             raise ToolError(
-                f"`{word}` needs a terminal, and there is none. Use read_file and edit_file, or "
-                "a command that prints and ends."
+                f"`{words[0]}` needs a terminal, and there is none. Use read_file and edit_file, "
+                "or a command that prints and ends."
             )
 
 
-def _first_word(piece: str) -> str:
+def _simple_commands(command: str) -> tuple[list[list[str]], bool]:
+    """Split a command line into its simple commands; tell whether the last is in background.
+
+    Assignments and words that only start another command are taken off the front. What stands
+    in a here-document or cannot be split is not looked at: bash will say what is wrong with it.
+    """
+    line = command.partition("<<")[0].rstrip().replace("\n", " ; ")
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
     try:
-        words = shlex.split(piece)
+        tokens = list(lexer)
     except ValueError:
-        words = piece.split()
-    return words[0] if words else ""
+        return [], False
+    commands: list[list[str]] = [[]]
+    for token in tokens:
+        if token and set(token) <= set("&|;()"):
+            commands.append([])
+        elif commands[-1] or not (_ASSIGNMENT.match(token) or token in _STARTERS):
+            commands[-1].append(token)
+    in_background = bool(tokens) and tokens[-1] == "&"
+    return [words for words in commands if words], in_background
 
 
 async def _ask_for_network(command: str, reason: str, context: ToolContext) -> None:
