@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from turbo_tui.app.present import number_of
 from turbo_tui.core import events as ev
 from turbo_tui.core.views import StepState, Views
 from turbo_widgets.approval_bar import Card, Choice
@@ -38,17 +37,17 @@ def card_for(views: Views, *, busy: bool) -> Card | None:
     """Return what the bar shows; None when there is nothing to say."""
     asked = next(iter(views.asks.waiting.values()), None)
     if asked is not None:
-        return _ask_card(views, asked)
+        return _ask_card(asked)
     waiting = next((state for state in views.plan.steps if state.reviewable), None)
     if busy:
         return _busy_card(views)
     if waiting is not None:
-        return _review_card(views, waiting)
+        return _review_card(waiting)
     stuck = next(
         (s for s in views.plan.steps if s.status in {"failed", "interrupted", "rejected"}), None
     )
     if stuck is not None:
-        return _stuck_card(views, stuck)
+        return _stuck_card(stuck)
     return _rest_card(views)
 
 
@@ -66,17 +65,14 @@ def current_step(views: Views) -> StepState | None:
     return settled[-1] if settled else None
 
 
-def _named(views: Views, state: StepState) -> str:
+def _named(state: StepState) -> str:
     title = fit(clean_line(state.step.title), 60)
-    return f"Step {number_of(views.plan, state.step.id)} ({title})"
+    return f"Step {state.step.id} ({title})"
 
 
-def _ask_card(views: Views, asked: ev.ApprovalAsked) -> Card:
+def _ask_card(asked: ev.ApprovalAsked) -> Card:
     what = _ACTIONS.get(asked.action, asked.action)
-    if asked.step_id:
-        who = f"Step {number_of(views.plan, asked.step_id)} wants to {what}:"
-    else:
-        who = f"May I {what}?"
+    who = f"Step {asked.step_id} wants to {what}:" if asked.step_id else f"May I {what}?"
     lines = [asked.subject]
     if asked.reason:
         lines.append(f"Why: {asked.reason}")
@@ -88,18 +84,18 @@ def _busy_card(views: Views) -> Card:
     interrupt = (Choice("interrupt", "^c", "interrupt"),)
     running = views.plan.running
     if running is not None:
-        title = f"{_named(views, running)} is running."
+        title = f"{_named(running)} is running."
         lines = ("Watch it in the log. Your files do not change until you approve.",)
         return Card("busy", title, lines, interrupt, "info", guarded=False)
     landing = next((s for s in views.plan.steps if s.status == "approved"), None)
     if landing is not None:
-        return Card("busy", f"{_named(views, landing)} is landing.", guarded=False)
+        return Card("busy", f"{_named(landing)} is landing.", guarded=False)
     return Card("busy", "Planning …", (), interrupt, "info", guarded=False)
 
 
-def _review_card(views: Views, state: StepState) -> Card:
+def _review_card(state: StepState) -> Card:
     key = f"{state.step.id}:{state.attempt}:{state.status}:{state.shown}"
-    name = _named(views, state)
+    name = _named(state)
     count = plural(len(state.paths), "file")
     look = Choice("look", "2", "look at the changes")
     if state.status == "conflict":
@@ -121,9 +117,9 @@ def _review_card(views: Views, state: StepState) -> Card:
     return Card(key, title, lines, (APPROVE, look, toggle, REJECT, SKIP), "review")
 
 
-def _stuck_card(views: Views, state: StepState) -> Card:
+def _stuck_card(state: StepState) -> Card:
     key = f"{state.step.id}:{state.attempt}:{state.status}"
-    name = _named(views, state)
+    name = _named(state)
     edit = Choice("edit_step", "e", "edit it")
     if state.status == "rejected":
         undone = state.reason == "undone"
@@ -143,7 +139,7 @@ def _rest_card(views: Views) -> Card | None:
     following = plan.next_step()
     if following is not None:
         first = all(state.status == "proposed" for state in plan.steps)
-        number = number_of(plan, following.step.id)
+        number = following.step.id
         count = plural(len(plan.steps), "step")
         title = (
             f"The plan has {count}. Change it as you like." if first else f"Next: step {number}."

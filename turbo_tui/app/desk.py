@@ -16,7 +16,7 @@ from turbo_tui.app.cards import current_step
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
 from turbo_tui.app.feed import Feed
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
-from turbo_tui.app.present import number_of, project_value
+from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.ports import Landing
 from turbo_tui.core.views import StepState
@@ -104,7 +104,7 @@ class Desk:
         """Plan a task; return False, and say why, when that cannot be now."""
         waiting = next((s for s in self._run.views.plan.steps if s.reviewable), None)
         if waiting is not None and not self._run.busy:
-            number = number_of(self._run.views.plan, waiting.step.id)
+            number = waiting.step.id
             self._house.tell(
                 f"Step {number} still waits for your review: land it (a), reject it (r) or "
                 "skip it (s) first.",
@@ -123,7 +123,7 @@ class Desk:
             if words is not None:
                 self._try(lambda: self._run.edit_step(step_id, words.title, words.intent))
 
-        name = f"Step {number_of(self._run.views.plan, step_id)}"
+        name = f"Step {step_id}"
         editor = StepEditor(name, Words(state.step.title, state.step.intent))
         self._house.put_up(editor, keep)
 
@@ -251,7 +251,7 @@ class Desk:
         preview = await self._undone(dry_run=True)
         if preview is None:
             return
-        number = number_of(self._run.views.plan, entry.step_id)
+        number = entry.step_id
         if preview.conflicts:
             whys = "\n".join(f"{each.path}: {each.why}" for each in preview.conflicts)
             self._house.tell(f"Step {number} cannot be taken back:\n{whys}", bad=True)

@@ -13,7 +13,6 @@ from turbo_tui.app.present import (
     DiffPresenter,
     LogPresenter,
     empty_diff,
-    number_of,
     plan_value,
     status_value,
 )
@@ -149,7 +148,7 @@ class Feed:
             return ""
         running = self._run.views.plan.running
         if running is not None:
-            return f"running {number_of(self._run.views.plan, running.step.id)}"
+            return f"running {running.step.id}"
         return "planning" if self._run.views.plan.planning else "working"
 
     def _lead(self) -> None:
@@ -190,17 +189,15 @@ class Feed:
                 tuple(state.conflicts.items()),
                 tuple(decisions.rejected.items()),
                 decisions.ignored_on,
-                number_of(self._run.views.plan, state.step.id),
             )
         if mark == self._seen.diff:
             return False
         self._seen.diff = mark
         if state is None:
-            self._panes.show_diff(empty_diff(None, ""))
+            self._panes.show_diff(empty_diff(None))
             return True
-        number = number_of(self._run.views.plan, state.step.id)
         decisions = self._run.views.review.decisions(state.step.id, state.shown)
-        value = await asyncio.to_thread(self._diffs.show, state, number, decisions)
+        value = await asyncio.to_thread(self._diffs.show, state, decisions)
         if self._seen.diff == mark:
             self._panes.show_diff(value)
         return True

@@ -45,14 +45,6 @@ def plan_value(view: PlanView) -> PlanValue:
     return PlanValue(message=_WELCOME)
 
 
-def number_of(view: PlanView, step_id: str) -> str:
-    """Return a step's number as the plan pane shows it; its id when it is not in the plan."""
-    for number, state in enumerate(view.steps, 1):
-        if state.step.id == step_id:
-            return str(number)
-    return step_id
-
-
 def _plan_item(state: StepState, view: PlanView) -> PlanItem:
     step = state.step
     word: StepWord = state.status
@@ -61,13 +53,14 @@ def _plan_item(state: StepState, view: PlanView) -> PlanItem:
         waits = [need for need in step.depends_on if not _settled(view, need)]
         if waits:
             word = "waiting"
-            note = "for step " + ", ".join(number_of(view, need) for need in waits)
+            note = "for step " + ", ".join(waits)
     elif state.status in {"failed", "interrupted"}:
-        note = state.reason.strip().split("\n")[0]
+        note = "· " + state.reason.strip().split("\n")[0]
     elif state.status == "conflict":
-        note = plural(len(state.conflicts), "path") + " changed meanwhile"
+        note = f"· {plural(len(state.conflicts), 'path')} changed meanwhile"
     elif state.status == "rejected":
-        note = state.feedback or ("taken back" if state.reason == "undone" else "")
+        note = f"· {state.feedback}" if state.feedback else ""
+        note = "· taken back" if state.reason == "undone" else note
     return PlanItem(
         step_id=step.id,
         title=step.title,
@@ -97,14 +90,14 @@ class DiffPresenter:
         self._review = review
         self._files: dict[tuple[str, str], DiffFile] = {}
 
-    def show(self, state: StepState, number: str, decisions: Decisions) -> DiffValue:
+    def show(self, state: StepState, decisions: Decisions) -> DiffValue:
         """Show a step's changes with the marks of what was decided.
 
         May read many contents the first time: call it off the event loop.
         """
         blob = state.shown
         if not blob:
-            return empty_diff(state, number)
+            return empty_diff(state)
         changes = self._review.change_set(blob)
         files: list[DiffFile] = []
         for change in changes.files:
@@ -126,7 +119,7 @@ class DiffPresenter:
         if elsewhere:
             message = "\n".join(elsewhere)
         return DiffValue(
-            title=f"step {number}",
+            title=f"step {state.step.id}",
             files=tuple(files),
             ignored=ignored,
             warnings=changes.warnings,
@@ -225,7 +218,7 @@ def _size(node: Node) -> str:
     return f"{size:.1f} GB"
 
 
-def empty_diff(state: StepState | None, number: str) -> DiffValue:
+def empty_diff(state: StepState | None) -> DiffValue:
     """Say why there is nothing to see."""
     if state is None:
         return DiffValue(message="What a step changes is shown here, before it lands.")
@@ -240,7 +233,9 @@ def empty_diff(state: StepState | None, number: str) -> DiffValue:
         "interrupted": "was cut off before it changed any file.",
     }
     word = words.get(state.status, state.status)
-    return DiffValue(f"step {number}", message=f"Step {number} {word}", decidable=False)
+    return DiffValue(
+        f"step {state.step.id}", message=f"Step {state.step.id} {word}", decidable=False
+    )
 
 
 # --- the log -------------------------------------------------------------------

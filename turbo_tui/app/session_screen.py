@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events
@@ -60,13 +61,13 @@ def shape_of(width: int, height: int) -> Shape:
 
 
 def _choice(key: str, action: str, words: str) -> Binding:
-    return Binding(key, f"choose('{action}')", words)
+    return Binding(key, f"choose('{action}')", words, show=False)  # the card shows it
 
 
 class SessionScreen(Screen[None]):
     """Show values, take keys; what a key means is done by the desk once a session is open."""
 
-    CSS = """
+    DEFAULT_CSS = """
     SessionScreen {
         layout: vertical;
         background: $background;
@@ -114,7 +115,7 @@ class SessionScreen(Screen[None]):
         _choice("s", "skip", "Skip"),
         _choice("R", "replan", "Plan anew"),
         _choice("e", "edit_step", "Edit step"),
-        Binding("u", "undo", "Take back"),
+        Binding("u", "undo", "Take back a landing"),
         Binding("1", "pane('plan')", "Plan", show=False),
         Binding("2", "pane('diff')", "Changes", show=False),
         Binding("3", "pane('log')", "Log", show=False),
@@ -142,6 +143,7 @@ class SessionScreen(Screen[None]):
         self._shape: Shape = "wide"
         self._tab: PaneName = "plan"
         self._low: PaneName = "log"
+        self._card: Card | None = None
         self._news: set[PaneName] = set()
         self._last_pane: PaneName = "plan"
         self._typed_at = -60.0
@@ -252,6 +254,7 @@ class SessionScreen(Screen[None]):
             pane = self.query_one(f"#{name}")
             if pane is event.widget or pane in event.widget.ancestors:
                 self._last_pane = name
+        self.show_card(self._card)
         self.refresh_bindings()
 
     # --- values in (feed.Panes) ----------------------------------------------------
@@ -274,6 +277,12 @@ class SessionScreen(Screen[None]):
 
     def show_card(self, card: Card | None) -> None:
         """Show what waits for the user."""
+        self._card = card
+        if card is not None:
+            diff = self.query_one(DiffPane)
+            here = {"look": not self._is_seen("diff"), "toggle": diff.has_focus}
+            fitting = tuple(c for c in card.choices if here.get(c.action, True))
+            card = replace(card, choices=fitting)
         self.query_one(ApprovalBar).show(card)
 
     def stream(self, key: str, text: str) -> None:
@@ -374,7 +383,8 @@ class SessionScreen(Screen[None]):
         from turbo_tui.app.dialogs import HelpScreen  # noqa: PLC0415  not needed at the start
         from turbo_tui.app.help_text import TOPICS  # noqa: PLC0415  not needed at the start
 
-        self.app.push_screen(HelpScreen(live_keys(self, hidden=True), TOPICS))
+        keys = live_keys(self, hidden=True)
+        self.app.push_screen(HelpScreen(keys, TOPICS))  # pyright: ignore[reportUnknownMemberType]
 
     # --- messages out ----------------------------------------------------------------
 

@@ -314,4 +314,4 @@ class TurboApp(App[int]):
             ):
                 if screen.check_action(name, ()):
                     yield SystemCommand(title, "turbo-tui", getattr(screen, f"action_{name}"))
-        yield from super().get_system_commands(screen)
+        yield from super().get_system_commands(screen)  # pyright: ignore[reportUnknownMemberType]

@@ -151,5 +151,5 @@ class ApprovalBar(Widget):
                 Content.assemble((choice.key, key_style), " ", choice.word.replace(" ", "\u00a0"))
                 for choice in card.choices
             ]
-            parts.append(Content("  ·  ").join(keys))
+            parts.append(Content("   ").join(keys))
         return Content("\n").join(parts)

@@ -307,15 +307,13 @@ class DiffPane(RowsView):
     def _say_where(self) -> None:
         value = self._value
         place = self._here
-        title = f"Changes · {clean_line(value.title)}" if value.title else "Changes"
-        self.border_title = title
-        subtitle = ""
+        parts = ["Changes", clean_line(value.title)]
         if place is not None and place.file >= 0:
             file = value.files[place.file]
-            subtitle = f"file {place.file + 1}/{len(value.files)}"
+            parts.append(f"file {place.file + 1}/{len(value.files)}")
             if place.hunk != WHOLE_FILE:
-                subtitle += f" · hunk {place.hunk + 1}/{len(file.hunks)}"
-        self.border_subtitle = subtitle
+                parts.append(f"hunk {place.hunk + 1}/{len(file.hunks)}")
+        self.border_title = " · ".join(part for part in parts if part)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the rows under the cursor can do."""

@@ -54,8 +54,6 @@ class KnowledgePane(Vertical):
         border-top: solid $surface-lighten-2;
         border-title-color: $text-muted;
         border-title-background: $background;
-        border-subtitle-color: $text-muted;
-        border-subtitle-background: $background;
         &:focus-within {
             border-top: solid $primary;
             border-title-color: $text;
@@ -98,7 +96,7 @@ class KnowledgePane(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out query field and results."""
-        yield Input(placeholder="find text or a symbol in this project", compact=True)
+        yield Input(placeholder="find text or a symbol in this project")
         yield _Places()
 
     def on_mount(self) -> None:
@@ -160,14 +158,13 @@ class KnowledgePane(Vertical):
             )
             for number, line in enumerate(lines, 1)
         ]
-        self.border_title = clean_line(f"{preview.path}:{preview.line}")
-        self.border_subtitle = "escape: back to the results"
+        self.border_title = clean_line(f"Knowledge · {preview.path}:{preview.line}")
         self.places.set_rows(rows or [Row((("The file is empty.", "dim"),))], cursor=cursor)
 
     def _lay_out_hits(self, cursor: int | None) -> None:
         room = self.places.room
-        self.border_title = "Knowledge"
-        self.border_subtitle = plural(len(self._hits), "place") if self._query else ""
+        count = plural(len(self._hits), "place") if self._query else ""
+        self.border_title = f"Knowledge · {count}" if count else "Knowledge"
         if not self._hits:
             text = self._note or (
                 f"Nothing found for “{clean_line(self._query)}”."

@@ -151,12 +151,8 @@ class LogLines(RowsView):
 
     def _say_count(self) -> None:
         total = len(self._source)
-        self.border_title = "Log"
-        self.border_subtitle = (
-            f"{len(self._shown):,} of {total:,}"
-            if self._words
-            else plural(total, "entry", "entries")
-        )
+        count = f"{len(self._shown):,} of {total:,}" if self._words else f"{total:,}"
+        self.border_title = f"Log · {count}" if total else "Log"
 
     def _at_end(self) -> bool:
         return not self._shown or self.cursor >= len(self._shown) - 1
@@ -288,7 +284,9 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay out lines and filter."""
         yield LogLines()
-        yield Input(placeholder="show only lines with these words", compact=True)
+        yield Input(
+            placeholder="show only lines with these words",
+        )
 
     @property
     def lines(self) -> LogLines:

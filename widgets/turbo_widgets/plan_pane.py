@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from turbo_widgets.rows import NO_ITEM, Row, RowsView, Span, Tone
-from turbo_widgets.text import clean_line, wrap
+from turbo_widgets.text import clean_line, fit, plural, wrap
 
 StepWord = Literal[
     "proposed",
@@ -43,6 +43,9 @@ STATUS: dict[StepWord, tuple[str, str, Tone]] = {
     "skipped": ("-", "skipped", "dim"),
 }
 
+_ID_ROOM = 8
+_MODE_ROOM = 5  # `auto` and a space at the right
+_NOTE_LINES = 4
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -51,7 +54,7 @@ class PlanItem:
     """One step as the pane shows it.
 
     Attributes:
-        note: A line under the title: why it failed, what it waits for.
+        note: Follows the status word: why it failed, what it waits for.
         editable: Its words, place and existence can still be changed.
     """
 
@@ -177,8 +180,9 @@ class PlanPane(RowsView):
 
     def _lay_out(self, cursor: int | None = None) -> None:
         value = self._value
-        self.border_title = f"Plan · {len(value.items)} steps" if value.items else "Plan"
-        self.border_subtitle = clean_line(value.planner and f"by {value.planner}")
+        count = plural(len(value.items), "step") if value.items else ""
+        planner = clean_line(value.planner and f"by {value.planner}")
+        self.border_title = " · ".join(part for part in ("Plan", count, planner) if part)
         rows: list[Row] = []
         if value.task:
             rows.extend(
@@ -196,37 +200,31 @@ class PlanPane(RowsView):
     def _paragraphs(self, text: str) -> list[str]:
         return [part for line in text.split("\n") for part in wrap(clean_line(line), self.room)]
 
+    def _id_width(self) -> int:
+        return min(_ID_ROOM, max(len(item.step_id) for item in self._value.items))
+
     def _item_rows(self, place: int, item: PlanItem) -> list[Row]:
         glyph, word, tone = STATUS[item.status]
         if item.status == "running":
             glyph = SPINNER[self._frame % len(SPINNER)]
-        number = f"{place + 1} "
+        number = f"{fit(clean_line(item.step_id), _ID_ROOM):<{self._id_width()}} "
         indent = " " * (len(number) + 2)
-        lines = wrap(clean_line(item.title), self.room - len(indent))
+        lines = wrap(clean_line(item.title), self.room - len(indent) - _MODE_ROOM)
         title_tone: Tone = "dim" if item.status in {"skipped", "rejected"} else "plain"
         rows = [
-            Row(((number, "dim"), (f"{glyph} ", tone), (lines[0], title_tone)), item=place),
+            Row(
+                ((number, "dim"), (f"{glyph} ", tone), (lines[0], title_tone)),
+                item=place,
+                end=((item.mode, "accent" if item.mode == "auto" else "dim"),),
+            ),
             *(Row(((indent, "plain"), (line, title_tone)), item=place) for line in lines[1:]),
         ]
-        facts: list[Span] = []
-        if word:
-            facts.append((word, tone))
-        if item.mode == "auto":
-            facts.append(("auto", "accent"))
-        elif item.editable:
-            facts.append(("ask", "dim"))
-        if facts:
-            spans: list[Span] = [(indent, "plain")]
-            for number_of, fact in enumerate(facts):
-                if number_of:
-                    spans.append((" · ", "dim"))
-                spans.append(fact)
-            rows.append(Row(tuple(spans), item=place))
-        if item.note:
-            rows.extend(
-                Row(((indent, "plain"), (line, "dim")), item=place)
-                for line in wrap(clean_line(item.note), self.room - len(indent))[:4]
-            )
+        facts = " ".join(part for part in (word, clean_line(item.note)) if part)
+        for line in wrap(facts, self.room - len(indent))[:_NOTE_LINES] if facts else ():
+            spans: tuple[Span, ...] = ((line, "dim"),)
+            if word and line.startswith(word):
+                spans = ((word, tone), (line.removeprefix(word), "dim"))
+            rows.append(Row(((indent, "plain"), *spans), item=place))
         return rows
 
     # --- commands --------------------------------------------------------------

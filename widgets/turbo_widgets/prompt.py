@@ -30,7 +30,7 @@ class Prompt(Input):
             self.text = text
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:  # noqa: A002 (Textual's name)
-        super().__init__(placeholder=placeholder, id=id, compact=True)
+        super().__init__(placeholder=placeholder, id=id)
         self._history: list[str] = []
         self._place = 0
         self._draft = ""

@@ -94,8 +94,6 @@ class RowsView(ScrollView, can_focus=True):
         border-top: solid $surface-lighten-2;
         border-title-color: $text-muted;
         border-title-background: $background;
-        border-subtitle-color: $text-muted;
-        border-subtitle-background: $background;
         padding: 0 1;
 
         &:focus {
