@@ -205,6 +205,19 @@ def test_missing_ids_are_filled_in_without_taking_one_that_is_used() -> None:
     assert [step.id for step in steps_of(json.dumps(reply))] == ["s2", "s1", "7"]
 
 
+def test_ids_that_cannot_name_a_folder_are_replaced_where_they_are_needed_too() -> None:
+    reply = {
+        "steps": [
+            {"id": "Step 1: look/around", "title": "a"},
+            {"id": "x" * 60, "title": "b", "depends_on": ["Step 1: look/around"]},
+        ]
+    }
+
+    first, second = steps_of(json.dumps(reply))
+
+    assert (first.id, second.id, second.depends_on) == ("s1", "s2", ("s1",))
+
+
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [

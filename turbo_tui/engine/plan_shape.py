@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
+from itertools import count
 from typing import Annotated, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -11,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Action, Mode, Plan, Step, validate
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _SHELL_SIGNS = ("&&", "||", "|", ";", ">", "<", "$(", "`", "\n")
 
 
@@ -145,16 +148,17 @@ def plan_of_file(value: Mapping[str, object]) -> Plan:
 
 
 def _plan(task: str, planner: str, shapes: list[StepShape] | list[FileStepShape]) -> Plan:
-    taken = {shape.id.strip() for shape in shapes}
+    ids = _fitting_ids([shape.id.strip() for shape in shapes])
+    renamed = {shape.id.strip(): fitting for shape, fitting in zip(shapes, ids, strict=True)}
     steps: list[Step] = []
-    for number, shape in enumerate(shapes, start=1):
+    for shape, step_id in zip(shapes, ids, strict=True):
         actions = shape.actions if isinstance(shape, FileStepShape) else []
         steps.append(
             Step(
-                id=shape.id.strip() or _free_id(number, taken),
+                id=step_id,
                 title=" ".join(shape.title.split()),
                 intent=shape.intent.strip(),
-                depends_on=tuple(shape.depends_on),
+                depends_on=tuple(renamed.get(need, need) for need in shape.depends_on),
                 mode="ask",  # `auto` in a file is a proposal as well
                 checks=tuple(tuple(argv) for argv in shape.checks),
                 files=tuple(shape.files),
@@ -165,11 +169,18 @@ def _plan(task: str, planner: str, shapes: list[StepShape] | list[FileStepShape]
     return validate(Plan(task, planner, tuple(steps)))
 
 
-def _free_id(number: int, taken: set[str]) -> str:
-    while f"s{number}" in taken:
-        number += 1
-    taken.add(f"s{number}")
-    return f"s{number}"
+def _fitting_ids(written: list[str]) -> list[str]:
+    """Fill in missing ids, and replace those that cannot name a stage's folder."""
+    taken = set(written)
+    ids: list[str] = []
+    for number, step_id in enumerate(written, start=1):
+        if _ID.fullmatch(step_id):
+            ids.append(step_id)
+            continue
+        fitting = next(f"s{free}" for free in count(number) if f"s{free}" not in taken)
+        taken.add(fitting)
+        ids.append(fitting)
+    return ids
 
 
 def _explained(error: ValidationError, most: int = 6) -> str:

@@ -42,7 +42,7 @@ class WriteFile:
         files.write(path, content)
         lines = text.count("\n") + (not text.endswith("\n") and bool(text))
         verb = "Created" if entry is None else "Replaced"
-        return f"{verb} {path}: {lines} lines, {len(content):,} bytes."
+        return f"{verb} {path}: {lines} line{'s' * (lines != 1)}, {len(content):,} bytes."
 
 
 def _as_before(before: bytes, text: str, path: str) -> bytes:
