@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,14 +55,21 @@ class Manifest:
         return cls(stamps, value["left_out"])
 
 
-def copy_tree(source: Beneath, target: Path) -> Manifest:
+def copy_tree(
+    source: Beneath, target: Path, *, stopped: Callable[[], bool] = lambda: False
+) -> Manifest:
     """Copy a workspace into the empty folder `target`: contents, modes, times, links, owners.
 
     FIFOs, sockets and devices are not copied, nor what we may not read: the manifest names them.
     Hard links become files of their own.
 
+    Args:
+        source: The workspace.
+        target: Must exist and be empty.
+        stopped: Asked before each name; once true, the copying is given up.
+
     Raises:
-        OSError: The disk is full, or the target refuses.
+        OSError: The disk is full, the target refuses, or `stopped` (ECANCELED).
     """
     manifest = Manifest()
     copied = Beneath(target, shown_at=target)
@@ -79,6 +86,8 @@ def copy_tree(source: Beneath, target: Path) -> Manifest:
             try:
                 with copied.folder(folder) as into:
                     for entry in entries:
+                        if stopped():
+                            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
                         path = entry.name if folder == "." else f"{folder}/{entry.name}"
                         try:
                             found = entry.stat(follow_symlinks=False)

@@ -59,9 +59,7 @@ class TreeFiles:
 
     def write(self, path: str, content: bytes) -> None:
         """Replace or create a file, folders included; the mode of an existing file is kept."""
-        with self._errors(path, "write"):
-            self._make_folders(os.path.dirname(_checked(path, "write")))  # noqa: PTH120
-        with self._at(path, "write") as spot:
+        with self._folders_of(path), self._at(path, "write") as spot:
             self._expect_writable(spot, path)
             if spot.stat is not None and not stat.S_ISREG(spot.stat.st_mode):
                 raise ToolError(f"Cannot write {path}: it is {_kind_words(spot.stat)}.")
@@ -85,9 +83,10 @@ class TreeFiles:
             self._expect_writable(source, path)
             if stat.S_ISDIR(found.st_mode):
                 raise ToolError(f"Cannot move {path}: it is a folder; move its files.")
-            with self._errors(target, "write"):
-                self._make_folders(os.path.dirname(_checked(target, "write")))  # noqa: PTH120
-            with self._at(target, "write", follow=False) as goal:
+            with (
+                self._folders_of(target),
+                self._at(target, "write", follow=False) as goal,
+            ):
                 self._expect_writable(goal, target)
                 if goal.stat is not None:
                     raise ToolError(f"Cannot move {path} to {target}: something stands there.")
@@ -152,16 +151,31 @@ class TreeFiles:
         if spot.path.split("/")[0].casefold() == OURS:
             raise ToolError(f"Cannot write {path}: {OURS} holds the user's own settings.")
 
-    def _make_folders(self, folder: str) -> None:
-        parts = [part for part in folder.split("/") if part not in {"", "."}]
-        for end in range(1, len(parts) + 1):
-            path = "/".join(parts[:end])
-            with self._tree().locate(path) as spot:
-                self._expect_writable(spot, path)
-                if spot.stat is None:
-                    os.mkdir(spot.name, 0o755, dir_fd=spot.parent)
-                    if self._owner is not None:
-                        os.chown(spot.name, *self._owner, dir_fd=spot.parent, follow_symlinks=False)
+    @contextmanager
+    def _folders_of(self, path: str) -> Generator[None]:
+        """Make the folders above a path; take them back when what follows fails."""
+        parts = [part for part in _checked(path, "write").split("/") if part not in {"", "."}]
+        made: list[str] = []
+        try:
+            with self._errors(path, "write"):
+                for end in range(1, len(parts)):
+                    folder = "/".join(parts[:end])
+                    with self._tree().locate(folder) as spot:
+                        self._expect_writable(spot, path)
+                        if spot.stat is None:
+                            self._make_folder(spot)
+                            made.append(folder)
+            yield
+        except BaseException:
+            for folder in reversed(made):
+                with suppress(OSError), self._tree().locate(folder) as spot:
+                    os.rmdir(spot.name, dir_fd=spot.parent)
+            raise
+
+    def _make_folder(self, spot: Spot) -> None:
+        os.mkdir(spot.name, 0o755, dir_fd=spot.parent)
+        if self._owner is not None:
+            os.chown(spot.name, *self._owner, dir_fd=spot.parent, follow_symlinks=False)
 
     def _replace(self, spot: Spot, content: bytes) -> None:
         """Write beside and rename: a full disk leaves the file as it was."""

@@ -218,27 +218,30 @@ def _character_class(pattern: str, start: int) -> tuple[str, int]:
     at = start + 1
     negated = pattern[at : at + 1] in {"!", "^"}
     at += negated
-    body = ""
+    body, low = "", ""
     first = True
     while at < len(pattern):
         char = pattern[at]
         if char == "]" and not first:
-            inner = f"[{'^/' if negated else ''}{body}]"
-            try:
-                re.compile(inner)
-            except re.error:  # such as [z-a]: an empty range
-                return "(?!)", at + 1
-            return (inner if negated else f"(?!/){inner}"), at + 1
+            return (f"[^/{body}]" if negated else f"(?!/)[{body}]"), at + 1
         first = False
         posix = re.match(r"\[:(\w+):\]", pattern[at:])
         if posix and posix[1] in _POSIX:
-            body, at = body + _POSIX[posix[1]], at + posix.end()
+            body, low, at = body + _POSIX[posix[1]], "", at + posix.end()
             continue
-        if char == "\\" and at + 1 < len(pattern):
-            at += 1
-            char = pattern[at]
-            body += re.escape(char)
-        else:
-            body += char if char == "-" else re.escape(char)
-        at += 1
+        if char == "-" and low and pattern[at + 1 : at + 2] not in {"", "]"}:
+            high, at = _unescaped(pattern, at + 1)
+            if low <= high:  # else only its first character counts, which is there already
+                body += "-" + re.escape(high)
+            low = ""
+            continue
+        low, at = _unescaped(pattern, at)
+        body += re.escape(low)
     return "(?!)", len(pattern)
+
+
+def _unescaped(pattern: str, at: int) -> tuple[str, int]:
+    """Read one character that a backslash may stand before."""
+    if pattern[at] == "\\" and at + 1 < len(pattern):
+        at += 1
+    return pattern[at], at + 1

@@ -1,0 +1,333 @@
+"""Where no stage can be made, or only a lesser one: what is said, and that nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.fakes import MemoryBlobs
+from tests.stage_fakes import OpenConfiner, snapshot, words_of
+from turbo_tui.core.errors import StageError
+from turbo_tui.sandbox import overlay
+from turbo_tui.sandbox.stages import open_stages
+
+HERE = Path(__file__).parents[2]
+ROOT = os.geteuid() == 0
+NOBODY = 65534
+
+# Runs within namespaces of its own: prints the report, then what became of a stage.
+INSIDE = """
+import asyncio, json, sys
+from pathlib import Path
+from tests.fakes import MemoryBlobs
+from tests.stage_fakes import OpenConfiner
+from turbo_tui.core.errors import TurboError
+from turbo_tui.sandbox.stages import open_stages
+
+async def main(workspace, state, command, kind="auto"):
+    said = {}
+    try:
+        stages = open_stages(
+            Path(workspace), Path(state), MemoryBlobs(), OpenConfiner(), rung=kind
+        )
+        stage = await stages.open("s")
+        said["output"] = (await stage.run(["sh", "-c", command])).output
+        try:
+            stage.files.write("theirs/new", b"x" * 3_000_000)
+        except TurboError as error:
+            said["write"] = str(error)
+        changes = await stage.changes()
+        said["changes"] = [change.path for change in changes.files]
+        said["notes"] = list(changes.notes)
+        await stage.close()
+        said["rung"] = stages.report.rung
+        said["reasons"] = list(stages.report.reasons)
+    except TurboError as error:
+        said["error"] = str(error)
+    said["left"] = [str(path) for path in (Path(state) / "stages").glob("*")]
+    print(json.dumps(said))
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def python(*words: object) -> list[object]:
+    return [sys.executable, "-c", INSIDE, *words]
+
+
+def in_namespace(mounts: str, *words: object) -> dict[str, object]:
+    """Run INSIDE where `mounts` was done first, seen by nobody else."""
+    unshare = ["unshare", "-m"] if ROOT else ["unshare", "-U", "-r", "-m"]
+    script = f'{mounts} && exec "$@"'
+    done = subprocess.run(
+        [*unshare, "sh", "-c", script, "sh", *map(str, python(*words))],
+        capture_output=True,
+        check=False,
+        cwd=HERE,
+        text=True,
+    )
+    if "ermission" in done.stderr or "not permitted" in done.stderr:
+        pytest.skip(f"no namespace to test in: {done.stderr}")
+    assert done.returncode == 0, done.stderr
+    return cast("dict[str, object]", json.loads(done.stdout))
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    root = tmp_path / "work"
+    root.mkdir()
+    (root / "f").write_text("f")
+    return root
+
+
+def test_a_state_on_an_overlay_means_a_copy_and_says_why(work: Path, tmp_path: Path) -> None:
+    for name in ("lower", "upper", "inner", "state"):
+        (tmp_path / name).mkdir()
+    options = ",".join(
+        f"{key}={tmp_path / name}"
+        for key, name in (("lowerdir", "lower"), ("upperdir", "upper"), ("workdir", "inner"))
+    )
+    state = tmp_path / "state"
+
+    said = in_namespace(
+        f"mount -t overlay -o userxattr,{options} o {state}", work, state, "echo x > new"
+    )
+
+    assert said["rung"] == "copy+bubblewrap"
+    assert said["changes"] == ["new", "theirs/new"]
+    assert "lies on an overlay itself" in str(said["reasons"])
+    assert "TURBO_TUI_HOME" in str(said["reasons"])
+    assert said["left"] == []
+
+
+def test_a_mount_within_the_workspace_means_a_copy_that_has_it(work: Path, tmp_path: Path) -> None:
+    (work / "volume").mkdir()
+
+    said = in_namespace(
+        f"mount -t tmpfs t {work}/volume && echo in > {work}/volume/v",
+        work,
+        tmp_path / "state",
+        "cat volume/v",
+    )
+
+    assert said["output"] == "in\n"
+    assert said["rung"] == "copy+bubblewrap"
+    assert "is a mount of its own" in str(said["reasons"])
+
+
+@pytest.mark.parametrize("kind", ["overlay", "copy"])
+def test_a_full_disk_is_refused_and_leaves_no_half_stage(
+    work: Path, tmp_path: Path, kind: str
+) -> None:
+    (work / "big").write_bytes(bytes(3_000_000))
+    state = tmp_path / "state"
+    state.mkdir()
+    before = snapshot(work)
+
+    said = in_namespace(
+        f"mount -t tmpfs -o size=1m t {state}", work, state, "echo x >> big; true", kind
+    )
+
+    assert snapshot(work) == before
+    assert said["left"] == []
+    if kind == "copy":
+        assert "is full" in str(said["error"])
+        assert "TURBO_TUI_HOME" in str(said["error"])
+    else:
+        assert "No space left" in str(said["output"])
+        assert "disk that holds the stage is full" in str(said["write"])
+        assert said["changes"] == []
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can make files of two owners")
+def test_a_foreign_owner_s_files_move_an_ordinary_user_s_stages_to_copies(
+    request: pytest.FixtureRequest,
+) -> None:
+    base = Path(tempfile.mkdtemp(prefix="turbo-tui-tests-"))
+    request.addfinalizer(lambda: shutil.rmtree(base))
+    work = base / "work"
+    (work / "theirs").mkdir(parents=True)
+    (work / "theirs" / "f").write_text("f")
+    (work / "theirs" / "f").chmod(0o666)
+    (work / "theirs").chmod(0o777)
+    for path in (base, work):
+        os.chown(path, NOBODY, NOBODY)
+    become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+    done = subprocess.run(
+        [*become, *map(str, python(work, base / "state", "echo x >> theirs/f"))],
+        capture_output=True,
+        check=False,
+        cwd=HERE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    if done.returncode != 0:
+        pytest.skip(f"an ordinary user cannot run this Python: {done.stderr[-200:]}")
+    said = cast("dict[str, object]", json.loads(done.stdout))
+
+    assert "Value too large" in str(said["output"])
+    assert "belongs to another user or group" in str(said["write"])
+    assert "run the step again, in a copy" in str(said["notes"])
+    assert said["rung"] == "copy+bubblewrap"
+    assert "chown it to yourself" in str(said["reasons"])
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give files away")
+@pytest.mark.parametrize("kind", ["overlay", "copy"])
+async def test_as_root_new_files_belong_to_the_workspace_s_owner(
+    work: Path, tmp_path: Path, kind: str
+) -> None:
+    for path in (work, work / "f"):
+        os.chown(path, 1234, 4321)
+    confiner = OpenConfiner()
+    rung = "overlay" if kind == "overlay" else "copy"
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), confiner, rung=rung)
+    stage = await stages.open("s")
+    stage.files.write("new/file", b"x")
+    stage.files.write("f", b"x")
+
+    shown = await stage.run(["stat", "-c", "%u:%g", ".", "new", "new/file", "f"])
+
+    assert shown.output.split() == ["1234:4321"] * 4
+    assert (confiner.places[0].owner_uid, confiner.places[0].owner_gid) == (1234, 4321)
+    await stage.close()
+
+
+async def test_a_workspace_behind_a_link_is_the_folder_it_names(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("work")
+    confiner = OpenConfiner()
+    stages = open_stages(tmp_path / "link", tmp_path / "s", MemoryBlobs(), confiner)
+    stage = await stages.open("s")
+    await stage.run(["true"])
+
+    assert confiner.places[0].workspace == work
+    await stage.close()
+
+
+async def test_a_git_folder_outside_is_named_to_the_confiner(tmp_path: Path) -> None:
+    inner = tmp_path / "repo" / "inner"
+    inner.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", tmp_path / "repo"], check=True)  # noqa: ASYNC221
+    confiner = OpenConfiner()
+    stage = await open_stages(inner, tmp_path / "s", MemoryBlobs(), confiner).open("s")
+    await stage.run(["true"])
+
+    assert confiner.places[0].git_dir == tmp_path / "repo" / ".git"
+    await stage.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("missing", "No such file"), ("file", "Not a directory"), ("circle", "circle|levels")],
+)
+def test_a_workspace_that_is_no_folder_is_refused(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "circle").symlink_to("circle")
+
+    with pytest.raises(StageError, match=why):
+        open_stages(tmp_path / name, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+
+
+@pytest.mark.parametrize("state", [".", ".local/state"])
+def test_a_state_within_the_workspace_is_refused(work: Path, state: str) -> None:
+    before = snapshot(work)
+
+    with pytest.raises(StageError, match=r"lies within the workspace.*TURBO_TUI_HOME"):
+        open_stages(work, work / state, MemoryBlobs(), OpenConfiner())
+
+    assert snapshot(work) == before
+
+
+def test_without_a_sandbox_commands_run_in_a_copy_and_nothing_is_promised(
+    work: Path, tmp_path: Path
+) -> None:
+    stages = open_stages(
+        work, tmp_path / "s", MemoryBlobs(), OpenConfiner("unsandboxed"), reasons=("no bwrap.",)
+    )
+
+    assert (stages.report.rung, stages.report.level) == ("copy+unsandboxed", "none")
+    assert stages.report.reasons[0] == "no bwrap."
+    assert [given.held for given in stages.report.guarantees if given.name == "tree"] == [False]
+
+
+async def test_when_the_overlay_cannot_be_mounted_any_more_nothing_is_left(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+    if stages.report.reasons:
+        pytest.skip(f"no overlay here: {stages.report.reasons}")
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "mount").write_text("#!/bin/sh\necho 'mount: permission denied' >&2\nexit 1\n")
+    (broken / "mount").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken}:{os.environ['PATH']}")
+
+    with pytest.raises(StageError, match="permission denied"):
+        await stages.open("s")
+    with pytest.raises(StageError, match=r"No overlay can be used: .*refuses overlay mounts"):
+        open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner(), rung="overlay")
+    assert list((tmp_path / "s" / "stages").iterdir()) == []
+
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(StageError, match="Cannot mount a stage"):
+        await stages.open("s")
+    fallen = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+    assert fallen.report.rung == "copy+bubblewrap"
+    assert "cannot be tried here" in fallen.report.reasons[0]
+
+
+async def test_cancelling_the_making_of_a_copy_leaves_nothing(work: Path, tmp_path: Path) -> None:
+    for number in range(2000):
+        (work / f"{number}").write_text("x")
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner(), rung="copy")
+    opening = asyncio.create_task(stages.open("s"))
+    folder = tmp_path / "s" / "stages" / "s"
+    while not (folder / "tree").exists():  # noqa: ASYNC110 - the copying has begun
+        await asyncio.sleep(0)
+
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+
+    assert not folder.exists()
+    stage = await stages.open("s")
+    assert len(list(stage.files.walk())) == 2001
+    await stage.close()
+
+
+async def test_a_stage_of_another_workspace_is_not_taken_up(work: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    stage = await open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner()).open("s")
+    await stage.close(keep=True)
+
+    with pytest.raises(StageError, match="belongs to"):
+        await open_stages(other, tmp_path / "s", MemoryBlobs(), OpenConfiner()).reopen("s")
+
+
+async def test_folders_deeper_than_a_call_stack_are_read_and_deleted(
+    work: Path, tmp_path: Path
+) -> None:
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+    stage = await stages.open("s")
+    deep = "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')\nopen('f', 'w').close()"
+    await stage.run(["python3", "-c", deep])
+
+    assert words_of(await stage.changes()) == ["add " + "d/" * 1200 + "f"]
+    await stage.close()
+    assert list((tmp_path / "s" / "stages").iterdir()) == []
+
+
+def test_mounts_are_named_with_their_odd_characters(tmp_path: Path) -> None:
+    assert overlay.file_system(Path("/proc/self")) == "proc"
+    assert overlay.submounts(tmp_path) == []
