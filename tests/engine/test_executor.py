@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -471,6 +472,35 @@ async def test_tokens_are_counted_over_steps(bench: Bench) -> None:
 
     assert first.ok
     assert second.cap == "tokens"
+
+
+async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(bench: Bench) -> None:
+    bench.budget = Budget(max_seconds=0.6)
+
+    async def slow_asker(question: Ask) -> Verdict:
+        with contextlib.suppress(TimeoutError):  # thinks for longer than the cap
+            await asyncio.wait_for(asyncio.Event().wait(), 0.8)
+        return Verdict(allowed=bool(question))
+
+    bench.asker = slow_asker
+    model = ScriptedModel(
+        calling("shell", command="echo asked", network=True), calling("shell", command="sleep 60")
+    )
+
+    outcome = await bench.run(STEP, model)
+
+    assert outcome.cap == "seconds"
+    assert [event.ended for event in bench.events(CommandFinished)] == ["exited", "cancelled"]
+    assert bench.events(ToolFinished)[-1].output == "cancelled"
+
+
+async def test_the_time_cap_stops_a_check(bench: Bench) -> None:
+    bench.budget = Budget(max_seconds=0.3)
+
+    outcome = await bench.run(Step("s1", "x", checks=(("sleep", "60"),)), ScriptedModel("Done."))
+
+    assert outcome.cap == "seconds"
+    assert outcome.summary == "Done."
 
 
 async def test_an_overfull_window_drops_old_tool_outputs_once_and_goes_on(bench: Bench) -> None:

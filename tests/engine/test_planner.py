@@ -6,6 +6,8 @@ import json
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes import MemoryBlobs, ScriptedModel
 from turbo_tui.core.errors import BudgetError, ModelReplyError, ModelUnreachableError, PlanError
@@ -257,10 +259,26 @@ def test_small_slips_in_json_are_mended(text: str, value: object) -> None:
     assert read_json_object(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "{'a': open('x')}", '{"a" 1}', '{"a": "b'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "{'a': open('x')}", "{'a': {1}}", "{(1, 2): 3}", '{"a" 1}', '{"a": "b']
+)
 def test_json_beyond_a_slip_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"object|line 1|in it"):
         read_json_object(text)
+
+
+@given(st.text(alphabet="{}[]\"\\',:abc1 \n`Nonetru<thik>/", max_size=60))
+def test_no_text_does_worse_than_a_value_error(text: str) -> None:
+    try:
+        value = read_json_object(text)
+    except ValueError:
+        return
+    assert json.loads(json.dumps(value)) == value
+
+
+def test_nesting_without_end_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        read_json_object('{"a":' * 100_000)
 
 
 # --- plan files --------------------------------------------------------------------

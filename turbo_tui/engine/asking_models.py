@@ -124,7 +124,7 @@ class LoggedModel:
                 context=dict(self.request_context),
             )
         )
-        clock = asyncio.timeout(self._seconds_left())
+        clock = asyncio.timeout(self.seconds_left())
         try:
             async with clock:
                 reply = await self._model.complete(request, on_delta)
@@ -139,7 +139,7 @@ class LoggedModel:
                 self._append(ModelFailed(request_id, "the connection timed out"))
                 raise
             self._append(ModelFailed(request_id, "stopped: the time cap was reached"))
-            raise self._reached("seconds", self._budget.max_seconds or 0.0) from None
+            raise self.time_reached() from None
         self._record(request_id, request, reply)
         return reply
 
@@ -160,15 +160,20 @@ class LoggedModel:
             raise self._reached("tokens", budget.max_tokens)
         if budget.max_usd is not None and spent.usd >= budget.max_usd:
             raise self._reached("usd", budget.max_usd)
-        left = self._seconds_left()
+        left = self.seconds_left()
         if left is not None and left <= 0:
             raise self._reached("seconds", budget.max_seconds or 0.0)
+
+    def time_reached(self) -> BudgetError:
+        """Log that the time cap was reached; return the error to raise."""
+        return self._reached("seconds", self._budget.max_seconds or 0.0)
 
     def grant_seconds(self, seconds: float) -> None:
         """Add time that does not count: the user was thinking about a question."""
         self._began += seconds
 
-    def _seconds_left(self) -> float | None:
+    def seconds_left(self) -> float | None:
+        """Return what is left of the time cap; None without one."""
         if self._budget.max_seconds is None:
             return None
         return self._began + self._budget.max_seconds - time.monotonic()

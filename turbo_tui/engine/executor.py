@@ -7,8 +7,9 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from turbo_tui.core.errors import (
     BudgetError,
@@ -47,6 +48,8 @@ from turbo_tui.engine.context import (
 from turbo_tui.engine.forgiving_json import read_json_object
 from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
 from turbo_tui.engine.staging import LoggedStage
+
+T = TypeVar("T")
 
 SAME_FAILURES = 3  # the same call failing this often in a row of attempts ends the step
 EMPTY_ANSWERS = 3
@@ -188,6 +191,7 @@ class _Work:
         self.blobs = blobs
         self._asker = context.ask
         self._model: LoggedModel | None = None
+        self._clock: asyncio.Timeout | None = None
         self._failed_calls: Counter[tuple[str, str]] = Counter()
         self.stage: Stage = stage
         if not isinstance(stage, LoggedStage):
@@ -198,12 +202,37 @@ class _Work:
 
     async def _ask(self, question: Ask) -> Verdict:
         """Put a question under this step's id; the user's thinking costs the step no time."""
-        began = time.monotonic()
+        clock, began = self._clock, time.monotonic()
+        due = clock.when() if clock is not None else None
+        if clock is not None:
+            clock.reschedule(None)
         try:
             return await self._asker(replace(question, step_id=self.step.id))
         finally:
+            thought = time.monotonic() - began
             if self._model is not None:
-                self._model.grant_seconds(time.monotonic() - began)
+                self._model.grant_seconds(thought)
+            if clock is not None and due is not None:
+                clock.reschedule(due + thought)
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """Await work of a model's step within the step's time cap.
+
+        Raises:
+            BudgetError: The cap was reached; the work was cancelled.
+        """
+        if self._model is None:
+            return await work
+        clock = self._clock = asyncio.timeout(self._model.seconds_left())
+        try:
+            async with clock:
+                return await work
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            raise self._model.time_reached() from None
+        finally:
+            self._clock = None
 
     # --- without a model ----------------------------------------------------------
 
@@ -320,7 +349,7 @@ class _Work:
         key = (call.name, call.arguments)
         try:
             arguments = self._read_arguments(call)
-            text = await self._call_logged(call.name, arguments)
+            text = await self._in_time(self._call_logged(call.name, arguments))
             self._failed_calls.pop(key, None)
         except ToolError as error:
             text = f"Error: {error}"
@@ -386,7 +415,9 @@ class _Work:
         """Run the step's checks in order; all of them, so that the user sees each."""
         failing: list[Check] = []
         for argv in self.step.checks:
-            check = await run_check(self.stage, argv, root=str(self.context.workspace))
+            check = await self._in_time(
+                run_check(self.stage, argv, root=str(self.context.workspace))
+            )
             self.append(CheckFinished(self.step.id, argv, check.passed, check.failures))
             if not check.passed:
                 failing.append(check)

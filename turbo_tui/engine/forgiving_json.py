@@ -77,16 +77,21 @@ def _mended(text: str) -> object:
         return json.loads(text, strict=False)
     except json.JSONDecodeError as error:
         first = error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     plain = _outside_strings(text, _TRAILING_COMMA, lambda match: match.group(1))
     plain = _outside_strings(plain, _PYTHON_WORD, lambda match: _WORDS[match.group()])
     try:
         return json.loads(plain, strict=False)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         pass
     try:
         # Single quotes: the text of a Python dict. literal_eval evaluates nothing else.
-        return ast.literal_eval(_JSON_WORD.sub(lambda match: _PYTHON_WORDS[match.group()], text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        value: object = ast.literal_eval(
+            _JSON_WORD.sub(lambda match: _PYTHON_WORDS[match.group()], text)
+        )
+        return json.loads(json.dumps(value))  # there and back: sets, bytes and such are refused
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise ValueError(f"{first.msg} at line {first.lineno} column {first.colno}") from None
 
 
