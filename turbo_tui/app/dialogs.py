@@ -37,7 +37,7 @@ BOX = """
     & .keys { margin-top: 1; }
     & VerticalScroll, & TextArea { scrollbar-size-vertical: 1; }
     & .label { color: $foreground-darken-3; margin-top: 1; }
-    & Input { height: 1; border: none; background: $panel; padding: 0 1; }
+    & Input.-textual-compact { background: $panel; padding: 0 1; }
 """
 
 
@@ -111,7 +111,7 @@ class FieldScreen(ModalScreen[str | None]):
             box.border_title = clean_line(self._title)
             yield Static(clean(self._explanation), markup=False)
             yield Static("", markup=False)
-            yield Input(placeholder=self._placeholder)
+            yield Input(placeholder=self._placeholder, compact=True)
             yield Static(key_line(("enter", self._enter), ("esc", "back")), classes="keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -138,7 +138,7 @@ class StepEditor(ModalScreen[Words | None]):
     DEFAULT_CSS = f"""
     StepEditor {{
         {BOX}
-        & TextArea {{ height: 8; border: none; background: $panel; padding: 0 1; }}
+        & TextArea {{ height: 8; border: none; background: $panel; padding: 0; }}
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -158,7 +158,7 @@ class StepEditor(ModalScreen[Words | None]):
         with Vertical(classes="box") as box:
             box.border_title = clean_line(self._name_shown)
             yield Static("Title, one line", classes="label", markup=False)
-            yield Input(self._words.title, select_on_focus=False)
+            yield Input(self._words.title, compact=True, select_on_focus=False)
             yield Static("What the step is to achieve", classes="label", markup=False)
             yield TextArea(self._words.intent, soft_wrap=True, tab_behavior="focus", compact=True)
             keys = key_line(("^s", "keep"), ("tab", "other field"), ("esc", "back"))

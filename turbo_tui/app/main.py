@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import traceback
 
 from turbo_tui.app.opened import OpenRun, Options
 from turbo_tui.app.turbo_app import TurboApp
@@ -29,6 +31,13 @@ async def show(app: TurboApp) -> int:
         code = await app.run_async(mouse=app.options.mouse)
     finally:
         await app.close_session()
+    if app.defect is not None:
+        sys.stderr.write("".join(traceback.format_exception(app.defect)))
+        sys.stderr.write(
+            "turbo-tui stopped on a defect of its own, shown above. Nothing is lost: the session "
+            "is kept, and is offered when you start turbo-tui here again.\n"
+        )
+        return 1
     if app.failure is not None:
         return app.failure.exit_code
     return code if code is not None else (app.return_code or 0)

@@ -82,7 +82,7 @@ class SessionScreen(Screen[None]):
         & #lower > * { display: none; height: 1fr; }
         & #ask { height: 1; }
         & #ask > Static { width: 2; color: $text-accent; text-style: bold; padding: 0; }
-        & Prompt { width: 1fr; padding: 0; }
+        & Prompt { width: 1fr; }
         & #too-small {
             display: none; height: 1fr;
             content-align: center middle; text-align: center;
@@ -121,10 +121,10 @@ class SessionScreen(Screen[None]):
         Binding("3", "pane('log')", "Log", show=False),
         Binding("4", "pane('knowledge')", "Knowledge", show=False),
         Binding("5", "pane('project')", "Project", show=False),
-        Binding("tab", "app.focus_next", "Next pane"),
+        Binding("tab", "app.focus_next", "Panes"),
         Binding("shift+tab", "app.focus_previous", "Previous pane", show=False),
-        Binding("escape", "leave_field", "Leave the field"),
-        Binding("i,colon", "prompt", "Type a task", key_display="i"),
+        Binding("escape", "leave_field", "Leave field"),
+        Binding("i,colon", "prompt", "Task", key_display="i"),
         Binding("slash", "search", "Search", show=False),
         Binding("M", "models", "Models", show=False),
         Binding("ctrl+c", "app.interrupt", "Interrupt", show=False, priority=True),

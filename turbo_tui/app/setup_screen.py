@@ -83,6 +83,7 @@ class SetupScreen(ModalScreen[SavedSetup | None]):
                                 getattr(choice, field),
                                 id=f"{role}-{field}",
                                 placeholder=_HINTS[field],
+                                compact=True,
                             )
                     yield Static("", id=f"{role}-result", classes="result", markup=False)
             keys = key_line(

@@ -74,6 +74,15 @@ class TurboApp(App[int]):
         if needs_ascii(os.environ) if ascii_only is None else ascii_only:
             self._filters.append(AsciiOnly())
 
+    def _fatal_error(self) -> None:
+        # Textual would print local variables too: keys and file contents may be among them.
+        self._close_messages_no_wait()
+
+    @property
+    def defect(self) -> Exception | None:
+        """The error that nobody foresaw and that ended the app, if one did."""
+        return self._exception
+
     # --- opening and closing -----------------------------------------------------
 
     def get_default_screen(self) -> Screen[None]:

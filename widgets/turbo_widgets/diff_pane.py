@@ -117,11 +117,11 @@ class DiffPane(RowsView):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_hunk", "In/out"),
-        Binding("n", "hunk(1)", "Next hunk"),
+        Binding("n", "hunk(1)", "Hunk"),
         Binding("p", "hunk(-1)", "Previous hunk", show=False),
-        Binding("f", "file(1)", "Next file"),
+        Binding("f", "file(1)", "File"),
         Binding("b", "file(-1)", "Previous file", show=False),
-        Binding("x", "toggle_file", "File in/out"),
+        Binding("x", "toggle_file", "Whole file"),
         Binding("enter", "go", "Go to file", show=False),
     ]
 

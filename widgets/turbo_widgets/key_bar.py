@@ -21,6 +21,9 @@ _SPOKEN = {
 }
 
 
+_TAIL = ("tab", "i", "esc", "?", "^q")  # the ways on; they never fall off the line
+
+
 def spoken_key(key: str) -> str:
     """Return a key as a reader knows it: `?` for question_mark, `^q` for ctrl+q."""
     if key.startswith("ctrl+"):
@@ -84,7 +87,7 @@ class KeyBar(Widget):
     def render(self) -> RenderResult:
         """Draw as many keys as fit."""
         keys = live_keys(self.screen)
-        tail = [entry for entry in keys if entry[0] in {"?", "^q"}]
+        tail = [entry for last in _TAIL for entry in keys if entry[0] == last]
         shown = [entry for entry in keys if entry not in tail]
         room = self.size.width - sum(len(key) + len(word) + 3 for key, word in tail)
         parts: list[Content] = []

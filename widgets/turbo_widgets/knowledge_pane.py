@@ -44,13 +44,19 @@ class _Places(RowsView):
     """
 
 
+class _Query(Input):
+    """Where the query is typed; enter and down go to the results."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,down", "submit", "Results")]
+
+
 class KnowledgePane(Vertical):
     """A query field over its results; enter on a result shows the file there."""
 
     DEFAULT_CSS = """
     KnowledgePane {
-        & > Input { height: 1; border: none; padding: 0 1; background: $surface; }
-        & > _Places { height: 1fr; border-top: none; }
+        & > Input.-textual-compact { padding: 0 1; background: $surface; }
+        & > _Places, & > _Places:focus { height: 1fr; border-top: none; }
         border-top: solid $surface-lighten-2;
         border-title-color: $text-muted;
         border-title-background: $background;
@@ -96,7 +102,7 @@ class KnowledgePane(Vertical):
 
     def compose(self) -> ComposeResult:
         """Lay out query field and results."""
-        yield Input(placeholder="find text or a symbol in this project")
+        yield _Query(placeholder="find text or a symbol in this project", compact=True)
         yield _Places()
 
     def on_mount(self) -> None:

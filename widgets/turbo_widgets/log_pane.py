@@ -27,6 +27,7 @@ _MARKS: dict[EntryState, Span] = {
 _KIND_TONES: dict[str, Tone] = {"task": "heading", "step": "strong", "plan": "strong"}
 _BODY_LIMIT = 2_000  # lines drawn under one entry; the log itself keeps all
 _LIVE_LINES = 200
+_GLANCE_LINES = 12  # of what opens by itself; enter shows the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +190,24 @@ class LogLines(RowsView):
                 for line in wrap(detail, room)
             )
         if opened:
-            rows.extend(self._body_rows(place, body))
+            whole = entry.key in self._unfolded or self._all_open
+            rows.extend(self._body_rows(place, body, whole=whole))
         return rows
 
     @staticmethod
     def _detail_tone(entry: LogItem) -> Tone:
         return "bad" if entry.state == "failed" else "dim"
 
-    def _body_rows(self, place: int, body: str) -> list[Row]:
+    def _body_rows(self, place: int, body: str, *, whole: bool) -> list[Row]:
         lines = clean(body).rstrip("\n").split("\n")
-        rows = [
+        rows: list[Row] = []
+        if not whole and len(lines) > _GLANCE_LINES:
+            left = plural(len(lines) - _GLANCE_LINES, "line")
+            rows.append(
+                Row((("  │ ", "dim"), (f"… {left} above; enter opens all", "dim")), item=place)
+            )
+            lines = lines[-_GLANCE_LINES:]
+        rows += [
             Row((("  │ ", "dim"), (part, "plain")), item=place)
             for line in lines[:_BODY_LIMIT]
             for part in wrap(line, self.room - 4)
@@ -233,7 +242,9 @@ class LogLines(RowsView):
         entry = self.selected
         if entry is None:
             return
-        if self.is_open(entry):
+        cut = (self._live.get(entry.key) or entry.body).count("\n") >= _GLANCE_LINES
+        glanced = cut and entry.key not in self._unfolded and not self._all_open
+        if self.is_open(entry) and not glanced:
             self._unfolded.discard(entry.key)
             self._folded.add(entry.key)
         else:
@@ -250,8 +261,6 @@ class LogLines(RowsView):
 
     def _refold(self, first: int) -> None:
         cursor = self.cursor
-        following, self._laid_out_for = self._at_end(), self.room
-        del following
         self._starts, starts = self._starts[:first], self._starts
         del self._built[starts[first] if first < len(starts) else len(self._built) :]
         for place in range(first, len(self._shown)):
@@ -267,12 +276,18 @@ class LogLines(RowsView):
             pane.open_filter()
 
 
+class _Filter(Input):
+    """Where the filter is typed; enter and down go on with the lines that are left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,down", "submit", "To the lines")]
+
+
 class LogPane(Vertical):
     """The log with its filter field, which shows only while it is used."""
 
     DEFAULT_CSS = """
     LogPane {
-        & > Input { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
+        & > Input.-textual-compact { display: none; padding: 0 1; background: $surface; }
         & > Input.-used { display: block; }
         & > LogLines { height: 1fr; }
     }
@@ -284,8 +299,9 @@ class LogPane(Vertical):
     def compose(self) -> ComposeResult:
         """Lay out lines and filter."""
         yield LogLines()
-        yield Input(
+        yield _Filter(
             placeholder="show only lines with these words",
+            compact=True,
         )
 
     @property

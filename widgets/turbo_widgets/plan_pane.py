@@ -86,11 +86,11 @@ class PlanPane(RowsView):
     """Show steps; ask for edits. It never changes a step itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,e", "edit", "Edit step", key_display="enter"),
+        Binding("enter,e", "edit", "Edit", key_display="enter"),
         Binding("m", "toggle_mode", "Auto/ask"),
         Binding("d,delete", "remove", "Delete", key_display="d"),
-        Binding("K,shift+up", "move(-1)", "Move up", key_display="K"),
-        Binding("J,shift+down", "move(1)", "Move down", key_display="J"),
+        Binding("K,shift+up", "move(-1)", "Move", key_display="K J"),
+        Binding("J,shift+down", "move(1)", "Move down", key_display="J", show=False),
     ]
 
     class StepCommand(Message):

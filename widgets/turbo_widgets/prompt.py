@@ -14,10 +14,11 @@ class Prompt(Input):
     """One line of text; enter hands it on, up and down bring back earlier ones."""
 
     DEFAULT_CSS = """
-    Prompt { height: 1; border: none; padding: 0 1; background: $background; }
-    Prompt:focus { background: $surface; }
+    Prompt.-textual-compact { padding: 0; background: $background; }
+    Prompt.-textual-compact:focus { background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send"),
         Binding("up", "earlier", "Earlier", show=False),
         Binding("down", "later", "Later", show=False),
     ]
@@ -30,7 +31,7 @@ class Prompt(Input):
             self.text = text
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:  # noqa: A002 (Textual's name)
-        super().__init__(placeholder=placeholder, id=id)
+        super().__init__(placeholder=placeholder, id=id, compact=True)
         self._history: list[str] = []
         self._place = 0
         self._draft = ""

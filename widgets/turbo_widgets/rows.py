@@ -89,6 +89,7 @@ class RowsView(ScrollView, can_focus=True):
         color: $foreground;
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 1;
+        scrollbar-gutter: stable;
         overflow-x: hidden;
         overflow-y: auto;
         border-top: solid $surface-lighten-2;
@@ -149,6 +150,7 @@ class RowsView(ScrollView, can_focus=True):
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
         self._widest = 0
+        self._drawn_for = 0
 
     # --- what is shown ---------------------------------------------------------
 
@@ -328,11 +330,14 @@ class RowsView(ScrollView, can_focus=True):
         """Draw one visible line."""
         scroll_x, scroll_y = self.scroll_offset
         place = scroll_y + y
-        width = self.size.width
+        width = self.scrollable_content_region.width or self.size.width
         if place >= len(self._rows):
             return Strip.blank(width, self.rich_style)
+        if self._drawn_for != width + scroll_x:
+            self._strips.clear()
+            self._drawn_for = width + scroll_x
         strip = self._strips.get(place)
-        if strip is None or strip.cell_length < width + scroll_x:
+        if strip is None:
             strip = self._strips[place] = self._draw(place, width + scroll_x)
         return strip.crop(scroll_x, scroll_x + width).apply_offsets(scroll_x, place)
 
