@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from turbo_tui.core.errors import ToolError
+from turbo_tui.core.ports import Hit
+from turbo_tui.knowledge import TextSearch
+
+FILES = {
+    "src/greeting.py": (
+        "def greet(name):\n    return f'hello {name}'\n\n\n"
+        "class Greeter:\n    def greet_all(self): ...\n"
+    ),
+    "src/use.py": "from src.greeting import greet\n\nprint(greet('bob'))\nGREETING = greet('x')\n",
+    "web/app.ts": "export function greetUser(name: string) {\r\n  return `hello`;\r\n}\r\n",
+    "docs/guide.md": "# How to greet\n\nThe landing journal is written before the tree.\n",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    for path, text in FILES.items():
+        put(root, path, text.encode())
+    return root
+
+
+@pytest.fixture
+async def search(root: Path) -> AsyncIterator[TextSearch]:
+    search = TextSearch(root)
+    yield search
+    await search.close()
+
+
+def put(root: Path, path: str, content: bytes) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(content)
+
+
+def places(hits: list[Hit]) -> list[str]:
+    return [f"{hit.path}:{hit.start_line}" for hit in hits]
+
+
+async def test_a_definition_comes_before_names_and_names_before_text(search: TextSearch) -> None:
+    hits = await search.search("greet")
+
+    assert places(hits)[:4] == [
+        "src/greeting.py:1",
+        "web/app.ts:1",
+        "src/greeting.py:5",
+        "src/greeting.py:6",
+    ]
+    assert hits[0].why == ("defines greet",)
+    assert hits[0].text == "def greet(name):"
+    assert hits[1].why == ("name greetUser",)
+    assert "src/use.py:3" in places(hits)
+    assert "docs/guide.md:1" in places(hits)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert len(places(hits)) == len(set(places(hits)))
+
+
+async def test_a_capital_letter_makes_case_count(search: TextSearch) -> None:
+    assert places(await search.search("GREETING")) == ["src/use.py:4", "src/greeting.py:1"]
+    assert "docs/guide.md:1" in places(await search.search("how to"))
+    assert places(await search.search("How TO")) == []
+
+
+async def test_a_phrase_is_found_as_it_stands(search: TextSearch) -> None:
+    hits = await search.search("journal is written")
+
+    assert places(hits) == ["docs/guide.md:3"]
+    assert hits[0].why == ("text",)
+
+
+async def test_a_sentence_finds_the_symbols_and_words_in_it(search: TextSearch) -> None:
+    hits = await search.search("rename the function greetUser to welcomeUser")
+    assert places(hits)[0] == "web/app.ts:1"
+
+    hits = await search.search("where does the journal get written")
+    assert places(hits)[0] == "docs/guide.md:3"
+    assert hits[0].why == ("words: journal, written",) or hits[0].why[0].startswith("words:")
+
+
+async def test_files_are_found_by_name(search: TextSearch) -> None:
+    for query in ("guide.md", "docs/guide", "guide"):
+        hits = await search.search(query)
+        assert ("docs/guide.md", ("file name",)) in [(hit.path, hit.why) for hit in hits]
+
+
+async def test_the_limit_holds_and_nothing_is_found_for_nothing(search: TextSearch) -> None:
+    assert len(await search.search("greet", limit=2)) == 2
+    assert await search.search("greet", limit=0) == []
+    assert await search.search("  ") == []
+    assert await search.search("nowhere_to_be_found") == []
+    assert await search.search("([)*") == []
+
+
+async def test_what_git_ignores_is_left_out(root: Path, search: TextSearch) -> None:
+    put(root, ".gitignore", b"build/\n*.log\n/top.txt\n!keep.log\n")
+    put(root, "sub/.gitignore", b"local.txt\n!special.log\n\xff[bad\n")
+    put(root, ".git/info/exclude", b"private.txt\n")
+    shown = ["keep.log", "sub/special.log", "sub/top.txt"]
+    hidden = [
+        "build/a.py", "x.log", "sub/y.log", "top.txt", "sub/local.txt", "private.txt",
+        ".git/config", "node_modules/m/i.js", "env/pyvenv.cfg", "env/lib/z.py",
+    ]  # fmt: skip
+    for path in (*shown, *hidden):
+        put(root, path, b"needle = 1\n")
+
+    hits = await search.search("needle", limit=99)
+
+    assert sorted(hit.path for hit in hits) == shown
+
+
+async def test_binaries_large_files_and_links_are_left_out(root: Path, search: TextSearch) -> None:
+    put(root, "a.bin", b"needle\0")
+    put(root, "b.txt", b"needle\n" * 200_000)
+    (root / "link.txt").symlink_to(root / "c.txt")
+    (root / "loop").symlink_to(root)
+    os.mkfifo(root / "pipe")
+    put(root, "c.txt", b"needle \xff caf\xe9\r\n")
+
+    hits = await search.search("needle")
+
+    assert [(hit.path, hit.text) for hit in hits] == [
+        ("c.txt", "needle \N{REPLACEMENT CHARACTER} caf\N{REPLACEMENT CHARACTER}")
+    ]
+
+
+async def test_names_that_are_not_utf8_survive(root: Path, search: TextSearch) -> None:
+    put(root, os.fsdecode(b"caf\xe9.txt"), b"needle\n")
+
+    hits = await search.search("needle")
+
+    assert (root / hits[0].path).read_bytes() == b"needle\n"
+
+
+async def test_a_change_is_seen_by_a_later_query(root: Path, search: TextSearch) -> None:
+    await search.search("greet")
+    put(root, "src/new.py", b"def brand_new(): ...\n")
+    (root / "src/greeting.py").unlink()
+
+    async with asyncio.timeout(10):
+        while places(await search.search("brand_new")) != ["src/new.py:1"]:
+            pass  # within a few times what the last walk took
+    assert "src/greeting.py:1" not in places(await search.search("greet"))
+
+
+async def test_a_module_in_the_folder_we_stand_in_is_not_run(
+    root: Path, search: TextSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root, "json.py", b"raise SystemExit(9)\n")
+    put(root, "turbo_tui/__init__.py", b"raise SystemExit(9)\n")
+    monkeypatch.chdir(root)
+
+    assert places(await search.search("greetUser")) == ["web/app.ts:1"]
+
+
+async def test_a_search_given_up_does_not_confuse_the_next(search: TextSearch) -> None:
+    first = asyncio.create_task(search.search("hello"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+
+    assert places(await search.search("greetUser")) == ["web/app.ts:1"]
+    both = await asyncio.gather(search.search("Greeter"), search.search("greetUser"))
+    assert [places(hits)[0] for hits in both] == ["src/greeting.py:5", "web/app.ts:1"]
+
+
+async def test_a_worker_that_died_is_said_and_started_anew(search: TextSearch) -> None:
+    await search.search("greet")
+    worker = only_worker()
+    worker.kill()
+    worker.wait(10)
+
+    # Whether the loop has seen its end already is chance: then a new worker answers at once.
+    with contextlib.suppress(ToolError):
+        await search.search("greet")
+    assert places(await search.search("greetUser")) == ["web/app.ts:1"]
+    assert only_worker().pid != worker.pid
+
+
+async def test_closing_ends_the_worker(search: TextSearch) -> None:
+    await search.search("greet")
+    worker = only_worker()
+
+    await search.close()
+    await search.close()
+
+    assert not worker.is_running()
+
+
+async def test_the_worker_ends_when_its_parent_is_gone(root: Path) -> None:
+    search = TextSearch(root)
+    await search.search("greet")
+    worker = only_worker()
+    running = search._worker  # pyright: ignore[reportPrivateUsage]
+    assert running is not None
+    assert running.stdin is not None
+
+    running.stdin.close()  # what the kernel does for a parent that was killed
+
+    async with asyncio.timeout(10):
+        await running.wait()
+    assert not worker.is_running()
+
+
+async def test_a_thousand_files_are_searched_within_a_second_or_so(root: Path) -> None:
+    body = "\n".join(f"def function_{n}(value):\n    return value + {n}\n" for n in range(60))
+    for number in range(1000):
+        put(root, f"package_{number % 20}/module_{number}.py", f"{body}\nx_{number} = 1\n".encode())
+    search = TextSearch(root)
+    begun = time.monotonic()
+    first = await search.search("x_999")
+    cold = time.monotonic()
+    second = await search.search("x_998")
+    warm = time.monotonic()
+    await search.close()
+
+    assert places(first)[0] == "package_19/module_999.py:181"
+    assert places(second)[0] == "package_18/module_998.py:181"
+    assert cold - begun < 5.0  # 0.8 s alone, start of the worker included
+    assert warm - cold < 1.5  # 0.1 s alone
+
+
+def only_worker() -> psutil.Process:
+    workers = [
+        child
+        for child in psutil.Process().children()
+        if "turbo_tui.knowledge.worker" in child.cmdline()
+    ]
+    assert len(workers) == 1
+    return workers[0]
