@@ -43,7 +43,8 @@ from turbo_tui.core.ports import (
 )
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.context import SHORTENED
-from turbo_tui.engine.executor import StepOutcome, calls_in_text, run_step
+from turbo_tui.engine.executor import StepOutcome, run_step
+from turbo_tui.engine.tool_calls import calls_in_text
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 
 E = TypeVar("E", bound=Event)
@@ -147,6 +148,13 @@ async def test_an_action_that_cannot_be_done_fails_the_step_and_stops(bench: Ben
     assert outcome.reason == "Action 2 of 3 delete_file: There is no file 'b'."
     assert not (bench.root / "c").exists()
     assert not bench.events(CheckFinished)
+
+
+async def test_what_actions_say_is_cut_in_the_summary(bench: Bench) -> None:
+    outcome = await bench.run(Step("s1", "x", actions=(do("shell", command="seq 1 9999"),)))
+
+    assert len(outcome.summary) <= 8_000
+    assert outcome.summary.endswith("9999")
 
 
 async def test_an_action_of_an_unknown_tool_fails_the_step(bench: Bench) -> None:

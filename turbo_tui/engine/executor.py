@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -16,9 +15,8 @@ from turbo_tui.core.errors import (
     ContextTooLongError,
     ModelError,
     ToolError,
-    TurboError,
 )
-from turbo_tui.core.events import CheckFinished, ToolCalled, ToolFinished
+from turbo_tui.core.events import CheckFinished
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import (
     Ask,
@@ -45,17 +43,18 @@ from turbo_tui.engine.context import (
     reply_tokens,
     shorten_tool_outputs,
 )
-from turbo_tui.engine.forgiving_json import read_json_object
 from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
 from turbo_tui.engine.staging import LoggedStage
+from turbo_tui.engine.tool_calls import ToolCalls, calls_in_text, with_id
 
 T = TypeVar("T")
 
 SAME_FAILURES = 3  # the same call failing this often in a row of attempts ends the step
 EMPTY_ANSWERS = 3
 CHECK_ROUNDS = 2
-LOGGED_ARGUMENTS, LOGGED_OUTPUT, TOLD_OUTPUT = 8_000, 16_000, 30_000  # characters
+TOLD_OUTPUT = 30_000  # characters of a tool's answer that the model sees
 CHECK_OUTPUT = 6_000  # characters of each failing check that the model sees
+SUMMARY_CHARS = 8_000
 READING_SHARE = 0.4  # of the window, at most, for pinned files
 
 NO_EXECUTOR = (
@@ -142,8 +141,8 @@ async def run_step(
         step, brief=brief, reading=reading.text, feedback=feedback, history=history
     )
     if offered is not None:
-        work.tools = {name: tool for name, tool in tools.items() if name in offered}
-    specs = tuple(tool.spec for tool in work.tools.values())
+        work.calls.tools = {name: tool for name, tool in tools.items() if name in offered}
+    specs = tuple(tool.spec for tool in work.calls.tools.values())
     return await work.by_model(asked, specs, first, on_delta, check_rounds)
 
 
@@ -186,9 +185,7 @@ class _Work:
         on_output: Callable[[str, str], None] | None,
     ) -> None:
         self.step = step
-        self.tools = tools
         self.append = append
-        self.blobs = blobs
         self._asker = context.ask
         self._model: LoggedModel | None = None
         self._clock: asyncio.Timeout | None = None
@@ -198,7 +195,9 @@ class _Work:
             self.stage = LoggedStage(
                 stage, append, step.id, blobs=blobs, ask=self._ask, on_output=on_output
             )
-        self.context = replace(context, stage=self.stage, ask=self._ask, checks=step.checks)
+        self._root = str(context.workspace)
+        within = replace(context, stage=self.stage, ask=self._ask, checks=step.checks)
+        self.calls = ToolCalls(tools, within, append, blobs, step.id)
 
     async def _ask(self, question: Ask) -> Verdict:
         """Put a question under this step's id; the user's thinking costs the step no time."""
@@ -241,7 +240,7 @@ class _Work:
         said: list[str] = []
         for number, action in enumerate(self.step.actions, start=1):
             try:
-                answer = await self._call_logged(action.tool, action.arguments)
+                answer = await self.calls.call(action.tool, action.arguments)
             except ToolError as error:
                 many = f"Action {number} of {len(self.step.actions)} " if number > 1 else ""
                 return StepOutcome(
@@ -291,8 +290,8 @@ class _Work:
         empty = 0
         while True:
             reply = await self._complete(model, specs, messages, on_delta)
-            calls = reply.calls or calls_in_text(reply.text, self.tools)
-            calls = tuple(_with_id(call) for call in calls)
+            calls = reply.calls or calls_in_text(reply.text, self.calls.tools)
+            calls = tuple(with_id(call) for call in calls)
             # Some servers refuse an assistant message with neither text nor calls.
             said = reply.text if reply.text or calls else "(no answer)"
             messages.append(Message("assistant", said, calls=calls))
@@ -348,8 +347,7 @@ class _Work:
         """Carry out one call; what goes wrong with it is told to the model."""
         key = (call.name, call.arguments)
         try:
-            arguments = self._read_arguments(call)
-            text = await self._in_time(self._call_logged(call.name, arguments))
+            text = await self._in_time(self.calls.call_written(call))
             self._failed_calls.pop(key, None)
         except ToolError as error:
             text = f"Error: {error}"
@@ -362,110 +360,28 @@ class _Work:
         told = head_and_tail(text, TOLD_OUTPUT)
         return Message("tool", told, call_id=call.call_id, tool=call.name)
 
-    def _read_arguments(self, call: ToolCall) -> dict[str, object]:
-        if not call.arguments.strip():
-            return {}
-        try:
-            return read_json_object(call.arguments)
-        except ValueError as error:
-            event_id = uuid.uuid4().hex[:16]
-            reason = (
-                f"The arguments of {call.name} are not a JSON object: {error}. "
-                'Write them as {"name": value, …} with double quotes.'
-            )
-            self._log_call(event_id, call.name, call.arguments)
-            self.append(ToolFinished(event_id, ok=False, output=reason))
-            raise ToolError(reason) from None
-
-    async def _call_logged(self, name: str, arguments: Mapping[str, object]) -> str:
-        """Call a tool on the record.
-
-        Raises:
-            ToolError: There is no such tool, or it cannot do it.
-        """
-        event_id = uuid.uuid4().hex[:16]
-        self._log_call(event_id, name, _as_json(arguments))
-        try:
-            tool = self.tools.get(name)
-            if tool is None:
-                known = ", ".join(sorted(self.tools)) or "none"
-                raise ToolError(f"There is no tool {name!r}. The tools are: {known}.")
-            output = await tool.call(arguments, self.context)
-        except asyncio.CancelledError:
-            self.append(ToolFinished(event_id, ok=False, output="cancelled"))
-            raise
-        except TurboError as error:
-            self.append(self._finished(event_id, str(error), ok=False))
-            raise
-        self.append(self._finished(event_id, output, ok=True))
-        return output
-
-    def _log_call(self, event_id: str, name: str, arguments: str) -> None:
-        self.append(ToolCalled(event_id, self.step.id, name, arguments[:LOGGED_ARGUMENTS]))
-
-    def _finished(self, event_id: str, output: str, *, ok: bool) -> ToolFinished:
-        full = ""
-        if len(output) > LOGGED_OUTPUT:
-            full = self.blobs.put(output.encode("utf-8", "surrogatepass"))
-        return ToolFinished(event_id, ok, head_and_tail(output, LOGGED_OUTPUT), full)
-
     # --- the checks ---------------------------------------------------------------
 
     async def failing_checks(self) -> list[Check]:
         """Run the step's checks in order; all of them, so that the user sees each."""
         failing: list[Check] = []
         for argv in self.step.checks:
-            check = await self._in_time(
-                run_check(self.stage, argv, root=str(self.context.workspace))
-            )
+            check = await self._in_time(run_check(self.stage, argv, root=self._root))
             self.append(CheckFinished(self.step.id, argv, check.passed, check.failures))
             if not check.passed:
                 failing.append(check)
         return failing
 
     def _outcome(self, summary: str, failing: list[Check]) -> StepOutcome:
+        summary = head_and_tail(summary, SUMMARY_CHARS)  # the tool log has all of it
         if not failing:
             return StepOutcome(ok=True, summary=summary, checks_passed=True)
         reason = "; ".join(check.why for check in failing)
         return StepOutcome(ok=False, summary=summary, reason=f"A check failed: {reason}.")
 
 
-def calls_in_text(text: str, tools: Collection[str]) -> tuple[ToolCall, ...]:
-    """Read a tool call that a model wrote as text, as small local models often do.
-
-    Understood: `<tool_call>{…}</tool_call>` (any number), and a reply that is nothing but one
-    JSON object, bare or fenced, with `name` and `arguments`. The name must be a known tool's,
-    so that JSON shown for another reason is left alone.
-    """
-    pieces = [part.split("</tool_call>")[0] for part in text.split("<tool_call>")[1:]]
-    stripped = text.strip()
-    if not pieces and stripped.startswith(("{", "```")) and stripped.endswith(("}", "```")):
-        pieces = [stripped]
-    calls: list[ToolCall] = []
-    for piece in pieces:
-        try:
-            value = read_json_object(piece)
-        except ValueError:
-            continue
-        name = value.get("name", value.get("tool"))
-        rest = {key: each for key, each in value.items() if key not in {"name", "tool"}}
-        arguments = value.get("arguments", value.get("parameters", rest))
-        if isinstance(name, str) and name in tools:
-            written = arguments if isinstance(arguments, str) else json.dumps(arguments)
-            calls.append(ToolCall("", name, written))
-    return tuple(calls)
-
-
-def _with_id(call: ToolCall) -> ToolCall:
-    return call if call.call_id else replace(call, call_id=f"call_{uuid.uuid4().hex[:12]}")
-
-
 def _as_text(spec: ToolSpec) -> str:
     return f"{spec.name}{spec.description}{json.dumps(spec.parameters)}"
-
-
-def _as_json(arguments: Mapping[str, object]) -> str:
-    return json.dumps(dict(arguments), ensure_ascii=False, default=str)
 
 
 def _shown_checks(failing: list[Check]) -> str:
