@@ -141,9 +141,7 @@ class Bubblewrap:
         Raises:
             SandboxError: The folder is outside the workspace, or a mask is behind a symlink.
         """
-        workspace = place.workspace
-        tools = toolchains.detect(workspace, self._home, self._environ, self._all_hidden)
-        words: list[str] = [*_namespaces(place, network=network), "--clearenv"]
+        tools = toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
         variables = environment(
             self._environ,
             path=tools.path,
@@ -153,29 +151,46 @@ class Bubblewrap:
             network=network,
             extra=env,
         )
+        words = [*_namespaces(place, network=network), "--clearenv"]
         for name, value in variables.items():
             words += ("--setenv", name, value)
-        words += ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
-        for folder in self._hidden:
-            words += ("--tmpfs", str(folder))
+        words += self._host(place)
         words += self._scratch(place, tools)
-        words += self._root_only(place)
-        for folder in tools.folders:
-            words += self._shown("--ro-bind", folder, folder)
-        for source, below_home in tools.caches:
-            words += self._shown("--ro-bind", source, Path(HOME, below_home))
+        words += self._shown_read_only(place, tools)
         words += _resolver(self._all_hidden) if network else ()
-        if place.git_dir is not None and place.git_dir.is_dir():
-            for folder in hiding.git_folders(place.git_dir):
-                words += self._shown("--ro-bind", folder, folder)
-        words += self._shown("--bind", place.tree, workspace)
+        words += self._shown("--bind", place.tree, place.workspace)
         for mask in hiding.workspace_masks(place):
             words += mask
-        for folder in self._hidden:
-            if folder != workspace:  # the workspace lies over it there
-                words += ("--remount-ro", str(folder))
+        words += self._closed_for_writing(place)
         words += ("--chdir", _inside(place, cwd))
         return words
+
+    def _host(self, place: Place) -> Iterator[str]:
+        """Yield the host's files, read-only, with what must not be seen hidden."""
+        yield from ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
+        for path in hiding.KERNEL_SETTINGS:
+            yield from ("--ro-bind-try", path, path)
+        for folder in self._hidden:
+            yield from ("--tmpfs", str(folder))
+        for path, is_folder in self._root_only(place):
+            yield from ("--tmpfs", str(path)) if is_folder else ("--ro-bind", os.devnull, str(path))
+
+    def _shown_read_only(self, place: Place, tools: toolchains.Toolchains) -> Iterator[str]:
+        """Yield what of the hidden is shown after all: tools, caches, git's outside folder."""
+        for folder in tools.folders:
+            yield from self._shown("--ro-bind", folder, folder)
+        for source, below_home in tools.caches:
+            yield from self._shown("--ro-bind", source, Path(HOME, below_home))
+        if place.git_dir is not None and place.git_dir.is_dir():
+            for folder in hiding.git_folders(place.git_dir):
+                yield from self._shown("--ro-bind", folder, folder)
+
+    def _closed_for_writing(self, place: Place) -> Iterator[str]:
+        """Yield the last options: hidden folders, now that all mount points in them are made."""
+        closed = [path for path, is_folder in self._root_only(place) if is_folder]
+        for folder in (*self._hidden, *closed):
+            if folder != place.workspace:  # the workspace lies over it there
+                yield from ("--remount-ro", str(folder))
 
     @cached_property
     def _hidden(self) -> tuple[Path, ...]:
@@ -185,18 +200,22 @@ class Bubblewrap:
     def _all_hidden(self) -> tuple[Path, ...]:
         return (*self._hidden, Path(hiding.SCRATCH))
 
+    def _root_only(self, place: Place) -> tuple[tuple[Path, bool], ...]:
+        """Return what uid 0 may read by owning it, capabilities or not.
+
+        Only what is still there: bubblewrap cannot make a mount point on a read-only system.
+        """
+        if not _is_root() or place.owner_uid != 0:
+            return ()
+        return tuple(
+            (path, is_folder)
+            for path, is_folder in self._closed
+            if (path.is_dir() if is_folder else path.is_file())
+        )
+
     @cached_property
     def _closed(self) -> tuple[tuple[Path, bool], ...]:
         return hiding.root_only_paths()
-
-    def _root_only(self, place: Place) -> Iterator[str]:
-        """Yield masks over what uid 0 may read by owning it, capabilities or not."""
-        if _is_root() and place.owner_uid == 0:
-            for path, is_folder in self._closed:
-                if not place.workspace.is_relative_to(path) and not is_folder:
-                    yield from ("--ro-bind", os.devnull, str(path))
-                elif is_folder:
-                    yield from ("--tmpfs", str(path))
 
     def _shown(self, option: str, source: Path, target: Path) -> Iterator[str]:
         """Yield a bind; folders above it that are made for it can be passed by anyone.

@@ -81,6 +81,8 @@ def main(order_fd: int) -> int:
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and that is inherited
+            signal.signal(ignored, signal.SIG_DFL)
         os._exit(become_command(order))
     os.close(order["status_fd"])  # the command's own end closes as it starts
     code = supervise(child)
@@ -198,6 +200,8 @@ def confine(order: Order) -> None:
     landlock = order["landlock"]
     ruleset = make_ruleset(landlock) if landlock is not None else -1
     rules = read_filter(order["seccomp"]) if order["seccomp"] else b""
+    if landlock is not None:
+        empty_bounding_set()
     if order["become"]:
         uid, gid = order["become"]
         os.setgroups([])
@@ -205,6 +209,8 @@ def confine(order: Order) -> None:
         os.setresuid(uid, uid, uid)
     if order["shown_as"]:
         show_as(*order["shown_as"])
+        if landlock is not None:
+            empty_bounding_set()  # a new namespace brings a full one
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of user clears it: after that
     if landlock is None:
         return
@@ -229,11 +235,15 @@ def show_as(uid: int, gid: int) -> None:
             file.write(text)
 
 
-def drop_capabilities() -> None:
-    """Lose all capabilities, also those that an exec as root would bring back."""
+def empty_bounding_set() -> None:
+    """See to it that no exec brings capabilities back; after a change of user it is too late."""
     for capability in range(64):
         with suppress(OSError):  # the kernel knows fewer, or we have none to drop
             prctl(PR_CAPBSET_DROP, capability)
+
+
+def drop_capabilities() -> None:
+    """Lose all capabilities."""
     with suppress(OSError):
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)

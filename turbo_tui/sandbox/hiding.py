@@ -14,6 +14,13 @@ from turbo_tui.sandbox.place import Place
 HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/var/tmp")  # noqa: S108 - hidden, not used
 SCRATCH = "/tmp"  # noqa: S108 - a private one inside the sandbox
 
+# Writable by uid 0 by ownership alone, without capabilities and also in a user namespace:
+# `kernel/core_pattern` names a program that the kernel runs as the real root.
+KERNEL_SETTINGS = (
+    *("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi"),
+    *("/proc/driver", "/proc/scsi", "/proc/tty", "/proc/mtrr", "/proc/pressure"),
+)
+
 # Where root's secrets lie that root without capabilities can still read, being their owner:
 # folder -> how deep to look.
 _ROOT_ONLY = {"/": 1, "/etc": 8, "/var": 3, "/opt": 2, "/srv": 2, "/boot": 2}

@@ -84,7 +84,7 @@ async def probe(
             reasons.append(f"{name}: not tried, {FORCE} names {wanted}")
             continue
         confiner = _make(name, limits, environ)
-        fault = _missing(name) or await trial(confiner, state)
+        fault = missing(name) or await trial(confiner, state)
         if not fault:
             better = NAMES[: NAMES.index(name)]
             return Probed(confiner, tuple(why for why in reasons if why.split(":")[0] in better))
@@ -102,7 +102,7 @@ def _make(name: ConfinerName, limits: Limits | None, environ: Mapping[str, str])
             return Unsandboxed(limits, environ=environ)
 
 
-def _missing(name: ConfinerName, *, platform: str = sys.platform) -> str:
+def missing(name: ConfinerName, *, platform: str = sys.platform) -> str:
     """Return what is not there, with its mend; empty when a trial makes sense."""
     if name == "unsandboxed":
         return ""
@@ -120,11 +120,15 @@ def _missing(name: ConfinerName, *, platform: str = sys.platform) -> str:
 
 async def trial(confiner: Confiner, state: Path | None = None) -> str:
     """Try to break out; return what is wrong with this confiner, empty when it held."""
-    root = Path(os.path.realpath(tempfile.mkdtemp(prefix="turbo-tui-probe-", dir=state)))
+    root = _trial_folder(state)
     try:
         return await _trial(confiner, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _trial_folder(state: Path | None) -> Path:
+    return Path(tempfile.mkdtemp(prefix="turbo-tui-probe-", dir=state)).resolve()
 
 
 async def _trial(confiner: Confiner, root: Path) -> str:

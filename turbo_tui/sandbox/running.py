@@ -192,6 +192,7 @@ class Tree:
 
     async def end(self) -> None:
         """See to it that every process is gone; read what is left of the output."""
+        self._read_status()
         if self.process.returncode is None:
             await self._kill()
         if self._status_fd is not None:
@@ -199,7 +200,7 @@ class Tree:
             self._loop.remove_reader(self._status_fd)
             os.close(self._status_fd)
         if self._init_fd >= 0:
-            await self._bury_init()
+            await self._bury(self._init_fd)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._output_done.wait(), DRAIN_S)
         self._loop.remove_reader(self._output_fd)
@@ -221,9 +222,31 @@ class Tree:
                 signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
             if await self._exits_within(GONE_S):
                 return
+        await self._kill_unknown()
+
+    async def _kill_unknown(self) -> None:
+        """Kill bubblewrap while it sets up, and what it already made.
+
+        Killed alone it could leave a child that had no time to ask to die with it. Stopped, it
+        makes no more of them.
+        """
+        pid = self.process.pid
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+        for _ in range(50):
+            if _state(pid) in "TZX":
+                break
+            await asyncio.sleep(0.002)
+        children: list[int] = []
+        for child in _children(pid):
+            with suppress(ProcessLookupError):
+                children.append(os.pidfd_open(child))
+                signal.pidfd_send_signal(children[-1], signal.SIGKILL)
         with suppress(ProcessLookupError):
             self.process.kill()
         await self._exits_within(GONE_S)
+        for fd in children:
+            await self._bury(fd)
 
     async def _exits_within(self, seconds: float) -> bool:
         try:
@@ -232,18 +255,18 @@ class Tree:
             return False
         return True
 
-    async def _bury_init(self) -> None:
-        """Wait until the namespace's process 1 is dead, and all below with it; reap it."""
+    async def _bury(self, pidfd: int) -> None:
+        """Wait until a namespace's process 1 is dead, and all below with it; reap it."""
         with suppress(ProcessLookupError, PermissionError):
-            signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         gone = asyncio.Event()
-        self._loop.add_reader(self._init_fd, gone.set)  # readable when it has ended: pidfd_open(2)
+        self._loop.add_reader(pidfd, gone.set)  # readable when it has ended: pidfd_open(2)
         with suppress(TimeoutError):
             await asyncio.wait_for(gone.wait(), GONE_S)
-        self._loop.remove_reader(self._init_fd)
+        self._loop.remove_reader(pidfd)
         with suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, self._init_fd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - no wait
-        os.close(self._init_fd)
+            os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - no wait
+        os.close(pidfd)
 
 
 async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> Tree:
@@ -307,6 +330,14 @@ def _widen(pipe: int) -> None:
 
         with suppress(OSError):  # above /proc/sys/fs/pipe-max-size for an ordinary user
             fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _state(pid: int) -> str:
+    """Return a process's state as /proc shows it, `X` when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def _children(pid: int) -> list[int]:

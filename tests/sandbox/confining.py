@@ -1,0 +1,110 @@
+"""Shared by the tests of confinement: a place, a confiner that works here, small programs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from turbo_tui.core.ports import CommandResult
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.landlock import LEAST_ABI, Landlock, landlock_abi
+from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.probe import trial
+
+PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "python3"
+EXPECTED = os.environ.get("TURBO_TUI_EXPECT", "")  # bwrap: its absence is a failure, not a skip
+
+
+def place_in(workspace: Path) -> Place:
+    """Make a place without an overlay: the workspace itself is the tree."""
+    workspace.mkdir(exist_ok=True)
+    return Place(workspace, workspace, (), os.geteuid(), os.getegid())
+
+
+async def needs_bubblewrap() -> None:
+    """Skip, or fail where it is expected, when bubblewrap does not hold here."""
+    fault = await trial(Bubblewrap())
+    if fault and EXPECTED == "bwrap":
+        pytest.fail(f"bubblewrap was expected to work here: {fault}")
+    if fault:
+        pytest.skip(f"bubblewrap: {fault}")
+
+
+async def needs_landlock() -> None:
+    """Skip when the kernel has no Landlock that is new enough."""
+    if landlock_abi() < LEAST_ABI:
+        pytest.skip("no Landlock")
+    fault = await trial(Landlock())
+    if fault:
+        pytest.skip(f"Landlock: {fault}")
+
+
+def script(code: str) -> tuple[str, ...]:
+    """Return the argv of a Python program."""
+    return (PYTHON, "-I", "-c", textwrap.dedent(code))
+
+
+async def python(confiner: Confiner, place: Place, code: str, **kwargs: float) -> CommandResult:
+    """Run a Python program in a place."""
+    return await confiner.run(place, script(code), timeout_s=kwargs.get("timeout_s", 30.0))
+
+
+def outside(code: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run the same program without a sandbox: what an attempt does where nothing stops it."""
+    done = subprocess.run(
+        script(code),
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return done.stdout + done.stderr
+
+
+def alive(mark: str) -> list[int]:
+    """Return processes of this machine that carry a mark in their command line."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal() and int(folder.name) != os.getpid():
+            try:
+                if mark.encode() in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+    return found
+
+
+def zombies() -> list[int]:
+    """Return our children that ended and were not reaped."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            except OSError:
+                continue
+            if state == "Z" and int(parent) == os.getpid():
+                found.append(int(folder.name))
+    return found
+
+
+@contextmanager
+def host_process(mark: str) -> Generator[int]:
+    """Keep a process of the user running beside the sandbox."""
+    process = subprocess.Popen([sys.executable, "-c", "input()", mark], stdin=subprocess.PIPE)
+    try:
+        while not alive(mark):  # its new command line shows a moment after it started
+            time.sleep(0.001)
+        yield process.pid
+    finally:
+        process.communicate(b"\n", timeout=10)

@@ -1,0 +1,545 @@
+"""What a confined command cannot do. Each attempt is first made without a sandbox, and works."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.confining import (
+    alive,
+    host_process,
+    needs_bubblewrap,
+    needs_landlock,
+    outside,
+    place_in,
+    python,
+)
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.place import Confiner
+from turbo_tui.sandbox.seccomp import REFUSED
+
+ROOT = os.geteuid() == 0
+HOME = str(Path.home())
+
+
+@pytest.fixture(params=["bubblewrap", "landlock"])
+async def confiner(request: pytest.FixtureRequest) -> Confiner:
+    if request.param == "bubblewrap":
+        await needs_bubblewrap()
+        return Bubblewrap()
+    await needs_landlock()
+    return Landlock()
+
+
+@pytest.fixture
+async def bubblewrap() -> Bubblewrap:
+    await needs_bubblewrap()
+    return Bubblewrap()
+
+
+@pytest.fixture(params=["hidden", "system"])
+def neighbour(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder beside the workspace: under /tmp, and where only the read-only mount protects."""
+    if request.param == "hidden":
+        (tmp_path / "neighbour").mkdir()
+        yield tmp_path / "neighbour"
+        return
+    if not os.access("/opt", os.W_OK):
+        pytest.skip("nothing outside the hidden folders can be written by this user")
+    folder = Path(tempfile.mkdtemp(dir="/opt", prefix="turbo-tui-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def far_home() -> Iterator[Path]:
+    """A home folder where nothing is hidden anyway."""
+    if not os.access("/opt", os.W_OK):
+        pytest.skip("only hidden folders can be written by this user")
+    home = Path(tempfile.mkdtemp(dir="/opt", prefix="turbo-tui-home-"))
+    home.chmod(0o755)
+    (home / "token").write_text("the-secret")
+    yield home
+    shutil.rmtree(home)
+
+
+# Each changes VICTIM, or a new file beside it, from inside a workspace at the current folder.
+WRITES = {
+    "absolute path": "open(VICTIM, 'w').write('evil')",
+    "dots": "open(os.path.relpath(VICTIM), 'w').write('evil')",
+    "symlink to a file": "os.symlink(VICTIM, 'link'); open('link', 'w').write('evil')",
+    "symlink to a folder": "os.symlink(os.path.dirname(VICTIM), 'dir');"
+    " open('dir/victim', 'w').write('evil')",
+    "hard link": "os.link(VICTIM, 'hard'); open('hard', 'w').write('evil')",
+    "rename over": "open('mine', 'w').write('evil'); os.rename('mine', VICTIM)",
+    "remove": "os.remove(VICTIM)",
+    "own root": "open('/proc/self/root' + VICTIM, 'w').write('evil')",
+    "root of the first process": "open('/proc/1/root' + VICTIM, 'w').write('evil')",
+    "truncate": "os.truncate(VICTIM, 0)",
+}
+METADATA = {
+    "chmod": "os.chmod(VICTIM, 0o777)",
+    "times": "os.utime(VICTIM, (1, 1))",
+    "attribute": "os.setxattr(VICTIM, 'user.evil', b'1')",
+}
+
+
+def state_of(path: Path) -> object:
+    if not path.exists():
+        return "gone"
+    stat = path.stat()
+    return path.read_text(), stat.st_mode, stat.st_mtime, os.listxattr(path)
+
+
+async def attempt(confiner: Confiner, neighbour: Path, tmp_path: Path, code: str) -> None:
+    """Make an attempt without and with the sandbox; fail unless only the first changed VICTIM."""
+    victim = neighbour / "victim"
+    program = f"import os\nVICTIM = {str(victim)!r}\n{code}"
+    free, confined = tmp_path / "free", tmp_path / "confined"
+    free.mkdir()
+    victim.write_text("mine")
+    before = state_of(victim)
+    outside(program, free)
+    if state_of(victim) == before:
+        pytest.skip("not possible here even without a sandbox")
+    victim.unlink(missing_ok=True)
+    victim.write_text("mine")
+    victim.chmod(0o644)
+    before = state_of(victim)
+
+    result = await python(confiner, place_in(confined), program)
+
+    assert state_of(victim) == before
+    assert result.exit_code != 0
+
+
+@pytest.mark.parametrize("way", WRITES)
+async def test_nothing_outside_the_workspace_can_be_written(
+    way: str, confiner: Confiner, neighbour: Path, tmp_path: Path
+) -> None:
+    await attempt(confiner, neighbour, tmp_path, WRITES[way])
+
+
+@pytest.mark.parametrize("way", METADATA)
+async def test_nothing_about_an_outside_file_can_be_changed_under_bubblewrap(
+    way: str, bubblewrap: Bubblewrap, neighbour: Path, tmp_path: Path
+) -> None:
+    await attempt(bubblewrap, neighbour, tmp_path, METADATA[way])
+
+
+async def test_the_home_folder_and_the_hosts_tmp_cannot_be_read(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("the-secret")
+    code = f"""
+        import os
+        for folder in ({str(tmp_path)!r}, {HOME!r}, "/home", "/run"):
+            try:
+                print(folder, [n for n in os.listdir(folder) if n.startswith((".ss", ".aw", "id"))])
+            except OSError:
+                pass
+        print(open({str(secret)!r}).read())
+    """
+    assert "the-secret" in outside(code, tmp_path)
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "the-secret" not in result.output
+    assert "id_ed25519" not in result.output.split("Traceback")[0]
+    assert ".ssh" not in result.output
+
+
+async def test_another_home_folder_is_hidden_wherever_it_lies(
+    far_home: Path, tmp_path: Path
+) -> None:
+    await needs_bubblewrap()
+    code = f"print(open({str(far_home / 'token')!r}).read())"
+
+    seen = await python(Bubblewrap(), place_in(tmp_path / "ws"), code)
+    hidden = await python(Bubblewrap(home=far_home), place_in(tmp_path / "ws"), code)
+
+    assert "the-secret" in seen.output
+    assert "the-secret" not in hidden.output
+
+
+@pytest.mark.skipif(not ROOT, reason="only root could read it anyway")
+async def test_root_cannot_read_the_password_hashes(confiner: Confiner, tmp_path: Path) -> None:
+    code = "print('GOT', len(open('/etc/shadow').read()))"
+    assert "GOT" in outside(code, tmp_path)
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "GOT" not in result.output
+
+
+@pytest.mark.skipif(not ROOT, reason="only root could write it anyway")
+async def test_root_cannot_change_the_kernels_settings(confiner: Confiner, tmp_path: Path) -> None:
+    code = """
+        import os
+        for top in os.listdir("/proc"):
+            if top.isdecimal() or top in ("self", "thread-self"):
+                continue
+            found = [f"{folder}/{name}" for folder, _, names in os.walk(f"/proc/{top}")
+                     for name in names] or [f"/proc/{top}"]
+            for path in found:
+                try:
+                    os.close(os.open(path, os.O_WRONLY)); print("OPENED", path)
+                except OSError:
+                    pass
+    """
+    assert "/proc/sys/kernel/core_pattern" in outside(code, tmp_path)
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "OPENED" not in result.output
+
+
+async def test_a_listener_of_the_host_is_not_reached_over_tcp(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    accepted: list[int] = []
+
+    def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2); print('CONNECTED')"
+    async with server:
+        control = await asyncio.to_thread(outside, code, tmp_path)
+        assert "CONNECTED" in control
+        assert len(accepted) == 1
+
+        result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+        granted = await confiner.run(
+            place_in(tmp_path / "ws"), ("/usr/bin/python3", "-c", code), network=True
+        )
+    assert "CONNECTED" not in result.output
+    assert "CONNECTED" in granted.output
+    assert len(accepted) == 2
+
+
+@pytest.mark.parametrize("network", [False, True])
+async def test_unix_sockets_are_not_reached_even_with_the_network(
+    confiner: Confiner, tmp_path: Path, *, network: bool
+) -> None:
+    place = place_in(tmp_path / "ws")
+    with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
+        named.bind(str(place.workspace / "agent.sock"))
+        named.listen()
+        abstract.bind(f"\0turbo-tui-test-{os.getpid()}")
+        abstract.listen()
+        code = f"""
+            import socket
+            for at in ("agent.sock", "\\0turbo-tui-test-{os.getpid()}"):
+                try:
+                    socket.socket(socket.AF_UNIX).connect(at); print("CONNECTED")
+                except OSError as error:
+                    print(error)
+        """
+        assert outside(code, place.workspace).count("CONNECTED") == 2
+
+        argv = ("/usr/bin/python3", "-c", "\n".join(line[12:] for line in code.splitlines()))
+        result = await confiner.run(place, argv, network=network)
+
+    assert result.exit_code == 0
+    assert "CONNECTED" not in result.output
+
+
+async def test_a_datagram_pair_is_no_way_to_a_unix_socket(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    code = "import socket; socket.socketpair(type=socket.SOCK_DGRAM); print('PAIR')"
+    assert "PAIR" in outside(code, tmp_path)
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+    stream = await python(
+        confiner, place_in(tmp_path / "ws"), "import socket; socket.socketpair(); print('PAIR')"
+    )
+
+    assert "PAIR" not in result.output
+    assert "PAIR" in stream.output
+
+
+async def test_every_listed_system_call_is_refused(confiner: Confiner, tmp_path: Path) -> None:
+    column = {"x86_64": 0, "aarch64": 1}[os.uname().machine]
+    numbers = {name: row[column] for name, row in REFUSED.items() if row[column] is not None}
+    code = f"""
+        import ctypes
+        libc = ctypes.CDLL(None, use_errno=True)
+        for name, number in {numbers!r}.items():
+            ctypes.set_errno(0)
+            result = libc.syscall(number, -1, -1, -1, -1, -1)
+            if result != -1 or ctypes.get_errno() != 1:
+                print("PASSED", name, result, ctypes.get_errno())
+        print("clone3", libc.syscall(435, 0, 0), ctypes.get_errno())
+    """
+    harmless = {"ptrace": 0, "kcmp": 0, "process_vm_readv": 0}
+    assert harmless.keys() <= numbers.keys()
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "PASSED" not in result.output
+    assert "clone3 -1 38" in result.output
+
+
+async def test_no_namespace_can_be_made_inside(confiner: Confiner, tmp_path: Path) -> None:
+    code = """
+        import ctypes, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        new_user = 0x10000000
+        number = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
+        pid = libc.syscall(number, new_user | 17, 0, 0, 0, 0)
+        if pid == 0:
+            os._exit(0)
+        print("MADE" if pid > 0 else ctypes.get_errno())
+    """
+    assert "MADE" in outside(code, tmp_path)
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert result.output == "1\n"
+
+
+async def test_keys_cannot_be_typed_into_a_terminal(confiner: Confiner, tmp_path: Path) -> None:
+    code = """
+        import ctypes, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        _, terminal = os.openpty() if os.path.exists("/dev/ptmx") else (0, 0)
+        for request in (0x5412, 0x541C, 0x5412 | 1 << 32):
+            ctypes.set_errno(0)
+            libc.ioctl(terminal, ctypes.c_ulong(request), b"x")
+            print(ctypes.get_errno(), end=" ")
+    """
+    result = await python(
+        confiner, place_in(tmp_path / "ws"), code.replace("os.openpty()", "(0, 0)")
+    )
+
+    assert result.output == "1 1 1 "
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other machine's calls")
+async def test_calls_of_another_machine_end_the_program(confiner: Confiner, tmp_path: Path) -> None:
+    code = """
+        import ctypes, mmap
+        memory = mmap.mmap(-1, 4096, prot=7)
+        memory.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20; int 0x80; ret
+        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        print("PASSED", ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+    """
+    if "PASSED" not in outside(code, tmp_path):
+        pytest.skip("the kernel runs no 32-bit calls")
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert result.exit_code == 128 + 31  # SIGSYS
+
+
+async def test_secrets_of_the_environment_stay_outside(tmp_path: Path) -> None:
+    await needs_bubblewrap()
+    environ = {"PATH": os.environ["PATH"], "AWS_SECRET_ACCESS_KEY": "the-secret", "LANG": "C"}
+    code = "import os; print(dict(os.environ)); print(open('/proc/1/environ').read())"
+    assert "the-secret" in outside(code, tmp_path, environ)
+
+    result = await python(Bubblewrap(environ=environ), place_in(tmp_path / "ws"), code)
+
+    assert "the-secret" not in result.output
+    assert "'LANG': 'C'" in result.output
+
+
+async def test_processes_of_the_host_are_not_listed(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    mark = "mark-of-a-host-process"
+    code = f"""
+        import glob
+        lines = [open(name, "rb").read() for name in glob.glob("/proc/[0-9]*/cmdline")]
+        print(any({mark!r}.encode() in line and b"glob" not in line for line in lines))
+    """
+    with host_process(mark):
+        assert alive(mark)
+        assert outside(code, tmp_path).strip() == "True"
+
+        result = await python(bubblewrap, place_in(tmp_path / "ws"), code)
+
+    assert result.output == "False\n"
+
+
+async def test_processes_of_the_host_cannot_be_signalled(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    with host_process("mark-to-signal") as pid:
+        code = f"import os; os.kill({pid}, 0); print('SENT')"
+        assert "SENT" in outside(code, tmp_path)
+
+        result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "SENT" not in result.output
+
+
+async def test_no_descriptor_of_ours_is_inherited(confiner: Confiner, tmp_path: Path) -> None:
+    with (tmp_path / "open").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        result = await python(
+            confiner,
+            place_in(tmp_path / "ws"),
+            "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])",
+        )
+    assert result.output == "[0, 1, 2]\n"
+
+
+async def test_no_right_can_be_gained_by_a_setuid_program(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    code = (
+        "print([l for l in open('/proc/self/status') if l.startswith(('NoNew', 'CapB', 'CapE'))])"
+    )
+
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert "'CapEff:\\t0000000000000000\\n'" in result.output
+    assert "'CapBnd:\\t0000000000000000\\n'" in result.output
+    assert "'NoNewPrivs:\\t1\\n'" in result.output
+
+
+async def test_there_is_no_terminal_and_no_device_can_be_made(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    code = """
+        import os
+        for attempt in (
+            lambda: os.open("/dev/tty", os.O_RDWR),
+            lambda: os.mknod("disk", 0o60600, os.makedev(8, 0)),
+        ):
+            try:
+                attempt(); print("DID")
+            except OSError:
+                pass
+    """
+    result = await python(confiner, place_in(tmp_path / "ws"), code)
+
+    assert result.output == ""
+
+
+async def test_hooks_and_config_of_git_can_be_read_not_written(
+    bubblewrap: Bubblewrap, tmp_path: Path
+) -> None:
+    place = place_in(tmp_path / "ws")
+    git = place.workspace / ".git"
+    (git / "hooks").mkdir(parents=True)
+    (git / "config").write_text("[core]\n")
+    (git / "index").write_text("")
+    before = sorted(path.name for path in git.rglob("*"))
+    code = """
+        import os
+        for attempt in (
+            lambda: open(".git/hooks/post-commit", "w"),
+            lambda: open(".git/config", "a"),
+            lambda: os.rename(".git", "git"),
+            lambda: os.rename(".git/hooks", ".git/old"),
+            lambda: os.remove(".git/config"),
+        ):
+            try:
+                attempt(); print("DID")
+            except OSError:
+                pass
+        print(open(".git/config").read().strip(), bool(open(".git/index", "w")))
+    """
+    control = tmp_path / "control"
+    shutil.copytree(place.workspace, control)
+    assert outside(code, control).count("DID") >= 3
+
+    result = await python(bubblewrap, place, code)
+
+    assert result.output == "[core] True\n"
+    assert sorted(path.name for path in git.rglob("*")) == before
+
+
+async def test_our_own_folder_is_not_seen_and_no_placeholder_is_left(
+    bubblewrap: Bubblewrap, tmp_path: Path
+) -> None:
+    place = place_in(tmp_path / "ws")
+    (place.workspace / ".turbo").mkdir()
+    (place.workspace / ".turbo" / "config.toml").write_text("allow = []")
+    code = """
+        import os
+        print(os.listdir(".turbo"), flush=True)
+        open(".turbo/config.toml", "w")
+    """
+    result = await python(bubblewrap, place, code)
+
+    assert result.output.startswith("[]\n")
+    assert "Read-only" in result.output
+    assert [path.name for path in place.workspace.rglob("*")] == [".turbo", "config.toml"]
+
+    bare = place_in(tmp_path / "bare")
+    await python(bubblewrap, bare, "")
+    assert list(bare.workspace.iterdir()) == []
+
+
+@pytest.mark.parametrize("planted", [".git", ".git/hooks", ".turbo"])
+async def test_a_symlink_where_a_mount_would_go_is_refused(
+    planted: str, bubblewrap: Bubblewrap, tmp_path: Path
+) -> None:
+    place = place_in(tmp_path / "ws")
+    target = tmp_path / "target"
+    target.mkdir()
+    link = place.workspace / planted
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(target)
+
+    with pytest.raises(SandboxError, match="does not mount through links"):
+        await python(bubblewrap, place, "")
+
+    assert list(target.iterdir()) == []
+
+
+async def test_a_git_folder_outside_the_workspace_can_be_read_not_written(
+    bubblewrap: Bubblewrap, tmp_path: Path
+) -> None:
+    git = tmp_path / "main" / ".git" / "worktrees" / "ws"
+    git.mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/ws\n")
+    (git / "commondir").write_text("../..\n")
+    (tmp_path / "main" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    place = replace(place_in(tmp_path / "ws"), git_dir=git)
+    code = f"""
+        print(open({str(git / "HEAD")!r}).read())
+        print(open({str(git.parent.parent / "HEAD")!r}).read())
+        open({str(git / "HEAD")!r}, "w")
+    """
+    result = await python(bubblewrap, place, code)
+
+    assert "heads/ws" in result.output
+    assert "heads/main" in result.output
+    assert "Read-only" in result.output
+
+
+async def test_listed_paths_can_be_read_not_written(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    place = replace(place_in(tmp_path / "ws"), read_only=(".env", "missing"))
+    (place.workspace / ".env").write_text("KEY=1")
+
+    result = await python(bubblewrap, place, "open('.env', 'a').write('x')")
+
+    assert "Read-only" in result.output
+    assert (place.workspace / ".env").read_text() == "KEY=1"
+
+
+@pytest.mark.parametrize("cwd", ["/etc", "../x", "missing"])
+async def test_a_command_starts_in_the_workspace_or_not_at_all(
+    cwd: str, confiner: Confiner, tmp_path: Path
+) -> None:
+    with pytest.raises(SandboxError, match="folder"):
+        await confiner.run(place_in(tmp_path / "ws"), ("true",), cwd=cwd)

@@ -1,0 +1,91 @@
+"""Commands in an overlay: entered by nsenter, written above, owned by the user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.confining import needs_bubblewrap, needs_landlock
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.unsandboxed import Unsandboxed
+
+# Upper and work on a tmpfs of the holder's own: an overlay may not lie on an overlay.
+MOUNT = """
+mount -t tmpfs none "$2" && mkdir "$2/upper" "$2/work" &&
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work,userxattr" "$1" &&
+echo ready && exec cat
+"""
+
+
+@pytest.fixture(params=["user namespace", "root"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A stage as the other half of this room makes it."""
+    workspace, state = tmp_path / "ws", tmp_path / "state"
+    (workspace / ".turbo").mkdir(parents=True)
+    (workspace / "old").write_text("old\n")
+    state.mkdir()
+    as_root = request.param == "root"
+    if as_root and os.geteuid() != 0:
+        pytest.skip("root's own form")
+    flags = ("-m",) if as_root else ("-U", "-r", "-m")
+    holder = subprocess.Popen(
+        ("unshare", *flags, "sh", "-c", MOUNT, "sh", str(workspace), str(state)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert holder.stdout is not None
+    if holder.stdout.readline() != b"ready\n":
+        pytest.skip("no overlay can be mounted here")
+    user = () if as_root else ("-U", "--preserve-credentials")
+    enter = ("nsenter", "-t", str(holder.pid), "-m", *user, "--")
+    yield Place(workspace, workspace, enter, os.geteuid(), os.getegid())
+    holder.communicate(timeout=10)
+
+
+@pytest.fixture(params=[Bubblewrap, Landlock, Unsandboxed])
+async def confiner(request: pytest.FixtureRequest) -> Confiner:
+    if request.param is Bubblewrap:
+        await needs_bubblewrap()
+    if request.param is Landlock:
+        await needs_landlock()
+    return request.param()
+
+
+async def test_what_is_written_stays_above_the_workspace(confiner: Confiner, place: Place) -> None:
+    line = "rm old; echo new > new; mkdir sub; stat -c %u new; id -u"
+
+    result = await confiner.run(place, ("sh", "-ec", line))
+    again = await confiner.run(place, ("cat", "new"))
+
+    assert result.exit_code == 0, result.output
+    assert result.output == f"{os.geteuid()}\n{os.geteuid()}\n"
+    assert again.output == "new\n"
+    assert sorted(path.name for path in place.workspace.iterdir()) == [".turbo", "old"]
+    holder_root = Path(f"/proc/{place.enter[2]}/root")
+    upper = holder_root / place.workspace.parent.relative_to("/") / "state" / "upper"
+    assert sorted(path.name for path in upper.iterdir()) == ["new", "old", "sub"]
+    assert (upper / "new").stat().st_uid == place.owner_uid
+
+
+async def test_a_timeout_ends_what_runs_in_the_overlay(confiner: Confiner, place: Place) -> None:
+    result = await confiner.run(place, ("sh", "-c", "setsid sleep 60 & sleep 60"), timeout_s=0.5)
+
+    assert result.ended == "timeout"
+    assert result.duration_s < 2
+
+
+async def test_our_own_folder_is_hidden_in_an_overlay_too(place: Place) -> None:
+    await needs_bubblewrap()
+    code = "import os; print(sorted(os.listdir('.')), os.listdir('.turbo'))"
+
+    result = await Bubblewrap().run(place, (sys.executable, "-I", "-c", code))
+
+    assert result.output == "['.turbo', 'old'] []\n"

@@ -1,0 +1,234 @@
+"""What must go on working for a confined command: tools, builds, tests, servers of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.confining import needs_bubblewrap, needs_landlock, place_in, python
+from turbo_tui.core.ports import CommandResult
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.unsandboxed import Unsandboxed
+
+
+@pytest.fixture(params=["bubblewrap", "landlock"])
+async def confiner(request: pytest.FixtureRequest) -> Confiner:
+    if request.param == "bubblewrap":
+        await needs_bubblewrap()
+        return Bubblewrap()
+    await needs_landlock()
+    return Landlock()
+
+
+@pytest.fixture
+async def bubblewrap() -> Bubblewrap:
+    await needs_bubblewrap()
+    return Bubblewrap()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return place_in(tmp_path / "ws")
+
+
+CARGO = {**os.environ, "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", f"{Path.home()}/.rustup")}
+
+
+def needs(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+
+
+async def shell(confiner: Confiner, place: Place, line: str) -> CommandResult:
+    return await confiner.run(place, ("sh", "-ec", line), timeout_s=60)
+
+
+async def test_git_reads_and_stages(confiner: Confiner, place: Place) -> None:
+    needs("git")
+    await shell(confiner, place, "git init -q .")
+    (place.workspace / "new.txt").write_text("new\n")
+
+    result = await shell(
+        confiner,
+        place,
+        "git status --short; git add new.txt; git status --short; git diff --cached --stat;"
+        "git -c user.name=n -c user.email=e commit -qm c; git log --oneline; git stash list",
+    )
+
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("?? new.txt\nA  new.txt\n")
+
+
+async def test_the_python_on_the_users_path_runs(confiner: Confiner, place: Place) -> None:
+    result = await shell(confiner, place, "python3 -c 'import ssl, sqlite3, ctypes; print(6 * 7)'")
+
+    assert result.output == "42\n"
+
+
+async def test_a_virtual_environment_of_the_workspace_comes_first(
+    confiner: Confiner, place: Place
+) -> None:
+    made = await shell(confiner, place, "python3 -m venv --without-pip .venv")
+
+    result = await shell(
+        confiner, place, "command -v python; python -c 'import sys; print(sys.prefix)'"
+    )
+
+    assert made.exit_code == 0, made.output
+    assert result.output == f"{place.tree}/.venv/bin/python\n{place.tree}/.venv\n"
+
+
+async def test_a_c_program_is_made_and_run(confiner: Confiner, place: Place) -> None:
+    needs("gcc", "make")
+    (place.workspace / "a.c").write_text('#include <stdio.h>\nint main(){puts("made");}\n')
+    (place.workspace / "Makefile").write_text("a: a.c\n\tgcc -o a a.c\n")
+
+    result = await shell(confiner, place, "make -j2 && ./a")
+
+    assert result.output.endswith("made\n")
+
+
+async def test_node_runs_and_starts_children(confiner: Confiner, place: Place) -> None:
+    needs("node")
+
+    result = await confiner.run(
+        place, ("node", "-e", "console.log(require('child_process').execSync('echo hi') + '')")
+    )
+
+    assert result.output == "hi\n\n"
+
+
+async def test_rust_and_its_cargo_are_found(bubblewrap: Bubblewrap, place: Place) -> None:
+    needs("cargo")
+    if (await shell(Unsandboxed(environ=CARGO), place, "cargo --version")).exit_code:
+        pytest.skip("cargo does not work here")
+    line = "cargo init -q --vcs none --name demo . && cargo run -q --offline"
+
+    result = await shell(bubblewrap, place, line)
+
+    assert result.output == "Hello, world!\n", result.output
+
+
+async def test_a_pool_of_processes_works(bubblewrap: Bubblewrap, place: Place) -> None:
+    code = """
+        import multiprocessing
+        if __name__ == "__main__":
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                print(pool.map(abs, [-1, -2]))
+    """
+    result = await python(bubblewrap, place, code)
+
+    assert result.output == "[1, 2]\n"
+
+
+async def test_asyncio_starts_processes(confiner: Confiner, place: Place) -> None:
+    code = """
+        import asyncio
+        async def main():
+            process = await asyncio.create_subprocess_exec("echo", "hi", stdout=-1)
+            print((await process.communicate())[0])
+        asyncio.run(main())
+    """
+    result = await python(confiner, place, code)
+
+    assert result.output == "b'hi\\n'\n"
+
+
+async def test_a_server_and_its_client_meet_inside(bubblewrap: Bubblewrap, place: Place) -> None:
+    code = """
+        import http.server, threading, urllib.request
+        server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        print(urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/").status)
+    """
+    result = await python(bubblewrap, place, code)
+
+    assert result.output.endswith("200\n")
+
+
+async def test_home_and_tmp_can_be_written_and_start_empty(
+    confiner: Confiner, place: Place
+) -> None:
+    line = "ls -A ~; ls -A $TMPDIR; touch ~/x $TMPDIR/x; mktemp > /dev/null; echo $TERM"
+
+    first = await shell(confiner, place, line)
+    second = await shell(confiner, place, line)
+
+    assert "dumb" in first.output
+    assert second.output == first.output
+    assert not list(place.workspace.iterdir())
+
+
+async def test_files_belong_to_who_started_us(confiner: Confiner, place: Place) -> None:
+    result = await shell(confiner, place, "touch new; id -u; stat -c %u new .")
+
+    owner = os.geteuid()
+    assert result.output == f"{owner}\n{owner}\n{owner}\n"
+    assert (place.workspace / "new").stat().st_uid == owner
+
+
+async def test_a_workspace_in_a_hidden_folder_is_there(bubblewrap: Bubblewrap) -> None:
+    home = Path.home()
+    if not os.access(home, os.W_OK):
+        pytest.skip("no home folder")
+    workspace = home / f"turbo-tui-test-{os.getpid()}" / "deep" / "ws"
+    workspace.mkdir(parents=True)
+    try:
+        result = await shell(bubblewrap, place_in(workspace), f"touch new; pwd; ls {home}")
+    finally:
+        made = [path.name for path in workspace.iterdir()]
+        shutil.rmtree(workspace.parent.parent)
+    assert result.output.startswith(f"{workspace}\n")
+    assert made == ["new"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_root_runs_a_command_as_the_workspaces_owner(
+    confiner: Confiner, tmp_path: Path
+) -> None:
+    nobody = 65534
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder == Path("/tmp"):
+            break
+        folder.chmod(0o755)
+    place = place_in(tmp_path / "ws")
+    os.chown(place.workspace, nobody, nobody)
+    owned = Place(place.workspace, place.tree, (), nobody, nobody)
+    code = """
+        import os
+        print(os.getresuid(), os.getresgid(), os.getgroups())
+        print([line for line in open("/proc/self/status") if line.startswith("Cap")][2:4])
+        for folder in (".", os.environ["TMPDIR"], os.environ["HOME"]):
+            open(folder + "/new", "w")
+        try:
+            os.setuid(0); print("ROOT")
+        except OSError:
+            pass
+    """
+    result = await python(confiner, owned, code)
+
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(
+        f"({nobody}, {nobody}, {nobody}) ({nobody}, {nobody}, {nobody}) []"
+    )
+    assert "CapEff:\\t0000000000000000" in result.output
+    assert "CapBnd:\\t0000000000000000" in result.output
+    assert "ROOT" not in result.output
+    assert (place.workspace / "new").stat().st_uid == nobody
+
+
+async def test_two_commands_at_once_do_not_meet(bubblewrap: Bubblewrap, place: Place) -> None:
+    line = "touch ~/$0; sleep 0.2; ls ~"
+
+    results = await asyncio.gather(
+        *(bubblewrap.run(place, ("sh", "-c", line, name)) for name in ("one", "two"))
+    )
+
+    assert [result.output for result in results] == ["one\n", "two\n"]

@@ -1,0 +1,115 @@
+"""The kept filters are what the source says, and know this machine's call numbers."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from turbo_tui.sandbox.seccomp import (
+    CLONE,
+    FILTERS,
+    IOCTL,
+    MACHINES,
+    REFUSED,
+    SOCKET,
+    SOCKETPAIR,
+    SOCKETS,
+    Machine,
+    Sockets,
+    build,
+    filter_path,
+    write_filters,
+)
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x50001, 0x50026, 0x80000000
+ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+
+def verdict(program: bytes, arch: int, number: int, *arguments: int) -> int:
+    """Run a filter as the kernel would: the instructions used here are few."""
+    data = struct.pack("<iIQ6Q", number, arch, 0, *(*arguments, *[0] * 6)[:6])
+    code = list(struct.iter_unpack("<HBBI", program))
+    accumulator = at = 0
+    while True:
+        kind, yes, no, value = code[at]
+        at += 1
+        if kind == 0x06:
+            return value
+        if kind == 0x20:
+            accumulator = struct.unpack_from("<I", data, value)[0]
+        elif kind == 0x54:
+            accumulator &= value
+        else:
+            passed = accumulator == value if kind == 0x15 else accumulator >= value
+            at += yes if passed else no
+
+
+def test_the_kept_filters_are_the_assembled_ones(tmp_path: Path) -> None:
+    names = [path.name for path in write_filters(tmp_path)]
+
+    assert sorted(names) == sorted(path.name for path in FILTERS.iterdir())
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (FILTERS / name).read_bytes()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_numbers_are_those_of_the_kernels_headers(machine: Machine) -> None:
+    header = HEADERS[machine]
+    if not header.exists():
+        pytest.skip("no kernel headers")
+    defined = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text()))
+    column = MACHINES.index(machine)
+    ours = {name: row[column] for name, row in REFUSED.items() if row[column] is not None}
+    ours |= {"clone": CLONE[machine], "ioctl": IOCTL[machine]}
+    ours |= {"socket": SOCKET[machine], "socketpair": SOCKETPAIR[machine]}
+
+    wrong = {
+        name: number
+        for name, number in ours.items()
+        if int(defined.get(name, number or 0)) != number
+    }
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("sockets", SOCKETS)
+def test_what_is_refused_and_what_is_not(machine: Machine, sockets: Sockets) -> None:
+    program, arch = build(machine, sockets), ARCH[machine]
+    column = MACHINES.index(machine)
+
+    def ask(number: int | None, *arguments: int) -> int:
+        assert number is not None
+        return verdict(program, arch, number, *arguments)
+
+    for row in REFUSED.values():
+        if row[column] is not None:
+            assert ask(row[column]) == EPERM
+    assert ask(435) == ENOSYS
+    assert ask(CLONE[machine], 17) == ALLOW
+    assert ask(CLONE[machine], 0x10000000 | 17) == EPERM
+    assert ask(IOCTL[machine], 0, 0x5412) == EPERM
+    assert ask(IOCTL[machine], 0, 0x5412 | 7 << 32) == EPERM
+    assert ask(IOCTL[machine], 0, 0x541C) == EPERM
+    assert ask(IOCTL[machine], 0, 0x5401) == ALLOW
+    inet = ALLOW if sockets == "inet" else EPERM
+    assert [ask(SOCKET[machine], family) for family in (2, 10, 16)] == [inet] * 3
+    assert [ask(SOCKET[machine], family) for family in (1, 17, 38, 40)] == [EPERM] * 4
+    assert ask(SOCKETPAIR[machine], 1, 1 | 0o2000000) == ALLOW
+    assert ask(SOCKETPAIR[machine], 1, 2 | 0o2000000) == EPERM
+    assert ask(0) == ALLOW
+    assert verdict(program, 0x40000003, 20) == KILL
+    if machine == "x86_64":
+        assert ask(0x40000000 | 41, 1) == EPERM
+
+
+def test_a_machine_without_a_filter_is_told_so() -> None:
+    assert filter_path("inet", "m68k") is None
+    assert filter_path("inet", "aarch64") == FILTERS / "aarch64-inet.bpf"
