@@ -1,0 +1,141 @@
+"""Run turbo-tui as a user's shell would: a process of its own, a home and state of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROGRAM = (sys.executable, "-m", "turbo_tui")
+
+
+@dataclass
+class Ended:
+    """A finished process; `events` are the JSON lines of its stdout."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def last(self, kind: str) -> dict[str, object]:
+        """Return the last event of a kind."""
+        return [event for event in self.events if event["kind"] == kind][-1]
+
+
+@dataclass
+class Turbo:
+    """A user: a home folder, a workspace, and what they type into a shell."""
+
+    home: Path
+    workspace: Path
+    more_env: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of the user's shell: none of our own variables leak in."""
+        kept = ("PATH", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+        base = {name: os.environ[name] for name in kept if name in os.environ}
+        return {
+            **base,
+            "HOME": str(self.home),
+            "TURBO_TUI_HOME": str(self.home / "turbo"),
+            "TERM": "xterm-256color",
+            **self.more_env,
+        }
+
+    @property
+    def state(self) -> Path:
+        return self.home / "turbo" / "state"
+
+    def configure(self, text: str) -> None:
+        """Write the user's config.toml."""
+        file = self.home / "turbo" / "config" / "config.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def use_models(self, base_url: str, *, kind: str = "openai") -> None:
+        """Name a planner and an executor of one server, as the setup screen would."""
+        self.configure(
+            f'[planner]\nkind = "{kind}"\nbase_url = "{base_url}"\nmodel = "planner-model"\n\n'
+            f'[executor]\nkind = "{kind}"\nbase_url = "{base_url}"\nmodel = "executor-model"\n'
+        )
+
+    def __call__(self, *args: str, cwd: Path | None = None, timeout_s: float = 60) -> Ended:
+        """Run a command to its end."""
+        done = subprocess.run(
+            (*PROGRAM, *args),
+            cwd=cwd or self.workspace,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running; its JSON lines come on stdout."""
+        return subprocess.Popen(
+            (*PROGRAM, *args),
+            cwd=self.workspace,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def until(process: subprocess.Popen[str], kind: str) -> list[dict[str, object]]:
+    """Read JSON lines until an event of a kind has come; the reader's timeout is the test's."""
+    seen: list[dict[str, object]] = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        seen.append(json.loads(line))
+        if seen[-1]["kind"] == kind:
+            return seen
+    raise AssertionError(f"the process ended before any {kind}: {seen}")
+
+
+def whole_tree(root: Path) -> dict[str, tuple[str, int, int, str]]:
+    """Return path -> (type, mode, mtime in ns, content's hash or link's target) of everything."""
+    found: dict[str, tuple[str, int, int, str]] = {}
+    for folder, names, files in os.walk(root):
+        for name in (".", *names, *files):
+            path = Path(folder) / name
+            status = path.lstat()
+            content = ""
+            if stat.S_ISREG(status.st_mode):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+            elif stat.S_ISLNK(status.st_mode):
+                content = str(path.readlink())
+            kind = stat.filemode(status.st_mode)[0]
+            relative = str(path.relative_to(root))
+            found[relative] = (kind, stat.S_IMODE(status.st_mode), status.st_mtime_ns, content)
+    return found
+
+
+def differences(
+    before: Mapping[str, tuple[str, int, int, str]], after: Mapping[str, tuple[str, int, int, str]]
+) -> Sequence[str]:
+    """Return the paths whose type, mode or content differs; times of folders do not count."""
+    return [
+        path
+        for path in sorted({*before, *after})
+        if _without_time(before.get(path)) != _without_time(after.get(path))
+    ]
+
+
+def _without_time(entry: tuple[str, int, int, str] | None) -> tuple[str, int, str] | None:
+    return None if entry is None else (entry[0], entry[1], entry[3])
