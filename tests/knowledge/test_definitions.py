@@ -41,8 +41,8 @@ SAMPLES: dict[str, tuple[str, str]] = {
     ),
     "a.rs": (
         (
-            'pub(crate) async unsafe fn run() {}\nextern "C" fn c_one() {}\nstruct S;\n"
-            "pub trait T {}\n'
+            'pub(crate) async unsafe fn run() {}\nextern "C" fn c_one() {}\nstruct S;\n'
+            "pub trait T {}\n"
             "impl S {\n    pub const fn new() {}\n}\nstatic mut N: u8 = 1;\nmacro_rules! mac {}\n"
             "mod m;\n"
         ),
