@@ -143,6 +143,23 @@ def test_an_inverse_turns_every_action_round() -> None:
     )
 
 
+def test_a_file_that_became_a_filled_folder_comes_back_in_its_place() -> None:
+    deleted = ChangeSet((FileChange("d", A, None), FileChange("d/x", None, B)))
+    moved = ChangeSet((FileChange("d/x", A, B, "d"),))
+
+    assert changes.invert(deleted).files == (
+        FileChange("d", FOLDER, A),
+        FileChange("d/x", B, None),
+    )
+    assert changes.invert(moved).files == changes.invert(deleted).files
+    deep = ChangeSet((FileChange("d", A, None), FileChange("d/e/x", None, B)))
+    assert [(c.path, c.after) for c in changes.invert(deep).files] == [
+        ("d", A),
+        ("d/e", None),
+        ("d/e/x", None),
+    ]
+
+
 def test_the_inverse_of_the_inverse_is_the_change_itself() -> None:
     there_and_back = changes.invert(changes.invert(SAMPLE))
 

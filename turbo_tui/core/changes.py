@@ -244,7 +244,8 @@ def invert(changes: ChangeSet) -> ChangeSet:
     """Return the change set that takes this one back.
 
     Notes and warnings speak of the way there and are dropped. Folders that adding made on the
-    way are not named in a change set, so they are not in its inverse either.
+    way are not named in a change set, so they are not in its inverse either; only where one
+    took the place of a file, the inverse turns a folder (of unknown mode) into that file.
     """
     return ChangeSet(
         files=_inverted(changes.files),
@@ -255,14 +256,33 @@ def invert(changes: ChangeSet) -> ChangeSet:
 
 
 def _inverted(changes: tuple[FileChange, ...]) -> tuple[FileChange, ...]:
-    turned = (
-        replace(
+    turned: dict[str, FileChange] = {}
+    folder = Node("folder", 0o755)  # stands for one that adding made
+    filled = {
+        above for change in changes if change.after is not None for above in parents(change.path)
+    }
+    replaced = {
+        change.moved_from or change.path
+        for change in changes
+        if (change.after is None or change.moved_from)
+        and (change.moved_from or change.path) in filled
+    }
+    # What was a file held nothing, so every folder below is new.
+    for path in filled:
+        if replaced.intersection(parents(path)):
+            turned[path] = FileChange(path, folder, None)
+    for change in changes:
+        source = change.moved_from or change.path
+        if source in replaced:
+            turned[source] = FileChange(source, folder, change.before)
+            if change.moved_from:
+                turned[change.path] = FileChange(change.path, change.after, None)
+            continue
+        turned[source] = replace(
             change,
-            path=change.moved_from or change.path,
+            path=source,
             before=change.after,
             after=change.before,
             moved_from=change.path if change.moved_from else "",
         )
-        for change in changes
-    )
-    return tuple(sorted(turned, key=lambda change: change.path))
+    return tuple(turned[path] for path in sorted(turned))

@@ -77,6 +77,8 @@ class Tree:
     def parent(self, path: str) -> Generator[tuple[int, str]]:
         """Open the folder that holds a path; yield it with the path's last name."""
         above, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
         with self.folder(above) as fd:
             yield fd, name
 
@@ -101,8 +103,13 @@ class Tree:
             return None
 
     def is_folder(self, path: str) -> bool:
-        """Tell whether a real folder stands at a path."""
-        found = self.lstat(path) if path else os.fstat(self._root_fd)
+        """Tell whether a real folder stands at a path, with no symlink on the way."""
+        try:
+            found = self.lstat(path) if path else os.fstat(self._root_fd)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            return False
         return found is not None and stat.S_ISDIR(found.st_mode)
 
     def names(self, path: str) -> list[str]:
@@ -173,6 +180,9 @@ class Tree:
     def _walk(self, path: str) -> int:
         fd = os.dup(self._root_fd)
         for part in path.split("/"):
+            if part == "..":
+                os.close(fd)
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
             try:
                 deeper = os.open(part, _FOLDER_FLAGS, dir_fd=fd)
             except NotADirectoryError:

@@ -15,7 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
@@ -97,8 +97,9 @@ class Journal:
                     f"{self._workspace} for over {wait_s:.0f} s. Nothing was landed; "
                     "try again when it is done, or end that process."
                 ) from None
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            with suppress(OSError):  # only tells others whom they wait for
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, b"%d\n" % os.getpid(), 0)
             return
 
     def new_id(self) -> str:

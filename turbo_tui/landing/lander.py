@@ -286,8 +286,7 @@ def _way_back(entry: Entry) -> list[FileChange]:
     for operation in entry.operations:
         path = operation.path
         if operation.kind == "mkdir" and path not in named:
-            gone = FileChange(path, operation.after, None)
-            way[path] = replace(way[path], before=operation.after) if path in way else gone
+            way.setdefault(path, FileChange(path, operation.after, None))
     return list(way.values())
 
 

@@ -74,7 +74,8 @@ class Recoverer:
 
     def _forward(self, reached: dict[str, int | None]) -> Recovery:
         left_alone = {path for path, count in reached.items() if count is None}
-        for operation in self.entry.operations:
+        for number, operation in enumerate(self.entry.operations):
+            self.writer.checkpoint(f"forward {number}")
             path = operation.path
             count = reached[path]
             if count is None:
@@ -107,7 +108,8 @@ class Recoverer:
         """Go on rolling back; what is neither ours nor as before stays."""
         left_alone: set[str] = set()
         reached = {path: self._reached(chain) for path, chain in chains.items()}
-        for operation in reversed(self.entry.operations):
+        for number, operation in enumerate(reversed(self.entry.operations)):
+            self.writer.checkpoint(f"back {number}")
             chain = chains[operation.path]
             count = reached[operation.path]
             if count is None:

@@ -1,0 +1,304 @@
+"""When the disk is full or a permission is missing, nothing lands and the error says why."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.landing.trees import between, file, link, read_times, read_tree, whole, write_tree
+from turbo_tui.adapters.blobs import FolderBlobs
+from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.errors import LandingError
+from turbo_tui.landing import JournalLander, open_lander
+
+NOBODY = 65534
+OLD = {name: file(name.encode()) for name in "abcde"} | {"d2/x": file(b"x"), "l": link("a")}
+NEW = {name: file(name.upper().encode()) for name in "abcde"} | {"l": link("b"), "n/m": file(b"m")}
+
+
+def land(lander: JournalLander, changes: ChangeSet) -> None:
+    asyncio.run(lander.land(changes, session_id="s", step_id="1"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk),
+            check=False,
+            capture_output=True,
+        ).returncode
+    )
+    if not mounted:
+        pytest.skip("mounting a small disk takes root")
+    yield disk
+    subprocess.run(("umount", disk), check=True)
+
+
+def test_a_full_disk_at_the_third_of_five_files_leaves_the_tree_as_it_was(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    root, state = small_disk / "ws", tmp_path / "state"
+    blobs = FolderBlobs(state / "blobs")
+    write_tree(root, OLD)
+    times = read_times(root)
+    changes = between(OLD, {**NEW, "c": file(b"c" * (2 << 20))}, blobs)
+    lander = open_lander(root, state, blobs)
+
+    with pytest.raises(LandingError, match=r"at 'c': No space left.*tree is as it was; make room"):
+        land(lander, changes)
+
+    assert read_tree(root) == whole(OLD)
+    assert read_times(root) == times
+    assert [entry.landed for entry in lander.landings()] == [False]
+    land(lander, between(OLD, NEW, blobs))
+    assert read_tree(root) == whole(NEW)
+
+
+@pytest.mark.parametrize("full_at", ["begin", "commit", "done"])
+def test_a_journal_that_cannot_be_written_leaves_the_tree_as_it_was(
+    tmp_path: Path, full_at: str
+) -> None:
+    root, state = tmp_path / "ws", tmp_path / "state"
+    blobs = FolderBlobs(tmp_path / "blobs")
+    write_tree(root, OLD)
+    changes = between(OLD, NEW, blobs)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def act(step: str) -> None:
+        if step == full_at:  # from here no file may grow
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+
+    lander = JournalLander(root, state, blobs, checkpoint=act)
+    try:
+        with pytest.raises(LandingError, match=r"journal in .* cannot be written \(File too large"):
+            land(lander, changes)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert read_tree(root) == whole(OLD)
+    fresh = open_lander(root, state, blobs)
+    assert all(found.outcome == "rolled_back" for found in asyncio.run(fresh.recover()))
+    assert read_tree(root) == whole(OLD)
+    land(fresh, changes)
+    assert read_tree(root) == whole(NEW)
+
+
+def test_content_that_is_not_in_the_store_lands_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "ws"
+    blobs = FolderBlobs(tmp_path / "blobs")
+    write_tree(root, OLD)
+    changes = between(OLD, NEW, blobs)
+    blobs.remove(next(c.after.blob for c in changes.files if c.after and c.path == "d"))
+
+    with pytest.raises(LandingError, match=r"blob .* is not in"):
+        land(open_lander(root, tmp_path / "state", blobs), changes)
+
+    assert read_tree(root) == whole(OLD)
+
+
+class LyingBlobs(FolderBlobs):
+    """A store whose contents were altered behind its back."""
+
+    def get(self, blob: str) -> bytes:
+        return super().get(blob) + b"!"
+
+
+def test_content_that_is_not_what_was_approved_lands_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "ws"
+    write_tree(root, OLD)
+    changes = between(OLD, {**OLD, "a": file(b"A")}, FolderBlobs(tmp_path / "blobs"))
+
+    with pytest.raises(LandingError, match=r"is not what was approved; nothing was landed"):
+        land(open_lander(root, tmp_path / "state", LyingBlobs(tmp_path / "blobs")), changes)
+
+    assert read_tree(root) == whole(OLD)
+
+
+def test_a_workspace_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    lander = open_lander(tmp_path / "ws", tmp_path / "state", FolderBlobs(tmp_path / "blobs"))
+
+    with pytest.raises(LandingError, match=r"cannot be opened \(No such file"):
+        land(lander, ChangeSet())
+
+
+# --- as an ordinary user -----------------------------------------------------
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A folder that an ordinary user can reach, for tests run as root."""
+    place = Path(tempfile.mkdtemp(prefix="landing-"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+def as_nobody(action: Callable[[], str]) -> str:
+    """Run something as an ordinary user, in a child process; return what it returns."""
+    if os.geteuid() != 0:
+        return action()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover  # the child's coverage is not written
+        code = 1
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, action().encode())
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return said
+
+
+def owned_by_nobody(*places: Path) -> None:
+    if os.geteuid() == 0:
+        for place in places:
+            for path in (place, *place.rglob("*")):
+                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def test_a_folder_without_write_permission_is_refused_clearly(open_place: Path) -> None:
+    root, state = open_place / "ws", open_place / "state"
+    write_tree(root, OLD)
+    changes = between(OLD, {**NEW, "d2/x": file(b"y")}, FolderBlobs(state / "blobs"))
+    owned_by_nobody(root, state)
+    (root / "d2").chmod(0o555)
+
+    def act() -> str:
+        try:
+            land(open_lander(root, state, FolderBlobs(state / "blobs")), changes)
+        except LandingError as error:
+            return str(error)
+        return "landed"
+
+    said = as_nobody(act)
+
+    assert "stopped at 'd2/x': Permission denied. The tree is as it was" in said
+    (root / "d2").chmod(0o755)
+    assert read_tree(root) == whole(OLD)
+
+
+def test_a_permission_denied_at_a_late_operation_takes_the_earlier_ones_back(
+    open_place: Path,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file that is not ours")
+    root, state = open_place / "ws", open_place / "state"
+    write_tree(root, OLD)
+    changes = between(OLD, {**NEW, "e": file(b"e", 0o755)}, FolderBlobs(state / "blobs"))
+    owned_by_nobody(root, state)
+    os.chown(root / "e", 0, 0)
+    times = read_times(root)
+
+    def act() -> str:
+        lander = open_lander(root, state, FolderBlobs(state / "blobs"))
+        try:
+            land(lander, changes)
+        except LandingError as error:
+            return f"{error} {lander.landings()!r}"
+        return "landed"
+
+    said = as_nobody(act)
+
+    assert "stopped at 'e': Operation not permitted. The tree is as it was" in said
+    assert "landed=False" in said
+    assert read_tree(root) == whole(OLD)
+    assert read_times(root) == times
+
+
+def test_taking_over_another_users_file_is_said(open_place: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file that is not ours")
+    root, state = open_place / "ws", open_place / "state"
+    write_tree(root, OLD)
+    changes = between(OLD, {**OLD, "a": file(b"A")}, FolderBlobs(state / "blobs"))
+    owned_by_nobody(root, state)
+    os.chown(root / "a", 0, 0)
+
+    def act() -> str:
+        lander = open_lander(root, state, FolderBlobs(state / "blobs"))
+        landing = asyncio.run(lander.land(changes, session_id="s", step_id="1"))
+        return repr(landing.notes)
+
+    assert as_nobody(act) == repr(("a: belonged to user 0, now to you",))
+
+
+def test_a_rollback_that_cannot_finish_says_so_and_the_next_start_does(tmp_path: Path) -> None:
+    root, state = tmp_path / "ws", tmp_path / "state"
+    blobs = FolderBlobs(state / "blobs")
+    write_tree(root, OLD)
+    parked = tmp_path / "parked"
+
+    def act(step: str) -> None:
+        if step == "operation 5":
+            raise PermissionError(13, "Permission denied")
+        if step == "revert 0":
+            (root / "n").rename(parked)
+        if step == "rolled back":
+            parked.rename(root / "n")
+
+    lander = JournalLander(root, state, blobs, checkpoint=act)
+    changes = between(
+        OLD,
+        {
+            **OLD,
+            "n/m": file(b"m"),
+            "n/o": file(b"o"),
+            "a": file(b"A"),
+            "b": file(b"B"),
+            "c": file(b"C"),
+        },
+        blobs,
+    )
+
+    with pytest.raises(LandingError, match=r"could not be put back yet: n/m.*next start tries"):
+        land(lander, changes)
+
+    recoveries = asyncio.run(open_lander(root, state, blobs).recover())
+    assert [found.outcome for found in recoveries] == ["rolled_back"]
+    assert read_tree(root) == whole(OLD)
+
+
+def test_nodes_of_folders_that_are_gone_are_made_again_on_rollback(tmp_path: Path) -> None:
+    root, state = tmp_path / "ws", tmp_path / "state"
+    blobs = FolderBlobs(state / "blobs")
+    write_tree(root, {"d/x": file(b"x"), "e": file(b"e")})
+    (root / "d").chmod(0o2750)
+    folder = Node("folder", 0o2750)
+    gone = tuple(between({"d/x": file(b"x")}, {}, blobs).files[1:])
+    mode = tuple(between({"e": file(b"e")}, {"e": file(b"e", 0o755)}, blobs).files)
+    changes = ChangeSet((FileChange("d", folder, None), *gone, *mode))
+    seen: list[bool] = []
+
+    def act(step: str) -> None:
+        if step == "sync":
+            seen.append((root / "d").exists())
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(LandingError):
+        land(JournalLander(root, state, blobs, checkpoint=act), changes)
+
+    assert seen == [False]
+    assert read_tree(root)["d"].mode == 0o2750
+    assert read_tree(root)["d/x"] == file(b"x")
+    assert read_tree(root)["e"] == file(b"e")
