@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pathspec import GitIgnoreSpec
-
 from turbo_tui.knowledge.definitions import Definition, definitions
+from turbo_tui.languages.source_files import source_files
 
 LARGEST_BYTES = 1_000_000
 KEPT_BYTES = 128_000_000  # of text in memory; files beyond that are read at every query
 SNIFFED_BYTES = 8192
-
-NEVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".nox"})
 
 
 @dataclass(slots=True)
@@ -39,14 +34,6 @@ class SourceFile:
     def text(self) -> str:
         """Return its text as it is now; empty when it is gone or turned binary."""
         return _read(self.absolute) or ""
-
-
-@dataclass(slots=True)
-class _Rules:
-    """Ignore patterns and the folder, with a slash behind, that they speak of."""
-
-    prefix: str
-    spec: GitIgnoreSpec
 
 
 @dataclass(slots=True)
@@ -75,16 +62,17 @@ class SourceTree:
 
     def _refresh(self) -> None:
         found: dict[str, SourceFile] = {}
-        top = self.root / ".git" / "info" / "exclude"
-        rules = _rules_in(top, "")
-        for path, absolute, stamp in _walk(os.fspath(self.root), "", rules):
-            known = self._known.get(path)
+        for each in source_files(self.root):
+            if each.size_bytes > LARGEST_BYTES:
+                continue
+            stamp = each.mtime_ns, each.size_bytes
+            known = self._known.get(each.path)
             if known is not None and known.stamp == stamp:
-                found[path] = known
-            elif self._binary.get(path) != stamp:
-                fresh = self._load(path, absolute, stamp)
+                found[each.path] = known
+            elif self._binary.get(each.path) != stamp:
+                fresh = self._load(each.path, each.absolute, stamp)
                 if fresh is not None:
-                    found[path] = fresh
+                    found[each.path] = fresh
         self._known = dict(sorted(found.items()))
         self._kept_bytes = sum(len(each.kept or "") for each in found.values())
 
@@ -96,59 +84,6 @@ class SourceTree:
         kept = text.lower() if self._kept_bytes + len(text) <= KEPT_BYTES else None
         self._kept_bytes += len(kept or "")
         return SourceFile(path, absolute, stamp, definitions(path, text), kept)
-
-
-def _walk(
-    folder: str, prefix: str, rules: list[_Rules]
-) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError:
-        return  # gone, or not ours to read
-    names = {entry.name for entry in entries}
-    if "pyvenv.cfg" in names and prefix:
-        return
-    if ".gitignore" in names:
-        rules = [*rules, *_rules_in(Path(folder, ".gitignore"), prefix)]
-    for entry in entries:
-        path = prefix + entry.name
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name not in NEVER and not _ignored(path + "/", rules):
-                    yield from _walk(entry.path, path + "/", rules)
-            elif entry.is_file(follow_symlinks=False):
-                stat = entry.stat(follow_symlinks=False)
-                if stat.st_size <= LARGEST_BYTES and not _ignored(path, rules):
-                    yield path, entry.path, (stat.st_mtime_ns, stat.st_size)
-        except OSError:
-            continue
-
-
-def _ignored(path: str, rules: list[_Rules]) -> bool:
-    # The deepest file that has a word to say decides.
-    for each in reversed(rules):
-        said = each.spec.check_file(path[len(each.prefix) :]).include
-        if said is not None:
-            return said
-    return False
-
-
-def _rules_in(file: Path, prefix: str) -> list[_Rules]:
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    spec = _spec(lines)
-    return [_Rules(prefix, spec)] if spec is not None else []
-
-
-def _spec(lines: list[str]) -> GitIgnoreSpec | None:
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError:  # one bad pattern: git passes over it, so do we
-        good = [line for line in lines if _spec([line]) is not None] if len(lines) > 1 else []
-        return GitIgnoreSpec.from_lines(good) if good else None
 
 
 def _read(path: str) -> str | None:

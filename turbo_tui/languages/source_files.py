@@ -1,0 +1,91 @@
+"""Which files of a tree are its own: what git does not ignore and nobody generated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+# Never anyone's source, ignored or not.
+NEVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".nox"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file; `path` is relative to the tree's root, `/`-separated."""
+
+    path: str
+    absolute: str
+    mtime_ns: int
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class _Rules:
+    """Ignore patterns and the folder, with a slash behind, that they speak of."""
+
+    prefix: str
+    spec: GitIgnoreSpec
+
+
+def source_files(root: Path) -> Iterator[FoundFile]:
+    """Yield the files below a folder, folder by folder in name order.
+
+    Links are not followed. Left out: what `.gitignore` files and `.git/info/exclude` name,
+    Python environments, folders that are never source. What cannot be read is passed over.
+    """
+    yield from _walk(os.fspath(root), "", _rules_in(root / ".git" / "info" / "exclude", ""))
+
+
+def _walk(folder: str, prefix: str, rules: list[_Rules]) -> Iterator[FoundFile]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError:
+        return  # gone, or not ours to read
+    names = {entry.name for entry in entries}
+    if "pyvenv.cfg" in names and prefix:
+        return
+    if ".gitignore" in names:
+        rules = [*rules, *_rules_in(Path(folder, ".gitignore"), prefix)]
+    for entry in entries:
+        path = prefix + entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in NEVER and not _ignored(path + "/", rules):
+                    yield from _walk(entry.path, path + "/", rules)
+            elif entry.is_file(follow_symlinks=False):
+                stat = entry.stat(follow_symlinks=False)
+                if not _ignored(path, rules):
+                    yield FoundFile(path, entry.path, stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            continue
+
+
+def _ignored(path: str, rules: list[_Rules]) -> bool:
+    # The deepest file that has a word to say decides.
+    for each in reversed(rules):
+        said = each.spec.check_file(path[len(each.prefix) :]).include
+        if said is not None:
+            return said
+    return False
+
+
+def _rules_in(file: Path, prefix: str) -> list[_Rules]:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    spec = _spec(lines)
+    return [_Rules(prefix, spec)] if spec is not None else []
+
+
+def _spec(lines: list[str]) -> GitIgnoreSpec | None:
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError:  # one bad pattern: git passes over it, so do we
+        good = [line for line in lines if _spec([line]) is not None] if len(lines) > 1 else []
+        return GitIgnoreSpec.from_lines(good) if good else None
