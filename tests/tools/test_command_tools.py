@@ -38,6 +38,8 @@ async def test_a_folder_and_a_time_limit_can_be_given(tmp_path: Path) -> None:
     context, _, _ = a_context(tmp_path)
 
     assert (await Shell().call({"command": "pwd", "cwd": "sub"}, context)).endswith("/sub")
+    with pytest.raises(ToolError, match="'cwd' is no folder of the workspace"):
+        await Shell().call({"command": "pwd", "cwd": "sup"}, context)
     slow = await Shell().call({"command": "sleep 60", "timeout_s": 1}, context)
     assert slow.startswith("stopped after 1 s (time limit)")
 

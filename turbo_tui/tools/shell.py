@@ -67,6 +67,9 @@ class Shell:
         cwd = given.path("cwd", ".")
         timeout_s = given.number("timeout_s", 120, at_least=1, at_most=MOST_SECONDS)
         network = given.flag("network")
+        entry = context.stage.files.entry(cwd) if cwd != "." else None
+        if cwd != "." and (entry is None or entry.kind == "file"):
+            raise given.wrong("cwd", "is no folder of the workspace")
         refuse_endless(command)
         if network:
             await _ask_for_network(command, given.text("reason", "", empty=True), context)
