@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -44,6 +45,10 @@ class TurboApp(App[int]):
 
     TITLE = "turbo-tui"
     ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    App:nocolor RowsView > .rows--cursor { text-style: reverse; }
+    App:nocolor RowsView > .rows--cursor-idle { text-style: bold; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
@@ -73,6 +78,10 @@ class TurboApp(App[int]):
         ascii_only = self.options.ascii_only
         if needs_ascii(os.environ) if ascii_only is None else ascii_only:
             self._filters.append(AsciiOnly())
+        if self.no_color:
+            # Textual turns colours to greys, which are colour codes still; https://no-color.org
+            self._filters = [each for each in self._filters if not isinstance(each, Monochrome)]
+            self._filters.append(NoColor())
 
     def _fatal_error(self) -> None:
         # Textual would print local variables too: keys and file contents may be among them.

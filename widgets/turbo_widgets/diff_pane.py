@@ -172,10 +172,10 @@ class DiffPane(RowsView):
         self._value = value
         self._lay_out()
         if not same:
-            self.scroll_home(animate=False)
+            self.scroll_home(animate=False, force=True)
             first = self._heads.get((0, 0), self._heads.get((0, WHOLE_FILE), 0))
             self.set_rows(self.rows, cursor=first)
-            self.scroll_home(animate=False)
+            self.scroll_home(animate=False, force=True)
         self.refresh_bindings()
 
     # --- rows ------------------------------------------------------------------

@@ -19,7 +19,7 @@ from turbo_widgets.text import clean, clean_line, fit, plural, wrap
 EntryState = Literal["running", "ok", "failed", "info"]
 
 _MARKS: dict[EntryState, Span] = {
-    "running": ("▸", "accent"),
+    "running": ("●", "accent"),
     "ok": ("✔", "good"),
     "failed": ("✖", "bad"),
     "info": ("·", "dim"),
@@ -148,7 +148,7 @@ class LogLines(RowsView):
             return
         self.set_rows(self._built, cursor=len(shown) - 1 if following else None)
         if following:
-            self.scroll_end(animate=False, immediate=True)
+            self.scroll_end(animate=False, force=True, immediate=True)
 
     def _say_count(self) -> None:
         total = len(self._source)

@@ -239,9 +239,9 @@ class RowsView(ScrollView, can_focus=True):
         if self._items and item == self._items[0]:
             first = 0  # headings above the first item come into view with it
         if first < top or last - first >= height:
-            self.scroll_to(y=first, animate=False)
+            self.scroll_to(y=first, animate=False, force=True)
         elif last >= top + height:
-            self.scroll_to(y=last - height + 1, animate=False)
+            self.scroll_to(y=last - height + 1, animate=False, force=True)
 
     def _step(self, count: int) -> None:
         if not self._items:
@@ -250,7 +250,9 @@ class RowsView(ScrollView, can_focus=True):
         place = self._items.index(self._cursor) if self._cursor in self._first_row else 0
         target = max(0, min(len(self._items) - 1, place + count))
         if target == place and count > 0:
-            self.scroll_end(animate=False)  # rows below the last item are worth seeing too
+            self.scroll_end(
+                animate=False, force=True
+            )  # rows below the last item are worth seeing too
         self.move_to(self._items[target])
 
     def action_cursor_up(self) -> None:
@@ -280,13 +282,13 @@ class RowsView(ScrollView, can_focus=True):
         """Go to the first item."""
         if self._items:
             self.move_to(self._items[0])
-        self.scroll_home(animate=False)
+        self.scroll_home(animate=False, force=True)
 
     def action_cursor_end(self) -> None:
         """Go to the last item."""
         if self._items:
             self.move_to(self._items[-1])
-        self.scroll_end(animate=False)
+        self.scroll_end(animate=False, force=True)
 
     def action_sideways(self, cells: int) -> None:
         """Scroll long lines."""
@@ -399,7 +401,7 @@ class RowsView(ScrollView, can_focus=True):
     def show_line(self, place: int) -> None:
         """Bring a row into view, with a few rows above it."""
         height = self.scrollable_content_region.height
-        self.scroll_to(y=max(0, place - height // 3), animate=False)
+        self.scroll_to(y=max(0, place - height // 3), animate=False, force=True)
 
     def visible_region(self) -> Region:
         """Return the rows on screen now as a region (x, y, width, height)."""

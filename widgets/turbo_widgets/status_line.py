@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
@@ -77,37 +76,43 @@ class StatusLine(Widget):
     def render(self) -> Content:
         """Draw as many facts as fit, the most important always."""
         width = self.size.width
-        for model_room in (40, 24, 16, 0):
-            left, right = self._parts(model_room)
+        for model_room, named in ((40, True), (24, True), (16, True), (0, True), (0, False)):
+            left, right = self._parts(model_room, named=named)
             gap = width - left.cell_length - right.cell_length
             if gap >= 1:
                 return Content.assemble(left, " " * gap, right)
-        left, right = self._parts(0)
+        left, right = self._parts(0, named=False)
         room = max(0, width - right.cell_length - 1)
         cut = left.truncate(room, ellipsis=True)
         gap = " " * max(1, width - cut.cell_length - right.cell_length)
         return Content.assemble(cut, gap, right)
 
-    def _parts(self, model_room: int) -> tuple[Content, Content]:
+    def _parts(self, model_room: int, *, named: bool) -> tuple[Content, Content]:
         value = self._value
         name = clean_line(value.repo)
         branch = clean_line(value.branch)
-        left: list[Content] = [Content.styled("turbo-tui", "bold $text-primary")]
+        left: list[Content] = []
+        if named or not name:
+            left.append(Content.styled("turbo-tui", "bold $text-primary"))
         if name:
             where = Content.styled(fit(name, 30), "bold")
             if branch:
                 where = Content.assemble(where, ("@" + fit(branch, 30), "$text-accent"))
             left.append(where)
-        if value.label:
-            left.append(
-                Content.styled(f" {clean_line(value.label)} ", "bold reverse $text-warning")
-            )
         if model_room:
             for role, model in (("plan", value.planner), ("run", value.executor)):
                 if model:
                     shown = fit(clean_line(model), model_room)
                     left.append(Content.assemble((f"{role}: ", "$foreground-darken-3"), shown))
+        return Content("  ").join(left), self._right()
+
+    def _right(self) -> Content:
+        value = self._value
         right: list[Content] = []
+        if value.label:
+            right.append(
+                Content.styled(f" {clean_line(value.label)} ", "bold reverse $text-warning")
+            )
         if value.busy:
             right.append(Content.styled(clean_line(value.busy), "$text-accent"))
         if value.sandbox:
@@ -118,9 +123,4 @@ class StatusLine(Widget):
         if value.cost_usd is not None:
             spent += f" ${value.cost_usd:.2f}"
         right.append(Content(spent))
-        return Content("  ").join(left), Content("  ").join(right)
-
-
-def width_of(text: str) -> int:
-    """Return the cells a text takes."""
-    return cell_len(text)
+        return Content("  ").join(right)

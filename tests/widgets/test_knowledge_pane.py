@@ -1,0 +1,115 @@
+"""Search results as they come, and the file at the right line."""
+
+from __future__ import annotations
+
+from tests.widgets.pane_kit import on_bench, shown
+from turbo_widgets.knowledge_pane import KnowledgePane, Preview, SearchHit
+
+HITS = (
+    SearchHit("src/api.py", 12, "def greet(name):", ("symbol",)),
+    SearchHit("README.md", 3, "greet [people] \x1b[0m", ("text",)),
+)
+FILE = "".join(f"line {number}\n" for number in range(1, 61))
+
+
+async def test_every_keystroke_asks_and_results_show_where_and_why() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        asked = [each.query for each in bench.sent(KnowledgePane.QueryChanged)]
+        pane.show_hits("gre", HITS)
+
+        text = shown(pane.places)
+
+    assert asked == ["g", "gr", "gre"]
+    assert "src/api.py:12" in text
+    assert "symbol" in text
+    assert "def greet(name):" in text
+    assert "greet [people] ^[[0m" in text
+
+
+async def test_an_answer_to_an_older_query_is_not_shown() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"new")
+        pane.show_hits("old", HITS)
+
+        assert "src/api.py" not in shown(pane.places)
+
+
+async def test_enter_asks_for_the_file_at_the_line_of_the_result() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", HITS)
+        await bench.press("enter", "down", "enter")
+
+        wanted = bench.sent(KnowledgePane.PreviewWanted)
+
+    assert [(each.path, each.line) for each in wanted] == [("README.md", 3)]
+
+
+async def test_the_preview_opens_at_its_line_and_escape_goes_back_to_the_result() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", HITS)
+        await bench.press("down", "down")
+        pane.show_preview(Preview("README.md", 40, FILE))
+        await bench.pilot.pause()
+        assert "40  line 40" in shown(pane.places)
+        assert pane.places.cursor == 39
+        assert pane.border_title == "Knowledge · README.md:40"
+        await bench.press("escape")
+
+        assert "src/api.py:12" in shown(pane.places)
+        assert pane.places.cursor == 1
+
+
+async def test_the_editor_is_asked_for_at_the_line_under_the_cursor() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.show_preview(Preview("README.md", 40, FILE))
+        await bench.press("down", "o")
+
+        wanted = bench.sent(KnowledgePane.EditorWanted)
+
+    assert [(each.path, each.line) for each in wanted] == [("README.md", 41)]
+
+
+async def test_nothing_found_and_nothing_asked_are_said_apart() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        assert "Type a word" in shown(pane.places)
+        pane.field.focus()
+        await bench.press(*"zz")
+        pane.show_hits("zz", ())
+        assert "Nothing found for “zz”." in shown(pane.places)
+        await bench.press("escape")
+
+        assert "Type a word" in shown(pane.places)
+
+
+async def test_a_new_search_starts_from_the_results() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", HITS, note="only text search: no index yet")
+        await bench.press("enter")
+        assert "no index yet" in shown(pane.places)
+        await bench.press("f")
+
+        assert pane.field.has_focus
+
+
+async def test_an_empty_file_says_so() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane):
+        pane.show_preview(Preview("empty.txt", 1, ""))
+
+        assert "The file is empty." in shown(pane.places)

@@ -1,0 +1,208 @@
+"""Card, status line, prompt, tabs, project: small widgets, each with its one duty."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from tests.widgets.pane_kit import on_bench, shown
+from turbo_widgets.approval_bar import ApprovalBar, Card, Choice
+from turbo_widgets.key_bar import spoken_key
+from turbo_widgets.project_pane import LanguageShare, ProjectPane, ProjectPart, ProjectValue
+from turbo_widgets.prompt import Prompt
+from turbo_widgets.status_line import StatusLine, StatusValue, short_count
+from turbo_widgets.tab_strip import Tab, TabStrip
+
+CARD = Card(
+    "ask-1",
+    "Step s1 wants to run a command:",
+    ("rm -rf [build] \x1b[2J",),
+    (Choice("answer_once", "y", "yes, once"), Choice("answer_no", "n", "no…")),
+    "ask",
+)
+
+
+class Clock:
+    """Seconds that pass only when told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_key_within_half_a_second_of_the_card_does_not_answer() -> None:
+    clock = Clock()
+    bar = ApprovalBar(clock=clock)
+    async with on_bench(bar) as bench:
+        bar.show(CARD)
+        clock.now += 0.49
+        assert not bar.choose("answer_once")
+        clock.now += 0.02
+        assert bar.choose("answer_once")
+        await bench.pilot.pause()
+
+        answered = bench.sent(ApprovalBar.Answered)
+
+    assert [(each.card.key, each.action) for each in answered] == [("ask-1", "answer_once")]
+
+
+async def test_a_key_typed_into_a_field_does_not_answer() -> None:
+    clock = Clock()
+    bar = ApprovalBar(clock=clock)
+    async with on_bench(bar):
+        bar.show(CARD)
+        clock.now += 60
+
+        assert not bar.choose("answer_once", typing=True)
+
+
+async def test_another_card_starts_the_half_second_anew() -> None:
+    clock = Clock()
+    bar = ApprovalBar(clock=clock)
+    async with on_bench(bar):
+        bar.show(CARD)
+        clock.now += 60
+        bar.show(Card("ask-2", "Another", (), CARD.choices, "ask"))
+
+        assert not bar.choose("answer_once")
+
+
+async def test_the_same_card_shown_again_does_not_start_it_anew() -> None:
+    clock = Clock()
+    bar = ApprovalBar(clock=clock)
+    async with on_bench(bar):
+        bar.show(CARD)
+        clock.now += 60
+        bar.show(Card("ask-1", CARD.title, CARD.lines, CARD.choices[:1], "ask"))
+
+        assert bar.choose("answer_once")
+
+
+async def test_a_card_answers_only_what_it_offers() -> None:
+    clock = Clock()
+    bar = ApprovalBar(clock=clock)
+    async with on_bench(bar):
+        assert not bar.choose("answer_once")
+        bar.show(CARD)
+        clock.now += 60
+
+        assert not bar.choose("approve")
+
+
+async def test_the_card_shows_the_exact_bytes_harmless() -> None:
+    bar = ApprovalBar()
+    async with on_bench(bar):
+        bar.show(CARD)
+        text = bar.render().plain
+        assert "rm -rf [build] ^[[2J" in text
+        assert "y yes,\u00a0once" in text
+        bar.show(None)
+
+        assert bar.render().plain == ""
+
+
+STATUS = StatusValue(
+    "click", "main", "gpt-oss:120b", "qwen2.5-coder", "full", "full", 12_400, 0.03, "recorded"
+)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+async def test_the_status_line_fits_and_always_names_the_sandbox(width: int) -> None:
+    line = StatusLine()
+    async with on_bench(line, (width, 5)):
+        line.show(STATUS)
+        drawn = line.render()
+
+        assert drawn.cell_length <= width - 2
+        assert "sandbox: full" in drawn.plain
+        assert "recorded" in drawn.plain
+
+
+async def test_a_wide_status_line_says_everything() -> None:
+    line = StatusLine()
+    async with on_bench(line, (140, 5)):
+        line.show(STATUS)
+
+        assert line.render().plain.split() == [
+            "turbo-tui", "click@main", "plan:", "gpt-oss:120b", "run:", "qwen2.5-coder",
+            "recorded", "●", "sandbox:", "full", "12.4k", "tok", "$0.03",
+        ]  # fmt: skip
+
+
+def test_counts_are_short() -> None:
+    assert [short_count(each) for each in (7, 12_400, 3_100_000)] == ["7", "12.4k", "3.1M"]
+
+
+async def test_the_prompt_hands_on_a_line_and_remembers_it() -> None:
+    prompt = Prompt()
+    async with on_bench(prompt) as bench:
+        await bench.press(*"one", "enter", *"two", "enter", "enter", *"dra")
+        assert [each.text for each in bench.sent(Prompt.Given)] == ["one", "two"]
+        await bench.press("up")
+        assert prompt.value == "two"
+        await bench.press("up", "up")
+        assert prompt.value == "one"
+        await bench.press("down", "down")
+
+        assert prompt.value == "dra"
+
+
+async def test_a_pasted_task_of_several_lines_keeps_all_of_them() -> None:
+    prompt = Prompt()
+    async with on_bench(prompt) as bench:
+        prompt.post_message(events.Paste("rename echo\n  to say\n\nplease\n"))
+        await bench.pilot.pause()
+
+        assert prompt.value == "rename echo to say please"
+
+
+async def test_tabs_show_what_is_open_and_a_click_opens_another() -> None:
+    strip = TabStrip()
+    tabs = (Tab("plan", "Plan", "1"), Tab("diff", "Changes", "2", news=True))
+    async with on_bench(strip) as bench:
+        strip.show(tabs, "plan")
+        assert strip.render().plain == " 1 Plan   2 Changes* "
+        await bench.pilot.click(strip, offset=(12, 0))
+
+        assert [each.name for each in bench.sent(TabStrip.Chosen)] == ["diff"]
+
+
+async def test_the_project_pane_lists_languages_commands_and_where_they_were_read() -> None:
+    pane = ProjectPane()
+    value = ProjectValue(
+        (LanguageShare("Python", 93.4, 12, 1804),),
+        (
+            ProjectPart(".", "Python package", (("test", "pytest -q"),), ("pyproject.toml",)),
+            ProjectPart("web", "Node package"),
+        ),
+        ("1 folder was not read",),
+    )
+    async with on_bench(pane, (70, 24)):
+        pane.show(value)
+
+        text = shown(pane)
+
+    assert "Python" in text
+    assert "93.4 %" in text
+    assert "12 files, 1,804 lines" in text
+    assert "test    pytest -q" in text
+    assert "read in pyproject.toml" in text
+    assert "no commands found" in text
+    assert "1 folder was not read" in text
+
+
+async def test_the_project_pane_says_that_it_is_looking() -> None:
+    pane = ProjectPane()
+    async with on_bench(pane):
+        assert "Looking at the project" in shown(pane)
+
+
+def test_keys_are_named_as_readers_know_them() -> None:
+    assert [spoken_key(key) for key in ("ctrl+q", "question_mark", "escape", "a")] == [
+        "^q",
+        "?",
+        "esc",
+        "a",
+    ]
