@@ -186,7 +186,7 @@ def _by_words(files: list[SourceFile], query: Query, limit: int) -> Iterator[Hit
         lines = file.text().split("\n")
         number = _best_line(lines, held, weights)
         score = WORDS * min(1.0, _file_score(file, held, weights) / total)
-        words = sorted(held, key=lambda word: -weights[word])
+        words = sorted(held, key=lambda word: (-weights[word], word))
         yield _hit(file, lines, number, score, f"words: {', '.join(words[:5])}")
 
 
