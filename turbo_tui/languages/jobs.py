@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
 from turbo_tui.languages.definitions import defined_names, names_under
+from turbo_tui.languages.python_explain import explain, reference_place
+from turbo_tui.languages.python_imports import unused_imports
 from turbo_tui.languages.python_project import PythonProject
+from turbo_tui.languages.python_references import References
 from turbo_tui.languages.python_rename import RenameRefusedError, rename
-from turbo_tui.languages.python_symbols import SymbolNotFoundError
-from turbo_tui.languages.text_edits import Place, TextEdit
+from turbo_tui.languages.python_symbols import (
+    SymbolNotFoundError,
+    find_symbol,
+    find_symbols,
+)
+from turbo_tui.languages.structural import (
+    PatternRefusedError,
+    check_pattern,
+    identifiers,
+    language_of,
+    rewrite_file,
+)
+from turbo_tui.languages.text_edits import Place, TextEdit, place_at
 
 
 class JobRefusedError(Exception):
@@ -36,6 +51,84 @@ def rename_job(request: dict[str, object]) -> dict[str, object]:
     }
 
 
+def usages_job(request: dict[str, object]) -> dict[str, object]:
+    """Find the places of a Python symbol, or of each that the name may mean."""
+    project = _project(request)
+    try:
+        targets = find_symbols(project, str(request["symbol"]), members=True)
+    except SymbolNotFoundError as error:
+        raise _refused(error) from None
+    symbols: list[dict[str, object]] = []
+    for target in targets:
+        references = References(project, target)
+        symbols.append(
+            {
+                "name": target.qualified_name,
+                "places": [_place(reference_place(project, item)) for item in references.all()],
+                "unsure": [
+                    _place(place_at(item.path, project.contents[item.path], item.start))
+                    for item in references.lookalikes()
+                    if item.kind == "attribute"
+                ],
+            }
+        )
+    return {"symbols": symbols}
+
+
+def identifiers_job(request: dict[str, object]) -> dict[str, object]:
+    """Find a name as code in files of any language; definitions by their look."""
+    name = str(request["name"])
+    found: list[list[object]] = []
+    for path, content in sorted(contents_of(request).items()):
+        if not language_of(path):
+            continue
+        lines: set[int] = set()
+        for place in identifiers(path, content, name):
+            first = place.line not in lines  # on one line the definition comes before its uses
+            lines.add(place.line)
+            defined = first and name in defined_names([place.text.encode()])
+            role = "definition" if defined else "use"
+            found.append(_place(replace(place, note=role)))
+    return {"places": found}
+
+
+def explain_job(request: dict[str, object]) -> dict[str, object]:
+    """Explain a Python symbol."""
+    project = _project(request)
+    try:
+        target = find_symbol(project, str(request["symbol"]), members=True)
+    except SymbolNotFoundError as error:
+        raise _refused(error) from None
+    told = explain(project, target)
+    return {**asdict(told), "place": _place(told.place)}
+
+
+def imports_job(request: dict[str, object]) -> dict[str, object]:
+    """Take unused imports out of the files named by `clean`."""
+    done = unused_imports(_project(request), cast("list[str]", request["clean"]))
+    return {"edits": _edits(done.edits), "places": [_place(place) for place in done.places]}
+
+
+def rewrite_job(request: dict[str, object]) -> dict[str, object]:
+    """Rewrite a pattern; gives edits and places by language, so that the caller may choose."""
+    pattern, rewrite = str(request["pattern"]), str(request["rewrite"])
+    try:
+        check_pattern(pattern, rewrite)
+    except PatternRefusedError as error:
+        raise _refused(error) from None
+    languages: dict[str, dict[str, object]] = {}
+    for path, content in sorted(contents_of(request).items()):
+        language = language_of(path)
+        if not language:
+            continue
+        done = rewrite_file(path, content, pattern, rewrite)
+        if done.edits:
+            of_language = languages.setdefault(language, {"edits": {}, "places": []})
+            cast("dict[str, object]", of_language["edits"]).update(_edits({path: done.edits}))
+            cast("list[object]", of_language["places"]).extend(map(_place, done.places))
+    return {"languages": languages}
+
+
 def names_job(request: dict[str, object]) -> dict[str, object]:
     """Name what looks defined: in the files sent, or under `root`."""
     root = str(request.get("root", ""))
@@ -44,8 +137,13 @@ def names_job(request: dict[str, object]) -> dict[str, object]:
 
 
 JOBS: dict[str, Callable[[dict[str, object]], dict[str, object]]] = {
+    "explain": explain_job,
+    "identifiers": identifiers_job,
+    "imports": imports_job,
     "names": names_job,
     "rename": rename_job,
+    "rewrite": rewrite_job,
+    "usages": usages_job,
 }
 
 

@@ -14,6 +14,7 @@ from turbo_tui.languages.python_project import (
 )
 from turbo_tui.languages.text_edits import Place, place_at
 
+_SHOWN = 5
 _DEFINING = {"def", "class", "assign"}
 
 
@@ -33,37 +34,58 @@ class SymbolNotFoundError(Exception):
         self.nearest = nearest
 
 
-def find_symbol(project: PythonProject, wanted: str) -> Variable:
+def find_symbol(project: PythonProject, wanted: str, *, members: bool = False) -> Variable:
     """Return the variable of a definition.
+
+    Args:
+        project: Where.
+        wanted: As a person writes it.
+        members: A method may be named without its class, when no top-level name fits.
+
+    Raises:
+        SymbolNotFoundError: None or several fit; the message lists them.
+    """
+    found = find_symbols(project, wanted, members=members)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise _not_found(project, wanted, wanted.removesuffix("()").split(".")[-1])
+    places = tuple(definition_place(project, variable) for variable in found)
+    listed = "; ".join(
+        f"{variable.qualified_name} at {place.path}:{place.line}"
+        for variable, place in zip(found[:_SHOWN], places, strict=False)
+    )
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    raise SymbolNotFoundError(
+        f"{wanted!r} could mean {len(found)} things: {listed}{more}. "
+        f"Say which as `{places[0].path}:{found[0].qualified_name}`.",
+        places,
+    )
+
+
+def find_symbols(project: PythonProject, wanted: str, *, members: bool = False) -> list[Variable]:
+    """Return all definitions that a person may mean, in path order.
 
     A plain name means something defined at the top of a module; a method needs its class
     (`Class.method`). Where both the package and its tests define a name, the package's is meant.
 
     Raises:
-        SymbolNotFoundError: None or several fit; the message lists them.
+        SymbolNotFoundError: It is not written as a name.
     """
     path, _, name = wanted.strip().removesuffix("()").rpartition(":")
     parts = name.split(".")
     if not all(part.isidentifier() for part in parts):
         raise SymbolNotFoundError(f"{wanted!r} is not a Python name.")
-    found = _unique(list(_candidates(project, parts, path)))
-    if len(found) > 1:
-        outside_tests = [variable for variable in found if not is_test_path(variable.path)]
-        found = outside_tests or found
-    if len(found) == 1:
-        return found[0]
-    if found:
-        places = tuple(definition_place(project, variable) for variable in found)
-        listed = "; ".join(
-            f"{variable.qualified_name} at {place.path}:{place.line}"
-            for variable, place in zip(found, places, strict=True)
-        )
-        raise SymbolNotFoundError(
-            f"{wanted!r} could mean {len(found)} things: {listed}. "
-            f"Say which as `{places[0].path}:{found[0].qualified_name}`.",
-            places,
-        )
-    raise _not_found(project, wanted, parts[-1])
+    found = list(dict.fromkeys(_candidates(project, parts, path)))
+    if not found and members and len(parts) == 1:
+        found = [
+            Variable(scope, name)
+            for file in project.files_with(name)
+            if not path or _is(file.path, path)
+            for scope in file.module.walk()
+            if scope.kind == "class" and name in scope.bindings
+        ]
+    return [variable for variable in found if not is_test_path(variable.path)] or found
 
 
 def definition_place(project: PythonProject, variable: Variable) -> Place:
@@ -155,7 +177,3 @@ def _not_found(project: PythonProject, wanted: str, name: str) -> SymbolNotFound
 
 def _is(path: str, wanted: str) -> bool:
     return path == wanted or path.endswith(f"/{wanted}")
-
-
-def _unique(found: list[Variable]) -> list[Variable]:
-    return list(dict.fromkeys(found))

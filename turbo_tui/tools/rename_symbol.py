@@ -13,6 +13,7 @@ from turbo_tui.languages.answers import places, write_edits
 from turbo_tui.languages.ask import ask_worker, files_holding, python_sources, refuse_unknown
 from turbo_tui.languages.text_edits import Place
 from turbo_tui.tools.arguments import Arguments, parameters
+from turbo_tui.tools.structural_replace import many
 
 NAME = "rename_symbol"
 READ_ONLY = False
@@ -82,7 +83,7 @@ def report(
     """Write what the rename did, for a person."""
     total = sum(counts.values())
     width = max((len(path) for path in counts), default=0)
-    lines = [f"{headline}: {_many(total, 'place')} in {_many(len(counts), 'file')}.", ""]
+    lines = [f"{headline}: {many(total, 'place')} in {many(len(counts), 'file')}.", ""]
     lines += [f"  {path:<{width}}  {count:>3}" for path, count in counts.items()]
     unsure = [place for place in left if place.note.startswith("not sure")]
     if unsure:
@@ -124,10 +125,6 @@ def _only_python(paths: Sequence[str]) -> str:
         f"(most common: {common}). Replace by structure instead: replace `old($$$A)` with "
         "`new($$$A)`."
     )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _rest(count: int) -> list[str]:
