@@ -16,6 +16,7 @@ from tests.landing.test_landing import NEW, OLD
 from tests.landing.trees import Leaf, between, file, read_tree, whole, write_tree
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import to_json
+from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import LandedEntry, Recovery
 from turbo_tui.landing import JournalLander, open_lander
 
@@ -185,4 +186,79 @@ def test_new_content_lost_in_the_crash_comes_from_the_blobs(tmp_path: Path) -> N
 
     recovered(tmp_path)
 
+    assert assert_whole(tmp_path) == "new"
+
+
+def test_a_symlink_planted_after_the_crash_is_never_followed(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run_child(tmp_path, "land", "operation 8") is None
+    root, outside = tmp_path / "ws", tmp_path / "outside"
+    (root / "new").rename(outside)
+    (root / "new").symlink_to(outside)
+    there = read_tree(outside)
+
+    (recovery,) = recovered(tmp_path)
+
+    assert set(recovery.left_alone) >= {"new", "new/deep/er/file"}
+    assert read_tree(outside) == there
+    assert (root / "edit.py").read_bytes() == NEW["edit.py"].content
+
+
+def test_a_device_in_the_place_of_a_file_is_left_alone(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run_child(tmp_path, "land", "operation 8") is None
+    (tmp_path / "ws/script").unlink()
+    os.mkfifo(tmp_path / "ws/script")
+
+    (recovery,) = recovered(tmp_path)
+
+    assert recovery.left_alone == ("script",)
+    assert (tmp_path / "ws/script").is_fifo()
+
+
+def test_what_someone_else_changed_is_left_alone_by_a_rollback_too(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run_child(tmp_path, "land", "revert 0", FAIL_AT) is None
+    (tmp_path / "ws/edit.py").write_bytes(b"mine")
+
+    (recovery,) = recovered(tmp_path)
+
+    assert (recovery.outcome, recovery.left_alone) == ("rolled_back", ("edit.py",))
+    tree = read_tree(tmp_path / "ws")
+    assert tree["edit.py"].content == b"mine"
+    assert {**tree, "edit.py": OLD["edit.py"]} == whole(OLD)
+
+
+def test_what_someone_else_makes_while_recovering_is_left_alone(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run_child(tmp_path, "land", "operation 8") is None
+    new_file = tmp_path / "ws/new/deep/er/file"
+
+    def make(step: str) -> None:
+        if step == "forward 12" and not new_file.exists():
+            new_file.parent.mkdir(parents=True, exist_ok=True)
+            new_file.write_bytes(b"mine")
+
+    blobs = FolderBlobs(tmp_path / "state" / "blobs")
+    lander = JournalLander(tmp_path / "ws", tmp_path / "state", blobs, checkpoint=make)
+    (recovery,) = asyncio.run(lander.recover())
+
+    assert "new/deep/er/file" in recovery.left_alone
+    assert new_file.read_bytes() == b"mine"
+
+
+def test_a_recovery_that_the_disk_refuses_says_so_and_can_be_tried_again(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    assert run_child(tmp_path, "land", "operation 8") is None
+
+    def refuse(step: str) -> None:
+        if step == "forward 9":
+            raise OSError(28, "No space left on device", "x")
+
+    blobs = FolderBlobs(tmp_path / "state" / "blobs")
+    lander = JournalLander(tmp_path / "ws", tmp_path / "state", blobs, checkpoint=refuse)
+    with pytest.raises(LandingError, match=r"cannot be finished yet: 'x': No space left"):
+        asyncio.run(lander.recover())
+
+    assert [recovery.outcome for recovery in recovered(tmp_path)] == ["completed"]
     assert assert_whole(tmp_path) == "new"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.landing.trees import Leaf, between, file, read_tree, whole, write_tree
+from tests.landing.trees import Leaf, between, file, link, read_tree, whole, write_tree
 from turbo_tui.adapters.blobs import FolderBlobs
+from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Landing
 from turbo_tui.landing import JournalLander, open_lander
@@ -120,7 +121,32 @@ async def test_the_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> N
     lander = open_lander(tmp_path / "ws", tmp_path / "state", FolderBlobs(tmp_path / "blobs"))
 
     with pytest.raises(LandingError, match=r"journal in .* cannot be written \(Not a directory\)"):
-        await lander.recover()
+        await lander.land(ChangeSet(), session_id="s", step_id="1")
+
+
+async def test_recovering_where_nothing_ever_landed_leaves_no_trace(place: Place) -> None:
+    assert await place.lander().recover() == ()
+    assert place.lander().landings() == ()
+    assert not (place.state / "landings").exists()
+
+
+async def test_the_contents_an_undo_needs_are_named_and_enough(place: Place) -> None:
+    landing = await place.land(OLD, {"a": file(b"A"), "l": link("a")})
+
+    needed = place.lander().needed_blobs()
+    for blob in set(place.blobs) - needed:
+        place.blobs.remove(blob)
+    await place.lander().undo(landing.landing_id)
+
+    assert read_tree(place.root) == OLD
+
+
+async def test_a_journal_that_is_no_file_is_an_error(place: Place) -> None:
+    await place.land()
+    (place.journal.parent / "000009-deadbeef.jsonl").mkdir()
+
+    with pytest.raises(LandingError, match=r"000009-deadbeef.jsonl cannot be read \(Is a dir"):
+        await place.lander().recover()
 
 
 # --- undo --------------------------------------------------------------------

@@ -163,6 +163,10 @@ class Journal:
             if self._read(path) is None:
                 path.unlink(missing_ok=True)
 
+    def is_empty(self) -> bool:
+        """Tell whether nothing was ever landed here."""
+        return not self._files()
+
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("*-*.jsonl"))
 
@@ -199,7 +203,13 @@ class Journal:
 
     def _read(self, path: Path) -> Entry | None:
         entry: Entry | None = None
-        lines = path.read_bytes().split(b"\n")
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise LandingError(
+                f"The landing journal {path} cannot be read ({error.strerror}). Nothing was "
+                "changed; mend its permissions and try again."
+            ) from error
         for number, line in enumerate(lines, 1):
             total, _, text = line.partition(b" ")
             if total != _checksum(text):

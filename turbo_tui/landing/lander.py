@@ -95,6 +95,12 @@ class JournalLander:
         """Return the newest landing that stands; None when there is none."""
         return next((entry for entry in reversed(self.landings()) if entry.landed), None)
 
+    def needed_blobs(self) -> frozenset[str]:
+        """Name the contents that undoing or finishing a landing here may still need."""
+        changes = [change for entry in self._journal.entries() for change in entry.changes.files]
+        nodes = [node for change in changes for node in (change.before, change.after)]
+        return frozenset(node.blob for node in nodes if node is not None and node.blob)
+
     # --- landing and undoing ---------------------------------------------------
 
     def _land(self, changes: ChangeSet, session_id: str, step_id: str) -> Landing:
@@ -235,6 +241,8 @@ class JournalLander:
     # --- recovery --------------------------------------------------------------
 
     def _recover(self) -> tuple[Recovery, ...]:
+        if self._journal.is_empty():
+            return ()
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             return self._recover_under_lock(tree)
 
