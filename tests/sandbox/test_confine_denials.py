@@ -307,6 +307,8 @@ async def test_no_namespace_can_be_made_inside(confiner: Confiner, tmp_path: Pat
         if pid == 0:
             os._exit(0)
         print("MADE" if pid > 0 else ctypes.get_errno())
+        if pid > 0:
+            os.waitpid(pid, 0)
     """
     assert "MADE" in outside(code, tmp_path)
 
@@ -410,7 +412,8 @@ async def test_no_right_can_be_gained_by_a_setuid_program(
     result = await python(confiner, place_in(tmp_path / "ws"), code)
 
     assert "'CapEff:\\t0000000000000000\\n'" in result.output
-    assert "'CapBnd:\\t0000000000000000\\n'" in result.output
+    if ROOT or confiner.name == "bubblewrap":  # others cannot, and need not, empty it
+        assert "'CapBnd:\\t0000000000000000\\n'" in result.output
     assert "'NoNewPrivs:\\t1\\n'" in result.output
 
 

@@ -18,8 +18,8 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -76,6 +76,11 @@ async def run_tree(launch: Launch) -> CommandResult:
         SandboxError: It could not be started, or the sandbox failed before the command ran.
         CancelledError: The awaiting task was cancelled; by then the tree is dead.
     """
+    with _adopting_orphans():
+        return await _run_tree(launch)
+
+
+async def _run_tree(launch: Launch) -> CommandResult:
     began = time.monotonic()
     loop = asyncio.get_running_loop()
     kept = KeptOutput()
@@ -271,7 +276,6 @@ class Tree:
 
 async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> Tree:
     """Start the process; also when cancelled meanwhile, it does not get lost."""
-    adopt_orphans()
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
     _widen(read_end)
@@ -350,16 +354,25 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def adopt_orphans() -> None:
-    """Become the parent of processes whose own parent ended, so that we can reap them.
+@contextmanager
+def _adopting_orphans() -> Generator[None]:
+    """While a command runs, be the parent of processes whose own parent ended, to reap them.
 
     A container's first process often reaps nobody: without this each command would leave a
-    zombie there.
+    zombie there. Not for longer, since orphans of others would become zombies of ours.
     """
-    global _adopting  # noqa: PLW0603 - a fact about this process, set once
-    if sys.platform == "linux" and _adopting != os.getpid():
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        _adopting = os.getpid()
+    _adopters.append(None)
+    _adopt(True)
+    try:
+        yield
+    finally:
+        _adopters.pop()
+        _adopt(bool(_adopters))
 
 
-_adopting = 0
+def _adopt(yes: bool) -> None:  # noqa: FBT001 - the word of prctl(2)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
+
+
+_adopters: list[None] = []
