@@ -3,7 +3,8 @@
 One file per landing, `STATE/landings/WORKSPACE-KEY/NNNNNN-RANDOM.jsonl`, folders 0700. Each line
 is a checksum and a JSON object; the first says all that is intended, later ones how far it got.
 A torn last line is a crash while writing it and counts as not written; any other broken line is
-an error. A lock file beside them keeps two processes' landings on one workspace apart.
+an error. Hashes stand there in the open, so that a prune sees which contents an undo still needs.
+A lock file beside them keeps two processes' landings on one workspace apart.
 """
 
 from __future__ import annotations

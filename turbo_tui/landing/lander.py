@@ -95,12 +95,6 @@ class JournalLander:
         """Return the newest landing that stands; None when there is none."""
         return next((entry for entry in reversed(self.landings()) if entry.landed), None)
 
-    def needed_blobs(self) -> frozenset[str]:
-        """Name the contents that undoing or finishing a landing here may still need."""
-        changes = [change for entry in self._journal.entries() for change in entry.changes.files]
-        nodes = [node for change in changes for node in (change.before, change.after)]
-        return frozenset(node.blob for node in nodes if node is not None and node.blob)
-
     # --- landing and undoing ---------------------------------------------------
 
     def _land(self, changes: ChangeSet, session_id: str, step_id: str) -> Landing:
