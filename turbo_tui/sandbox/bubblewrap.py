@@ -23,7 +23,7 @@ from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.running import Launch, run_tree
 
 PROGRAM = "/usr/bin/bwrap"
-HOME = f"{hiding.SCRATCH}/home"
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the sandbox's own
 STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
 
 
@@ -139,14 +139,17 @@ class Bubblewrap:
         """Return bubblewrap's options for a command, all but the descriptors.
 
         Raises:
-            SandboxError: The folder is outside the workspace, or a mask is behind a symlink.
+            SandboxError: The folder is outside the workspace, a mask is behind a symlink, or
+                the workspace is the whole system.
         """
+        if place.workspace == Path("/"):
+            raise SandboxError("The root of the system cannot be a workspace: nothing is outside.")
         tools = toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
         variables = environment(
             self._environ,
             path=tools.path,
-            home=HOME,
-            scratch=hiding.SCRATCH,
+            home=_home(place),
+            scratch=_scratch(place),
             tools=tools.env,
             network=network,
             extra=env,
@@ -180,7 +183,7 @@ class Bubblewrap:
         for folder in tools.folders:
             yield from self._shown("--ro-bind", folder, folder)
         for source, below_home in tools.caches:
-            yield from self._shown("--ro-bind", source, Path(HOME, below_home))
+            yield from self._shown("--ro-bind", source, Path(_home(place), below_home))
         if place.git_dir is not None and place.git_dir.is_dir():
             for folder in hiding.git_folders(place.git_dir):
                 yield from self._shown("--ro-bind", folder, folder)
@@ -231,18 +234,29 @@ class Bubblewrap:
         """Yield the private /tmp, /dev/shm and home, in memory and limited."""
         for folder, size in (
             (hiding.SCRATCH, self._limits.scratch_bytes),
-            ("/dev/shm", self._limits.shared_bytes),  # noqa: S108 - the sandbox's own
+            (SHARED_MEMORY, self._limits.shared_bytes),
         ):
             yield from ("--perms", "1777", "--size", str(size), "--tmpfs", folder)
         # Made by root for the owner who runs here: open to all, as /tmp is.
         open_to = "0777" if _is_for_owner(place) else "0755"
-        for folder in (HOME, *(f"{HOME}/{Path(path).parent}" for _, path in tools.caches)):
+        home = _home(place)
+        for folder in (home, *(f"{home}/{Path(path).parent}" for _, path in tools.caches)):
             yield from ("--perms", open_to, "--dir", folder)
 
 
 def _seccomp_options(filters: Sequence[int]) -> Iterator[str]:
     for fd in filters:
         yield from ("--seccomp", str(fd))
+
+
+def _scratch(place: Place) -> str:
+    """Return TMPDIR; elsewhere where the workspace covers it, being /tmp itself."""
+    covered = Path(hiding.SCRATCH).is_relative_to(place.workspace)
+    return SHARED_MEMORY if covered else hiding.SCRATCH
+
+
+def _home(place: Place) -> str:
+    return f"{_scratch(place)}/home"
 
 
 def _is_root() -> bool:

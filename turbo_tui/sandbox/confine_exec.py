@@ -95,8 +95,7 @@ def supervise(child: int) -> int:
     deadline = float("inf")
     while time.monotonic() < deadline:
         left = min(1.0, deadline - time.monotonic())
-        came = signal.sigtimedwait({signal.SIGTERM, signal.SIGCHLD}, max(0.0, left))
-        if came is not None and came.si_signo == signal.SIGTERM and deadline == float("inf"):
+        if told_to_end(max(0.0, left)) and deadline == float("inf"):
             deadline = time.monotonic() + GRACE_S
             for pid in below(os.getpid(), child):
                 send(pid, signal.SIGTERM)
@@ -104,6 +103,15 @@ def supervise(child: int) -> int:
         if code is not None:
             return code
     return 128 + signal.SIGKILL
+
+
+def told_to_end(within_s: float) -> bool:
+    """Wait for a signal; whether it was the order to end the tree."""
+    if LINUX:
+        came = signal.sigtimedwait({signal.SIGTERM, signal.SIGCHLD}, within_s)
+        return came is not None and came.si_signo == signal.SIGTERM
+    time.sleep(min(within_s, 0.02))  # macOS has no wait with a limit
+    return signal.SIGTERM in signal.sigpending()
 
 
 def reap(child: int) -> int | None:

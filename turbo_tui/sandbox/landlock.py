@@ -76,8 +76,8 @@ class Landlock:
             Guarantee(
                 "writes",
                 False,
-                "contents only the stage's and a private scratch folder's; but mode, times and "
-                "extended attributes of your other files can be changed",
+                "contents only the stage's and a private scratch folder's, no /dev/shm; but "
+                "mode, times and extended attributes of your other files can be changed",
             ),
             Guarantee(
                 "reads",

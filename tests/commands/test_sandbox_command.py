@@ -1,0 +1,154 @@
+"""`turbo-tui sandbox` as someone types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.confining import alive
+from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
+from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
+
+REPORT = SandboxReport("copy+unsandboxed", "none", (Guarantee("writes", False, "anything"),))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.txt").write_text("a\n")
+    subprocess.run(("git", "init", "-q", str(folder)), check=True)
+    return folder
+
+
+def start(project: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        (sys.executable, "-m", "turbo_tui", "sandbox", *words),
+        cwd=project,
+        env={**os.environ, "TURBO_TUI_HOME": str(project.parent / "home"), **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def sandbox(project: Path, *words: str, **environ: str) -> tuple[int, str, str]:
+    process = start(project, *words, **environ)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_the_commands_exit_code_and_output_come_out_and_its_changes_are_listed(
+    project: Path,
+) -> None:
+    line = "echo hi; echo b >> a.txt; echo n > sub/new.txt; exit 4"
+
+    code, out, err = sandbox(project, "--", "sh", "-c", line)
+
+    assert (code, out) == (4, "hi\n")
+    assert "update  a.txt" in err
+    assert "add     sub/new.txt" in err
+    assert (project / "a.txt").read_text() == "a\n"
+    assert not list((project / "sub").iterdir())
+
+
+def test_json_is_one_object_with_the_output_inside(project: Path) -> None:
+    code, out, err = sandbox(project, "--json", "-C", "sub", "--", "sh", "-c", "pwd; rm ../a.txt")
+
+    told = json.loads(out)
+    assert code == told["exit_code"] == 0
+    assert told["output"].strip().endswith("sub")
+    assert told["changes"] == [{"path": "a.txt", "action": "delete", "moved_from": ""}]
+    assert told["backend"] == told["report"]["rung"]
+    assert told["usage"]["ended"] == "exited"
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("-C", "/no/such/folder", "--", "true"), 125, "there is no such folder"),
+        ((), 2, "Missing argument"),
+        (("--timeout", "0", "--", "true"), 2, "--timeout"),
+    ],
+)
+def test_our_own_failures_have_their_own_codes(
+    words: tuple[str, ...], code: int, message: str, project: Path
+) -> None:
+    exit_code, out, err = sandbox(project, *words)
+
+    assert (exit_code, out) == (code, "")
+    assert message in err
+
+
+def test_without_a_sandbox_a_command_runs_only_when_told_to(project: Path) -> None:
+    refused = sandbox(project, "--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
+    told = sandbox(project, "--unsandboxed", "--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
+
+    assert refused[:2] == (125, "")
+    assert "`--unsandboxed` runs it" in refused[2]
+    assert told[:2] == (0, "hi\n")
+    assert "UNSANDBOXED" in told[2]
+
+
+def test_a_timeout_is_said(project: Path) -> None:
+    code, _, err = sandbox(project, "--timeout", "0.3", "--", "sleep", "60")
+
+    assert code in {137, 143}
+    assert "ended by timeout" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_command_and_leaves_nothing(
+    number: signal.Signals, project: Path
+) -> None:
+    mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
+    process = start(project, "--", "sh", "-c", "sleep 60; :", mark)
+    until = time.monotonic() + 20
+    while len(alive(mark)) < 2 and time.monotonic() < until:  # we, and the command itself
+        time.sleep(0.01)
+
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert alive(mark) == []
+    stages = project.parent / "home" / "state" / "stages"
+    assert not [path for path in stages.rglob("sandbox-*") if path.is_dir()]
+
+
+def test_names_from_a_command_are_shown_never_obeyed() -> None:
+    from turbo_tui.commands.sandbox import in_words
+
+    node = Node("file", 0o644, 1, "x")
+    changes = ChangeSet(
+        files=(
+            FileChange("a\x1b]0;evil\x07\nb", None, node),
+            FileChange("new", node, node, moved_from="old"),
+        ),
+        ignored=(IgnoredFolder("node_modules", (FileChange("x", None, node),)),),
+        notes=(".git: 3 internal files",),
+        warnings=("run.sh: new executable",),
+    )
+    result = CommandResult(0, "limit", "", 1.0)
+
+    lines = in_words(result, changes, REPORT)
+
+    assert lines[0] == "sandbox: UNSANDBOXED; exit 0, ended by limit after 1.0 s"
+    assert lines[1:] == [
+        "  not held: writes: anything",
+        "  add     a?b",
+        "  move    new (from old)",
+        "  ignored node_modules +1 files",
+        "  .git: 3 internal files",
+        "  warning: run.sh: new executable",
+        "  all of it was in a stage and is discarded",
+    ]
