@@ -520,3 +520,70 @@ async def test_what_the_user_saves_while_landing_is_kept(bench: Bench, kind: str
     assert len(landing.conflicts) == 1
     assert "while the landing was under way" in landing.conflicts[0].why
     assert bench.tree() == whole(expected)
+
+
+async def test_a_symlink_that_the_user_turned_elsewhere_is_a_conflict(bench: Bench) -> None:
+    landing = await refused(bench, bench.step({"l": link("a")}, {"l": link("b")}), l=link("c"))
+
+    assert landing.conflicts[0].why == "it was changed since the step began"
+
+
+async def test_a_folder_that_gets_a_file_while_it_is_removed_stays(bench: Bench) -> None:
+    changes = bench.step({"d/f": file(b"x"), "g": file(b"g")}, {})
+
+    def save(step: str) -> None:
+        if step == "operation 1":
+            (bench.root / "d/mine").write_bytes(b"mine")
+
+    bench.with_checkpoint(save)
+    landing = await bench.land(changes)
+
+    assert landing.notes == ("d: the folder stays, something new is in it",)
+    assert bench.tree() == whole({"d/mine": file(b"mine")})
+    await bench.lander.undo(landing.landing_id)
+    assert bench.tree() == whole({"d/mine": file(b"mine"), "d/f": file(b"x"), "g": file(b"g")})
+
+
+async def test_a_mode_is_not_set_on_a_file_that_was_replaced_meanwhile(bench: Bench) -> None:
+    changes = bench.step({"f": file(b"x"), "g": file(b"g")}, {"f": file(b"x", 0o755)})
+
+    def save(step: str) -> None:
+        if step == "operation 0":
+            (bench.root / "new").write_bytes(b"mine")
+            (bench.root / "new").replace(bench.root / "f")
+
+    bench.with_checkpoint(save)
+    landing = await bench.land(changes)
+
+    assert [conflict.path for conflict in landing.conflicts] == ["f"]
+    assert bench.tree() == {"f": file(b"mine"), "g": file(b"g")}
+
+
+async def test_a_file_too_large_to_merge_is_a_conflict(bench: Bench) -> None:
+    large = b"line\n" * 2_000_000
+    changes = bench.step({"f": file(large)}, {"f": file(large + b"step\n")})
+
+    landing = await refused(bench, changes, f=file(b"mine\n" + large))
+
+    assert landing.conflicts[0].why.endswith("it is too large to merge")
+
+
+async def test_user_and_group_permissions_of_an_existing_folder_stay(bench: Bench) -> None:
+    changes = bench.step({"d/f": file(b"x")}, {"d/f": file(b"y"), "d/g": file(b"g")})
+    (bench.root / "d").chmod(0o2770)
+
+    await bench.land(changes)
+
+    assert stat.S_IMODE((bench.root / "d").stat().st_mode) == 0o2770
+
+
+async def test_a_folders_new_mode_keeps_only_the_special_bits_it_had(bench: Bench) -> None:
+    write_tree(bench.root, {"d/f": file(b"x")})
+    (bench.root / "d").chmod(0o2750)
+    change = FileChange("d", Node("folder", 0o2750), Node("folder", 0o7755))
+
+    landing = await bench.land(ChangeSet((change,)))
+
+    assert bench.tree()["d"].mode == 0o2755
+    await bench.lander.undo(landing.landing_id)
+    assert bench.tree()["d"].mode == 0o2750

@@ -226,6 +226,24 @@ def test_a_permission_denied_at_a_late_operation_takes_the_earlier_ones_back(
     assert read_times(root) == times
 
 
+def test_a_file_that_cannot_be_read_is_named(open_place: Path) -> None:
+    root, state = open_place / "ws", open_place / "state"
+    write_tree(root, {"d/f": file(b"x")})
+    changes = between({"d/f": file(b"x")}, {}, FolderBlobs(state / "blobs"))
+    (root / "d/f").chmod(0o000)
+    owned_by_nobody(root, state)
+
+    def act() -> str:
+        try:
+            land(open_lander(root, state, FolderBlobs(state / "blobs")), changes)
+        except LandingError as error:
+            return str(error)
+        return "landed"
+
+    assert "stopped at 'd/f': Permission denied" in as_nobody(act)
+    assert (root / "d/f").exists()
+
+
 def test_taking_over_another_users_file_is_said(open_place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can make a file that is not ours")
