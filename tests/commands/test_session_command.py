@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from turbo_tui.adapters.event_store import LOG, SqliteEventStore, read_log
+from turbo_tui.adapters.sessions import sessions_folder
+from turbo_tui.cli import main
+from turbo_tui.core import events as ev
+from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.plan import Step
+from turbo_tui.core.session import Session
+from turbo_tui.wiring import Workspace, open_workspace
+
+Run = Callable[..., tuple[int, str, str]]
+
+OLD, NEW = "260101-100000-7f3a", "260102-100000-c0de"
+PLAN = ev.PlanProposed("tidy", "built-in", (Step("1", "first \x1b[31m"), Step("2", "second")))
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return open_workspace(root)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def turbo_tui(*args: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["turbo-tui", "session", *args])
+        try:
+            main()
+        except SystemExit as done:
+            code = done.code
+        else:
+            code = 0
+        out, err = capsys.readouterr()
+        return cast("int", code or 0), out, err
+
+    return turbo_tui
+
+
+def begin(place: Workspace, *events: ev.Event, session_id: str = NEW, root: str = "") -> Path:
+    folder = sessions_folder(place.state) / session_id
+    session = Session(SqliteEventStore(folder), clock=lambda: 1_767_261_600.0)
+    session.append(ev.SessionStarted(session_id, root or str(place.root), "turbo-tui"), "user")
+    for event in events:
+        session.append(event)
+    session.close()
+    return folder
+
+
+def land(place: Workspace, step: str, contents: dict[str, str], session_id: str = NEW) -> ev.Event:
+    """Write files as a landed step does; return the event that says so."""
+
+    def node(content: bytes | None) -> Node | None:
+        if content is None:
+            return None
+        return Node("file", 0o644, len(content), place.blobs.put(content))
+
+    changes: list[FileChange] = []
+    for path, text in sorted(contents.items()):
+        file = place.root / path
+        before = file.read_bytes() if file.exists() else None
+        changes.append(FileChange(path, node(before), node(text.encode())))
+    landing = asyncio.run(
+        place.lander.land(ChangeSet(tuple(changes)), session_id=session_id, step_id=step)
+    )
+    assert not landing.conflicts
+    return ev.StepLanded(step, landing.landing_id, landing.paths)
+
+
+def tree(place: Workspace) -> dict[str, str]:
+    files = [path for path in place.root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(place.root)): path.read_text() for path in files}
+
+
+# --- list and show -----------------------------------------------------------
+
+
+def test_sessions_are_listed_newest_first_as_text_and_json(place: Workspace, run: Run) -> None:
+    begin(place, ev.TaskGiven("rename\x1b[2J\nall"), ev.PlanFailed("t", "no"), session_id=OLD)
+    begin(place, session_id=NEW)
+    begin(place, session_id="260103-000000-0000", root="/elsewhere")
+
+    code, out, _ = run("list")
+
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == [NEW, OLD]
+    assert out.splitlines()[1].endswith(
+        "failed  rename\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}all"
+    )
+    assert len(run("list", "--all")[1].splitlines()) == 3
+    assert "/elsewhere" in run("list", "--all")[1]
+    listed = json.loads(run("list", "--json")[1])["sessions"]
+    assert [(each["session_id"], each["status"]) for each in listed] == [
+        (NEW, "empty"),
+        (OLD, "failed"),
+    ]
+
+
+def test_a_workspace_without_sessions_says_so(place: Workspace, run: Run) -> None:
+    assert "No session on" in run("list")[1]
+    assert "No session on this machine" in run("list", "--all")[1]
+    assert json.loads(run("list", "--json")[1]) == {"sessions": []}
+    code, _, err = run("show")
+    assert code == 5
+    assert f"{place.root} has no session yet" in err
+
+
+def test_a_session_is_shown_with_its_steps_landings_and_cost(place: Workspace, run: Run) -> None:
+    landed = land(place, "1", {"a.txt": "new"})
+    begin(
+        place,
+        ev.TaskGiven("tidy"),
+        PLAN,
+        ev.ModelRequested("r", "planner", "m", "host:1", 2000),
+        ev.ModelReplied("r", "", "", tokens_in=10, tokens_out=5, counted=True, cost_usd=0.5),
+        ev.StepStarted("1", 1, "s", "overlay+bubblewrap"),
+        landed,
+        ev.CommandRequested("c", "1", ("ls",)),
+        ev.CommandFinished("c", 0, "exited", "out \x1b]0;x\x07\nput", 0.1),
+    )
+
+    out = run("show", "--log")[1]
+
+    assert "task       tidy\n" in out
+    assert "    1  landed       first \N{REPLACEMENT CHARACTER}[31m\n" in out
+    assert "    2  proposed     second\n" in out
+    assert "step 1\n    a.txt\n" in out
+    assert "10 tokens in, 5 out, $0.5000; sent: host:1 2.0 kB" in out
+    assert "      put\n" in out
+    assert "\x1b" not in out
+    assert "log\n" not in run("show", "c0de")[1].partition("landed\n")[2]
+    shown = json.loads(run("show", "--json", "--log")[1])
+    assert [step["status"] for step in shown["steps"]] == ["landed", "proposed"]
+    assert shown["landings"][0]["paths"] == ["a.txt"]
+    assert shown["tokens"] == {"in": 10, "out": 5}
+    assert shown["log"][-1]["state"] == "ok"
+
+
+def test_a_session_of_another_workspace_is_found_by_its_id(place: Workspace, run: Run) -> None:
+    other = place.root.parent / "other"
+    other.mkdir()
+    begin(place, ev.TaskGiven("t"), ev.PlanFailed("t", "no"), session_id=OLD, root=str(other))
+    begin(place, session_id=NEW, root="/gone/for/good")
+
+    assert f"workspace  {other}" in run("show", "7f3a")[1]
+    assert "no plan: no" in run("show", "7f3a")[1]
+    assert "workspace  /gone/for/good" in run("show", "c0de")[1]
+    assert run("show", "26")[0] == 5
+    assert "fits 2 sessions" in run("show", "26")[2]
+
+
+# --- verify, repair, prune ---------------------------------------------------
+
+
+def test_verify_and_repair_go_from_broken_to_whole(place: Workspace, run: Run) -> None:
+    folder = begin(place, ev.TaskGiven("needle"), ev.StepSkipped("1"))
+    assert run("verify") == (
+        0,
+        f"session {NEW}: 3 records, all whole; every byte is as it was.\n",
+        "",
+    )
+    log = (folder / LOG).read_bytes()
+    (folder / LOG).write_bytes(log.replace(b"needle", b"noodle"))
+
+    code, out, err = run("verify", "c0de", "--json")
+    assert code == 5
+    assert json.loads(out) | {"error": ""} == {"session": NEW, "ok": False, "error": ""}
+    assert f"session {NEW}, record 2: altered" in err
+    assert run("show")[0] == 5
+
+    code, out, _ = run("repair", "c0de", "--keep", "1")
+    assert (code, "1 records kept" in out) == (0, True)
+    assert run("verify", "--all")[0] == 0
+    assert json.loads(run("verify", "--all", "--json")[1])["sessions"][0]["records"] == 1
+    assert json.loads(run("repair", "c0de", "--keep", "0", "--json")[1])["records"] == 0
+
+
+def test_a_session_that_is_open_elsewhere_can_be_looked_at_but_not_changed(
+    place: Workspace, run: Run
+) -> None:
+    begin(place, land(place, "1", {"a": "x"}))
+    store = SqliteEventStore(sessions_folder(place.state) / NEW)
+
+    assert run("show")[0] == 0
+    assert "it was not closed yet" in run("verify")[1]
+    for args in (("undo",), ("repair", NEW, "--keep", "1")):
+        code, _, err = run(*args)
+        assert (code, f"is open in process {os.getpid()}" in err) == (5, True)
+    store.close()
+
+
+def test_prune_deletes_what_was_chosen_and_says_so(place: Workspace, run: Run) -> None:
+    begin(place, ev.TaskGiven("old"), ev.PlanFailed("old", "no"), session_id=OLD)
+    begin(place, session_id=NEW)
+
+    assert run("prune")[0] == 2
+    assert run("prune", "--older-than", "soon")[0] == 2
+    code, out, _ = run("prune", "--keep", "1", "--dry-run")
+    assert (code, out.splitlines()[0]) == (0, f"{OLD}  old")
+    assert "1 session and 0 blobs would be deleted" in out
+    assert len(run("list")[1].splitlines()) == 2
+    assert "1 session and 0 blobs deleted" in run("prune", "--keep", "1", "--older-than", "1m")[1]
+    assert run("list")[1].startswith(NEW)
+    assert json.loads(run("prune", "--keep", "0", "--json")[1])["sessions"] == [NEW]
+
+
+def test_prune_discards_the_stages_of_what_it_deletes(place: Workspace, run: Run) -> None:
+    started = ev.StepStarted("1", 1, "stage-1", "copy+unsandboxed")
+    begin(place, ev.TaskGiven("t"), PLAN, started, ev.StepFailed("1", "no", "x", ("a",)))
+    layer = place.state / "stages" / "stage-1" / "upper"
+    layer.mkdir(parents=True)
+    (layer / "a").write_text("work")
+
+    assert json.loads(run("prune", "--keep", "0", "--json")[1])["sessions"] == []
+    pruned = json.loads(run("prune", "--keep", "0", "--also-waiting", "--json")[1])
+
+    assert pruned["stages"] == ["stage-1"]
+    assert not layer.parent.exists()
+
+
+# --- undo --------------------------------------------------------------------
+
+
+def test_undo_takes_back_the_last_landed_step_and_then_the_one_before(
+    place: Workspace, run: Run
+) -> None:
+    (place.root / "a").write_text("0")
+    begin(place, PLAN, land(place, "1", {"a": "1", "b": "1"}), land(place, "2", {"a": "2"}))
+
+    code, out, _ = run("undo", "--dry-run")
+    assert (code, out) == (0, "step 2 would be taken back, 1 file:\n  a\n")
+    assert tree(place) == {"a": "2", "b": "1"}
+
+    assert run("undo")[1] == "step 2 taken back, 1 file:\n  a\n"
+    assert tree(place) == {"a": "1", "b": "1"}
+    undone = json.loads(run("undo", "c0de", "--json")[1])["undone"]
+    assert [(each["step_id"], each["paths"]) for each in undone] == [("1", ["a", "b"])]
+    assert tree(place) == {"a": "0"}
+
+    code, _, err = run("undo")
+    assert (code, "nothing to undo" in err) == (2, True)
+    folder = sessions_folder(place.state) / NEW
+    kinds = [type(record.event).__name__ for record in read_log(folder)]
+    assert kinds.count("LandingUndone") == 2
+
+
+def test_a_whole_session_is_taken_back_or_nothing_of_it(place: Workspace, run: Run) -> None:
+    begin(
+        place,
+        PLAN,
+        land(place, "1", {"a": "1", "mine": "1"}),
+        land(place, "2", {"a": "2", "c": "2"}),
+    )
+    (place.root / "mine").write_text("changed by hand")
+    before = tree(place)
+
+    for flags in (("--dry-run",), ()):
+        code, out, err = run("undo", "--step", "all", *flags)
+        assert (code, out) == (1, "")
+        assert "mine: " in err
+        assert "nothing was written" in err
+        assert tree(place) == before
+    assert json.loads(run("undo", "--step", "all", "--json")[1])["conflicts"][0]["path"] == "mine"
+
+    (place.root / "mine").write_text("1")
+    assert "step 1 would be" in run("undo", "--step", "all", "--dry-run")[1]
+    assert run("undo", "--step", "all")[0] == 0
+    assert tree(place) == {}
+
+
+def test_one_step_is_taken_back_by_its_name(place: Workspace, run: Run) -> None:
+    begin(place, PLAN, land(place, "1", {"a": "1"}), land(place, "2", {"b": "2"}))
+
+    assert run("undo", "--step", "1")[0] == 0
+    assert tree(place) == {"b": "2"}
+    code, _, err = run("undo", "--step", "1")
+    assert (code, "Step '1' has not landed; these have: 2" in err) == (2, True)
+
+
+def test_an_undo_that_a_crash_kept_from_the_log_is_not_done_twice(
+    place: Workspace, run: Run
+) -> None:
+    first, second = land(place, "1", {"a": "1"}), land(place, "2", {"b": "2"})
+    begin(place, PLAN, first, second)
+    assert isinstance(second, ev.StepLanded)
+    asyncio.run(place.lander.undo(second.landing))
+
+    assert run("undo")[1] == "step 1 taken back, 1 file:\n  a\n"
+    assert tree(place) == {}
+
+
+def test_every_subcommand_is_named_in_the_help(place: Workspace, run: Run) -> None:
+    assert place.root.exists()
+    code, out, _ = run("--help")
+
+    assert code == 0
+    for name in ("list", "show", "resume", "undo", "verify", "repair", "prune"):
+        assert f"\n  {name} " in out
+    begun = time.monotonic()
+    assert run("undo", "--help")[0] == 0
+    assert time.monotonic() - begun < 5

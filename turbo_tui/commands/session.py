@@ -1,0 +1,436 @@
+"""`turbo-tui session`: list, show, verify, repair, prune and undo what sessions did."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, ClassVar
+
+import click
+
+from turbo_tui.core.errors import SessionError, UsageError
+from turbo_tui.wiring import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from turbo_tui.adapters.sessions import Pruned, SessionSummary
+    from turbo_tui.core.views import Views
+
+BROKEN = 5
+AGE = re.compile(r"(\d+)\s*([mhdw])")
+SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+class SessionCommands(click.Group):
+    """The subcommands; those that drive a run are imported only when named."""
+
+    elsewhere: ClassVar[dict[str, str]] = {"resume": "turbo_tui.commands.resume"}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands."""
+        return sorted({*super().list_commands(ctx), *self.elsewhere})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import what lies elsewhere."""
+        if cmd_name not in self.elsewhere:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = importlib.import_module(self.elsewhere[cmd_name]).command
+        return found
+
+
+@click.group("session", cls=SessionCommands)
+def command() -> None:
+    """Look after sessions: what was asked, done, landed, and taking it back.
+
+    ID is a session's id or the beginning of it; by default the newest of the workspace.
+    """
+
+
+_id = click.argument("session", required=False, default="", metavar="[ID]")
+_place = click.option(
+    "-C", "path", default=".", metavar="PATH", help="The workspace; default: here."
+)
+_here = click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+_all = click.option("--all", "everywhere", is_flag=True, help="Of all workspaces.")
+
+
+# --- list and show -----------------------------------------------------------
+
+
+@command.command("list")
+@_place
+@_here
+@_all
+@_json
+def list_command(*, path: str, here: bool, everywhere: bool, as_json: bool) -> None:
+    """List sessions, newest first, and what each needs."""
+    from turbo_tui.adapters.sessions import list_sessions  # noqa: PLC0415  sqlite
+
+    place = open_workspace(path, here=here)
+    found = list_sessions(place.state, None if everywhere else place.root)
+    if as_json:
+        _write_json({"sessions": [asdict(each) for each in found]})
+    elif found:
+        _write(_table(found, with_workspace=everywhere))
+    else:
+        where = "on this machine" if everywhere else f"on {place.root}"
+        _write([f"No session {where} yet. `turbo-tui` opens the app and begins one."])
+
+
+def _table(found: Sequence[SessionSummary], *, with_workspace: bool) -> list[str]:
+    rows = [
+        (
+            each.session_id,
+            _moment(each.started),
+            each.status,
+            plain(each.task) or "-",
+            plain(each.workspace) or "?",
+        )
+        for each in found
+    ]
+    columns = (0, 1, 2, 4, 3) if with_workspace else (0, 1, 2, 3)
+    widths = {column: max(len(row[column]) for row in rows) for column in columns[:-1]}
+    shown = [
+        "  ".join([*(row[c].ljust(widths[c]) for c in columns[:-1]), row[columns[-1]]])
+        for row in rows
+    ]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    return [line if not room or len(line) <= room else line[: room - 1] + "…" for line in shown]
+
+
+@command.command("show")
+@_id
+@_place
+@_here
+@click.option("--log", "with_log", is_flag=True, help="Also every tool call, command and check.")
+@_json
+def show_command(session: str, *, path: str, here: bool, with_log: bool, as_json: bool) -> None:
+    """Show a session: its task, steps, landings and what it cost."""
+    from turbo_tui.adapters.sessions import sessions_folder, summary_of  # noqa: PLC0415
+
+    place, session_id = _found(session, path, here=here)
+    summary = summary_of(sessions_folder(place.state) / session_id)
+    views = _views(place, session_id)
+    if as_json:
+        _write_json(_shown_json(summary, views, with_log=with_log))
+    else:
+        _write(_shown(summary, views, with_log=with_log))
+
+
+def _shown_json(summary: SessionSummary, views: Views, *, with_log: bool) -> dict[str, object]:
+    shown: dict[str, object] = {
+        **asdict(summary),
+        "planner": views.plan.planner,
+        "steps": [
+            {
+                "id": state.step.id,
+                "title": state.step.title,
+                "status": state.status,
+                "paths": state.paths,
+                "reason": state.reason,
+            }
+            for state in views.plan.steps
+        ],
+        "landings": [asdict(entry) for entry in views.timeline.landings],
+        "tokens": {"in": views.cost.tokens_in, "out": views.cost.tokens_out},
+        "cost_usd": views.cost.cost_usd,
+        "bytes_sent": views.cost.bytes_sent,
+    }
+    return shown | ({"log": [asdict(entry) for entry in views.log.entries]} if with_log else {})
+
+
+def _shown(summary: SessionSummary, views: Views, *, with_log: bool) -> list[str]:
+    lines = [
+        f"session    {summary.session_id}  ({summary.status})",
+        f"workspace  {plain(summary.workspace)}",
+        f"task       {plain(summary.task) or '-'}",
+        f"started    {_moment(summary.started)}, last used {_moment(summary.last)}",
+        f"log        {summary.records} records, {_size(summary.size_bytes)}",
+    ]
+    cost = views.cost
+    if cost.bytes_sent:
+        hosts = ", ".join(
+            f"{plain(h)} {_size(size)}" for h, size in sorted(cost.bytes_sent.items())
+        )
+        money = "" if cost.cost_usd is None else f", ${cost.cost_usd:.4f}"
+        lines += [
+            f"models     {cost.tokens_in} tokens in, {cost.tokens_out} out{money}; sent: {hosts}"
+        ]
+    if views.plan.steps:
+        lines += ["", f"plan by {plain(views.plan.planner)}"]
+        lines += [
+            f"  {plain(state.step.id):>3}  {state.status:<11}  {plain(state.step.title)}"
+            for state in views.plan.steps
+        ]
+    if views.plan.failure:
+        lines += ["", f"no plan: {plain(views.plan.failure)}"]
+    if views.timeline.landings:
+        lines += ["", "landed"]
+    for entry in views.timeline.landings:
+        undone = "  (undone)" if entry.undone else ""
+        lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{undone}")
+        lines += [f"    {plain(name)}" for name in entry.paths]
+    if with_log:
+        lines += ["", "log"]
+    for entry in views.log.entries if with_log else ():
+        detail = f"  ({plain(entry.detail)})" if entry.detail else ""
+        lines.append(f"  {_moment(entry.at)}  {entry.state:<7}  {plain(entry.title)}{detail}")
+        lines += [f"      {plain(line)}" for line in entry.body.splitlines()]
+    return lines
+
+
+# --- verify, repair, prune ---------------------------------------------------
+
+
+@command.command("verify")
+@_id
+@_place
+@_here
+@click.option("--all", "everywhere", is_flag=True, help="Every session of all workspaces.")
+@_json
+def verify_command(session: str, *, path: str, here: bool, everywhere: bool, as_json: bool) -> None:
+    """Check that not a byte of a session's log was altered; exit 5 when one was."""
+    from turbo_tui.adapters.event_store import verify  # noqa: PLC0415
+    from turbo_tui.adapters.sessions import list_sessions, sessions_folder  # noqa: PLC0415
+
+    if everywhere:
+        place = open_workspace(path, here=here)
+        chosen = [each.session_id for each in list_sessions(place.state)]
+    else:
+        place, session_id = _found(session, path, here=here)
+        chosen = [session_id]
+    results: list[dict[str, object]] = []
+    for session_id in chosen:
+        result: dict[str, object] = {"session": session_id, "ok": True, "error": ""}
+        try:
+            checked = verify(sessions_folder(place.state) / session_id)
+        except SessionError as error:
+            result |= {"ok": False, "error": str(error)}
+            sys.stderr.write(f"turbo-tui: {plain(str(error))}\n")
+        else:
+            result |= {"records": checked.records, "closed": checked.closed}
+            every = "every byte is as it was" if checked.closed else "it was not closed yet"
+            if not as_json:
+                _write([f"session {session_id}: {checked.records} records, all whole; {every}."])
+        results.append(result)
+    if as_json:
+        _write_json({"sessions": results} if everywhere else results[0])
+    if not all(result["ok"] for result in results):
+        raise SystemExit(BROKEN)
+
+
+@command.command("repair")
+@click.argument("session", metavar="ID")
+@click.option("--keep", type=click.IntRange(min=0), required=True, metavar="SEQ")
+@_place
+@_json
+def repair_command(session: str, *, keep: int, path: str, as_json: bool) -> None:
+    """Write a broken log anew with its first SEQ records; the broken one is kept aside."""
+    from turbo_tui.adapters.event_store import repair  # noqa: PLC0415
+    from turbo_tui.adapters.sessions import find_session, sessions_folder  # noqa: PLC0415
+
+    place = open_workspace(path)
+    session_id = find_session(place.state, session)
+    aside = repair(sessions_folder(place.state) / session_id, keep)
+    if as_json:
+        _write_json({"session": session_id, "records": keep, "aside": str(aside)})
+    else:
+        _write([f"session {session_id}: {keep} records kept. The broken log lies in {aside}."])
+
+
+@command.command("prune")
+@click.option(
+    "--keep", type=click.IntRange(min=0), default=None, metavar="N", help="Spare the newest N."
+)
+@click.option(
+    "--older-than", "age", default="", metavar="AGE", help="Not used for AGE: 12h, 30d, 8w."
+)
+@click.option("--also-waiting", is_flag=True, help="Also those with work waiting or interrupted.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@_place
+@_here
+@_all
+@_json
+def prune_command(
+    *,
+    keep: int | None,
+    age: str,
+    also_waiting: bool,
+    dry_run: bool,
+    path: str,
+    here: bool,
+    everywhere: bool,
+    as_json: bool,
+) -> None:
+    """Delete old sessions with their content: beyond --keep, and older than --older-than."""
+    from turbo_tui.adapters.sessions import list_sessions, prunable  # noqa: PLC0415
+
+    if keep is None and not age:
+        raise click.UsageError("Say which to delete: --keep N, --older-than AGE, or both.")
+    place = open_workspace(path, here=here)
+    chosen = prunable(
+        list_sessions(place.state, None if everywhere else place.root),
+        keep=keep,
+        older_than_s=_seconds(age) if age else None,
+        also_waiting=also_waiting,
+    )
+    pruned = asyncio.run(_prune(place, chosen, dry_run=dry_run))
+    if as_json:
+        _write_json({**asdict(pruned), "dry_run": dry_run})
+        return
+    would = "would be deleted" if dry_run else "deleted"
+    _write([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
+    _write(
+        [
+            (
+                f"{_count(len(pruned.sessions), 'session')} and {_count(pruned.blobs, 'blob')} "
+                f"{would}, {_size(pruned.size_bytes)}."
+            )
+        ]
+    )
+
+
+async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
+    from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
+
+    planned = prune(place.state, chosen, dry_run=True)
+    if dry_run:
+        return planned
+    left = [name for name in planned.stages if (place.state / "stages" / name).exists()]
+    if left:
+        stages = await place.stages()
+        for name in left:
+            await stages.discard(name)
+    return prune(place.state, chosen)
+
+
+# --- undo --------------------------------------------------------------------
+
+
+@command.command("undo")
+@_id
+@click.option("--step", "step_id", default="", metavar="STEP", help="This step; `all`: every one.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken back.")
+@_place
+@_here
+@_json
+def undo_command(
+    session: str, *, step_id: str, dry_run: bool, path: str, here: bool, as_json: bool
+) -> None:
+    """Take back what a session landed: by default its last landed step.
+
+    Nothing is written when a file was changed since; exit 1 then.
+    """
+    from turbo_tui.commands.undoing import undo  # noqa: PLC0415
+
+    place, session_id = _found(session, path, here=here)
+    outcome = asyncio.run(undo(place, session_id, step_id, dry_run=dry_run))
+    if as_json:
+        _write_json(
+            {
+                "session": session_id,
+                "dry_run": dry_run,
+                "undone": [asdict(each) for each in outcome.undone],
+                "conflicts": [{"path": each.path, "why": each.why} for each in outcome.conflicts],
+            }
+        )
+    else:
+        word = "would be taken back" if dry_run else "taken back"
+        for each in outcome.undone:
+            _write([f"step {plain(each.step_id)} {word}, {_count(len(each.paths), 'file')}:"])
+            _write([f"  {plain(name)}" for name in each.paths])
+            _write([f"  note: {plain(note)}" for note in each.notes])
+    for conflict in outcome.conflicts:
+        sys.stderr.write(f"turbo-tui: {plain(conflict.path)}: {plain(conflict.why)}\n")
+    if outcome.conflicts:
+        sys.stderr.write("turbo-tui: nothing was written. Settle these files, then undo again.\n")
+        raise SystemExit(1)
+
+
+# --- words and places --------------------------------------------------------
+
+
+def _found(session: str, path: str, *, here: bool) -> tuple[Workspace, str]:
+    """Return the workspace and id that `session` means; a given id brings its own workspace."""
+    from turbo_tui.adapters.sessions import (  # noqa: PLC0415
+        find_session,
+        newest_session,
+        sessions_folder,
+        summary_of,
+    )
+
+    place = open_workspace(path, here=here)
+    if not session:
+        return place, newest_session(place.state, place.root)
+    session_id = find_session(place.state, session)
+    where = summary_of(sessions_folder(place.state) / session_id).workspace
+    if where and where != str(place.root):
+        place = _elsewhere(place, where)
+    return place, session_id
+
+
+def _elsewhere(place: Workspace, where: str) -> Workspace:
+    """Return a session's own workspace; a workspace that is gone leaves the log readable."""
+    from turbo_tui.core.errors import WorkspaceError  # noqa: PLC0415
+
+    try:
+        return open_workspace(where, here=True)
+    except WorkspaceError:
+        return place
+
+
+def _views(place: Workspace, session_id: str) -> Views:
+    from turbo_tui.adapters.event_store import read_log  # noqa: PLC0415
+    from turbo_tui.adapters.sessions import sessions_folder  # noqa: PLC0415
+    from turbo_tui.core.views import Views  # noqa: PLC0415
+
+    views = Views()
+    for record in read_log(sessions_folder(place.state) / session_id):
+        views.apply(record)
+    return views
+
+
+def _seconds(age: str) -> float:
+    found = AGE.fullmatch(age.strip().lower())
+    if found is None:
+        raise UsageError(f"{age!r} is no age. Give a number and m, h, d or w, such as 30d.")
+    return int(found.group(1)) * SECONDS[found.group(2)]
+
+
+def plain(text: str) -> str:
+    """Return text that no terminal obeys: what is not printable becomes U+FFFD, on one line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) if at else "-"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004  # SI units
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _write(lines: Iterable[str]) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    for line in lines:
+        sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _write_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=1) + "\n")
