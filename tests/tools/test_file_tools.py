@@ -10,6 +10,7 @@ import pytest
 from tests.fakes import FolderStage, ScriptedAsker
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext
+from turbo_tui.engine.commit_message import Staged
 from turbo_tui.tools.arguments import Arguments
 from turbo_tui.tools.catalogue import BUILT_IN, FOR_MODELS, builtin_tools
 from turbo_tui.tools.regex_worker import match_lines
@@ -32,6 +33,18 @@ async def refused(context: ToolContext, tool: str, /, **arguments: object) -> st
 
 
 # --- the catalogue -------------------------------------------------------------
+
+
+def test_commits_need_a_repository() -> None:
+    class NoRepository:
+        async def staged(self, workspace: Path) -> Staged:
+            raise AssertionError(workspace)
+
+        async def commit(self, workspace: Path, message: str) -> str:
+            raise AssertionError(workspace, message)
+
+    assert "git_commit" not in builtin_tools()
+    assert builtin_tools([], git=NoRepository())["git_commit"].spec.name == "git_commit"
 
 
 def test_every_tool_is_offered_under_its_own_name_with_a_schema() -> None:

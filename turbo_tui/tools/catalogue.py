@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from turbo_tui.core.ports import Tool
+
+if TYPE_CHECKING:
+    from turbo_tui.tools.git_commit import Repository
 
 FOR_MODELS = (
     "list_files",
@@ -19,6 +22,8 @@ FOR_MODELS = (
     "shell",
     "python",
     "run_checks",
+    "find_usages",
+    "rename_symbol",
 )
 """What an executor model is offered: few and plain, as small models choose badly among many."""
 
@@ -33,13 +38,34 @@ BUILT_IN = {
     "shell": "turbo_tui.tools.shell:Shell",
     "python": "turbo_tui.tools.python:Python",
     "run_checks": "turbo_tui.tools.run_checks:RunChecks",
+    "rename_symbol": "turbo_tui.tools.rename_symbol:RenameSymbol",
+    "find_usages": "turbo_tui.tools.find_usages:FindUsages",
+    "structural_replace": "turbo_tui.tools.structural_replace:StructuralReplace",
+    "remove_unused_imports": "turbo_tui.tools.remove_unused_imports:RemoveUnusedImports",
+    "explain_symbol": "turbo_tui.tools.explain_symbol:ExplainSymbol",
+    "format_code": "turbo_tui.tools.format_code:FormatCode",
+    "list_failures": "turbo_tui.tools.list_failures:ListFailures",
+    "add_dependency": "turbo_tui.tools.add_dependency:AddDependency",
+    "bump_version": "turbo_tui.tools.bump_version:BumpVersion",
 }
 """Tool name -> where its class is, written as an entry point would be."""
 
 
-def builtin_tools(names: Iterable[str] = tuple(BUILT_IN)) -> dict[str, Tool]:
-    """Return tools by name; not to be called before the first frame."""
-    return {name: _tool(BUILT_IN[name]) for name in names}
+def builtin_tools(
+    names: Iterable[str] = tuple(BUILT_IN), *, git: Repository | None = None
+) -> dict[str, Tool]:
+    """Return tools by name; not to be called before the first frame.
+
+    Args:
+        names: Which of `BUILT_IN`.
+        git: The user's repository; `git_commit` is there only with one.
+    """
+    tools = {name: _tool(BUILT_IN[name]) for name in names}
+    if git is not None:
+        from turbo_tui.tools.git_commit import GitCommit  # noqa: PLC0415 - loaded late
+
+        tools["git_commit"] = GitCommit(git)
+    return tools
 
 
 def _tool(place: str) -> Tool:
