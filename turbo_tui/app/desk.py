@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -65,10 +66,18 @@ class Desk:
         opened: The session.
     """
 
-    def __init__(self, house: House, screen: SessionScreen, opened: Opened) -> None:
+    def __init__(
+        self,
+        house: House,
+        screen: SessionScreen,
+        opened: Opened,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.opened = opened
         self.feed = Feed(opened, screen)
         self._house = house
+        self._clock = clock
         self._screen = screen
         self._run = opened.run
         self._was_busy = False
@@ -270,7 +279,7 @@ class Desk:
             if answer == "yes":
                 self._house.in_background(self._do_undo(number), group="undo")
 
-        self._house.put_up(QuestionScreen(question), decided)
+        self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     async def _do_undo(self, number: str) -> None:
         undone = await self._undone(dry_run=False)

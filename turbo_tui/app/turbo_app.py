@@ -129,7 +129,7 @@ class TurboApp(App[int]):
 
         screen = self.session_screen
         self.opened = opened
-        self.desk = screen.desk = Desk(self, screen, opened)
+        self.desk = screen.desk = Desk(self, screen, opened, clock=self._clock)
         for task in self._tasks_so_far():
             screen.query_one(Prompt).remember(task)
         self._beat_timer = self.set_interval(BEAT_S, self._beat)
