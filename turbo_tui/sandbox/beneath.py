@@ -231,7 +231,7 @@ def remove_tree(folder: Path) -> None:
             _remove_below(parent, folder.name)
         except RecursionError:
             # A command nested folders deeper than we can; rm(1) walks without a stack.
-            subprocess.run(["rm", "-rf", "--", folder], check=True, stdin=subprocess.DEVNULL)
+            subprocess.run(["/bin/rm", "-rf", "--", folder], check=True, stdin=subprocess.DEVNULL)
         finally:
             os.close(parent)
 

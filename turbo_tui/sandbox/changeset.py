@@ -32,6 +32,10 @@ class Contents:
         self._blobs = blobs
         self._known: dict[str, tuple[tuple[int, int, int], Node]] = {}
 
+    def lstat(self, path: str) -> os.stat_result | None:
+        """Describe what stands at `path` now; None when nothing does."""
+        return self._tree.lstat(path)
+
     def node(self, path: str, found: os.stat_result) -> Node | None:
         """Describe what stands at `path`, its content stored; None for FIFOs, devices, sockets.
 
@@ -81,7 +85,11 @@ class Originals:
     _kept: dict[str, Node | None] = field(default_factory=dict[str, "Node | None"])
 
     def keep(self, delta: Delta) -> tuple[Node | None, bool]:
-        """Return the node a change starts from, and whether it is known to be that."""
+        """Return the node a change starts from, and whether it is known to be that.
+
+        Raises:
+            OSError: The original cannot be read.
+        """
         if delta.path in self._kept:
             return self._kept[delta.path], True
         found = delta.before
@@ -91,14 +99,17 @@ class Originals:
             node = self.contents.node(delta.path, found)
         except FileNotFoundError:
             return None, False
-        except PermissionError:
-            return Node("file", found.st_mode & 0o777, found.st_size), False
         # A folder's ctime moves with every name in it, and it has no content to lose.
-        known = stat.S_ISDIR(found.st_mode) or found.st_ctime_ns <= self.started_ns
+        known = stat.S_ISDIR(found.st_mode) or self._is_old(delta.path)
         known = known and delta.existed is not False
         if known:
             self._kept[delta.path] = node
         return node, known
+
+    def _is_old(self, path: str) -> bool:
+        """Look again after the reading: a change while it was read counts as later."""
+        found = self.contents.lstat(path)
+        return found is not None and found.st_ctime_ns <= self.started_ns
 
 
 def never_lands(path: str) -> bool:
@@ -174,8 +185,8 @@ class _Sorter:
                 if delta.before is None:
                     return
                 found = None
-        before, known = self.originals.keep(delta)
         try:
+            before, known = self.originals.keep(delta)
             after = self.written.node(path, found) if found is not None else None
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -263,22 +274,30 @@ def _pair_moves(changes: list[FileChange]) -> list[FileChange]:
         node = change.before
         if change.after is None and node is not None and node.kind == "file" and node.size_bytes:
             gone[node].append(change)
-    moved: set[str] = set()
-    result: list[FileChange] = []
-    for change in changes:
-        candidates = gone.get(change.after) if change.before is None and change.after else None
-        if not candidates:
-            result.append(change)
-            continue
-        name = change.path.rpartition("/")[2]
-        source = next((c for c in candidates if c.path.rpartition("/")[2] == name), candidates[0])
-        candidates.remove(source)
-        moved.add(source.path)
-        known = change.base_known and source.base_known
-        result.append(
-            replace(change, before=source.before, moved_from=source.path, base_known=known)
-        )
-    return [change for change in result if change.after is not None or change.path not in moved]
+    sources: dict[str, FileChange] = {}
+    added = [change for change in changes if change.before is None and change.after is not None]
+    for by_name in (True, False):  # equal files are common: one of the same name goes first
+        for change in added:
+            candidates = gone.get(change.after, []) if change.after is not None else []
+            same = [c for c in candidates if not by_name or _name(c.path) == _name(change.path)]
+            if same and change.path not in sources:
+                sources[change.path] = same[0]
+                candidates.remove(same[0])
+    moved = {source.path for source in sources.values()}
+    return [
+        _moved(change, sources[change.path]) if change.path in sources else change
+        for change in changes
+        if change.after is not None or change.path not in moved
+    ]
+
+
+def _moved(change: FileChange, source: FileChange) -> FileChange:
+    known = change.base_known and source.base_known
+    return replace(change, before=source.before, moved_from=source.path, base_known=known)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _special(found: os.stat_result) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.deltas import Delta, gone_below
+from turbo_tui.sandbox.toolchains import SYSTEM_PATH
 
 READY_S = 10.0
 GONE_S = 2.0
@@ -46,7 +47,8 @@ def _argv(script: str, workspace: Path, upper: Path, work: Path) -> list[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    # Never the user's PATH: an activated environment in the workspace could bring its own mount.
+    return {"PATH": os.pathsep.join(SYSTEM_PATH), "LC_ALL": "C"}
 
 
 class Holder:
@@ -303,7 +305,7 @@ def _is_whiteout(found: os.stat_result, mark: bytes, fd: int, name: str) -> bool
     if mark == b"x" and stat.S_ISREG(found.st_mode) and found.st_size == 0:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         try:
-            return _attribute(file, "whiteout") != b"" or "whiteout" in _attribute_names(file)
+            return "whiteout" in _attribute_names(file)
         finally:
             os.close(file)
     return False

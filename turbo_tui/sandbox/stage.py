@@ -178,9 +178,7 @@ class WorkspaceStage:
         if self._meta.kind == "overlay" and os.geteuid() != 0 and _OVERFLOW in result.output:
             self._refused("a file that a command changes belongs to another user or group")
         async with self._reading:
-            # What cannot be kept now is met again, and said, when the changes are read.
-            with suppress(OSError, TurboError):
-                await asyncio.to_thread(self._keep_originals)
+            await asyncio.to_thread(self._keep_originals)
         return result
 
     async def changes(self) -> ChangeSet:
@@ -275,12 +273,16 @@ class WorkspaceStage:
         before = self._original.lstat(path)
         if before is not None:
             existed = path in self._manifest.stamps if self._manifest is not None else None
-            self._originals.keep(Delta(path, before, None, existed))
+            with suppress(OSError):  # what cannot be kept is said when the changes are read
+                self._originals.keep(Delta(path, before, None, existed))
 
     def _keep_originals(self) -> None:
-        for delta in self._deltas([]):
-            if not never_lands(delta.path):
-                self._originals.keep(delta)
+        """Keep what can be; what cannot is met again, and said, when the changes are read."""
+        with suppress(OSError):
+            for delta in self._deltas([]):
+                with suppress(OSError, TurboError):
+                    if not never_lands(delta.path):
+                        self._originals.keep(delta)
 
     def _read_changes(self) -> ChangeSet:
         unreadable: list[str] = []

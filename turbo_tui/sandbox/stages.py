@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import Blobs, Guarantee, Level, Rung, SandboxReport
+from turbo_tui.core.ports import Blobs, Level, Rung, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.copytree import copy_tree
 from turbo_tui.sandbox.overlay import why_not
@@ -237,7 +237,8 @@ class WorkspaceStages:
 
     async def _mount(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
         try:
-            stage = WorkspaceStage(
+            stage = await asyncio.to_thread(  # a copy's manifest may be long
+                WorkspaceStage,
                 stage_id,
                 folder=folder,
                 meta=meta,
@@ -265,18 +266,12 @@ class WorkspaceStages:
 
     def _report_of(self, kind: Kind) -> SandboxReport:
         confiner = self._confiner
-        detail = (
-            "writes go to a layer over the workspace"
-            if kind == "overlay"
-            else "writes go to a copy of the workspace"
-        )
-        held = confiner.name != "unsandboxed"
-        if not held:
-            detail = "commands start in a copy, but nothing keeps them there"
-        guarantees = (*confiner.guarantees, Guarantee("tree", held, detail))
-        level: Level = "full" if all(given.held for given in guarantees) else "reduced"
+        given = confiner.guarantees
+        level: Level = "full" if all(promise.held for promise in given) else "reduced"
+        if confiner.name == "unsandboxed":
+            level = "none"
         rung = cast("Rung", f"{kind}+{confiner.name}")
-        return SandboxReport(rung, level if held else "none", guarantees, self._reasons)
+        return SandboxReport(rung, level, given, self._reasons)
 
     def _cannot(self, stage_id: str, error: OSError) -> StageError:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -1,0 +1,222 @@
+"""Reading layers and copies by hand-made examples: what a kernel of another age may write."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import MemoryBlobs
+from tests.stage_fakes import words_of
+from turbo_tui.core.changes import FileChange, Node
+from turbo_tui.core.errors import StageError
+from turbo_tui.sandbox.beneath import Beneath
+from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set
+from turbo_tui.sandbox.copytree import Manifest, copy_tree, read_copy
+from turbo_tui.sandbox.deltas import Delta
+from turbo_tui.sandbox.ignore import Ignores
+from turbo_tui.sandbox.overlay import read_upper
+from turbo_tui.sandbox.warn import warnings_of
+
+
+@pytest.fixture
+def lower(tmp_path: Path) -> Iterator[Beneath]:
+    folder = tmp_path / "lower"
+    (folder / "d" / "deep").mkdir(parents=True)
+    for name in ("d/a", "d/b", "d/deep/c", "f"):
+        (folder / name).write_text(name)
+    tree = Beneath(folder, shown_at=folder)
+    yield tree
+    tree.close()
+
+
+@pytest.fixture
+def upper(tmp_path: Path) -> Iterator[Beneath]:
+    (tmp_path / "upper" / "d").mkdir(parents=True)
+    tree = Beneath(tmp_path / "upper", shown_at=tmp_path / "lower")
+    yield tree
+    tree.close()
+
+
+def marked(path: Path, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(path, f"user.overlay.{name}", value)
+    except OSError as error:
+        pytest.skip(f"no user attributes here: {error}")
+
+
+def removed(deltas: Iterator[Delta]) -> list[str]:
+    return sorted(delta.path for delta in deltas if delta.after is None)
+
+
+def test_whiteouts_written_as_attributes_are_removals(
+    upper: Beneath, lower: Beneath, tmp_path: Path
+) -> None:
+    folder = tmp_path / "upper" / "d"
+    (folder / "a").write_text("")
+    (folder / "b").write_text("")
+    marked(folder, "opaque", b"x")
+    marked(folder / "a", "whiteout", b"")
+
+    assert removed(read_upper(upper, lower, [])) == ["d/a"]
+
+
+def test_an_opaque_folder_hides_all_that_it_does_not_hold(
+    upper: Beneath, lower: Beneath, tmp_path: Path
+) -> None:
+    (tmp_path / "upper" / "d" / "deep").mkdir()
+    (tmp_path / "upper" / "d" / "b").write_text("")
+    marked(tmp_path / "upper" / "d", "opaque", b"y")
+
+    assert removed(read_upper(upper, lower, [])) == ["d/a", "d/deep/c"]
+
+
+def test_a_disk_that_is_full_while_contents_are_kept_is_an_error(
+    upper: Beneath, lower: Beneath, tmp_path: Path
+) -> None:
+    class FullBlobs(MemoryBlobs):
+        def put(self, content: bytes) -> str:
+            raise OSError(28, f"No space left on device for {len(content)} bytes")
+
+    (tmp_path / "upper" / "new").write_text("x")
+    blobs = FullBlobs()
+
+    with pytest.raises(StageError, match=r"Cannot keep new for review: No space left"):
+        build_change_set(
+            read_upper(upper, lower, []),
+            originals=Originals(Contents(lower, blobs), time.time_ns()),
+            written=Contents(upper, blobs),
+            merged=upper,
+            ignores=Ignores(lambda _folder: None),
+            blobs=blobs,
+        )
+
+
+def test_of_several_equal_files_the_one_of_the_same_name_was_moved(
+    upper: Beneath, lower: Beneath, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "lower", tmp_path / "upper"
+    blobs = MemoryBlobs()
+    for name in ("one", "two", "empty"):
+        (old / name).write_text("same" if name != "empty" else "")
+    (new / "moved").mkdir()
+    for name in ("two", "other", "third", "empty"):
+        (new / "moved" / name).write_text("same" if name != "empty" else "")
+    gone = [Delta(name, (old / name).lstat(), None) for name in ("one", "two", "empty")]
+
+    found = build_change_set(
+        [*read_upper(upper, lower, []), *gone],
+        originals=Originals(Contents(lower, blobs), time.time_ns()),
+        written=Contents(upper, blobs),
+        merged=upper,
+        ignores=Ignores(lambda _folder: None),
+        blobs=blobs,
+    )
+
+    assert words_of(found) == [
+        "delete empty",
+        "add moved/empty",
+        "move moved/other <- one",
+        "add moved/third",
+        "move moved/two <- two",
+    ]
+
+
+def test_a_manifest_comes_back_as_it_was_written(lower: Beneath, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff\xfe")
+    (tmp_path / "lower" / odd).write_text("x")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    manifest = copy_tree(lower, copy)
+    manifest.write(tmp_path / "manifest.json")
+
+    again = Manifest.load(tmp_path / "manifest.json")
+
+    assert again == manifest
+    assert odd in again.stamps
+    tree = Beneath(copy, shown_at=copy)
+    assert list(read_copy(tree, lower, again, [])) == []
+    tree.close()
+
+
+def test_copying_stops_when_told(lower: Beneath, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+
+    with pytest.raises(OSError, match="ancel"):
+        copy_tree(lower, copy, stopped=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "why"),
+    [
+        ("web/package.json", {"scripts": {"prepare": "x"}}, "its scripts changed"),
+        ("web/package.json", {"name": "x"}, ""),
+        ("web/package.json", ["no object"], ""),
+        (".github/workflows/ci.yml", "", "runs on the forge with its secrets"),
+        ("lib/x.pth", "", "Python runs lines of it at every start"),
+        (".idea/x.xml", "", "an editor setting that can run commands"),
+        ("notes/envrc", "", ""),
+    ],
+)
+def test_what_may_run_later_is_named(path: str, content: object, why: str) -> None:
+    blobs = MemoryBlobs()
+    before = Node("file", 0o644, 2, blobs.put(b"{}"))
+    data = json.dumps(content).encode()
+    after = Node("file", 0o644, len(data), blobs.put(data))
+
+    said = warnings_of(FileChange(path, before, after), blobs)
+
+    assert said == ([why] if why else [])
+
+
+def test_a_manifest_that_cannot_be_read_is_warned_of() -> None:
+    blobs = MemoryBlobs()
+    broken = Node("file", 0o644, 1, blobs.put(b"{"))
+    huge = Node("file", 0o644, 10_000_000, blobs.put(b"{}"))
+
+    assert warnings_of(FileChange("package.json", None, broken), blobs) == ["its scripts changed"]
+    assert warnings_of(FileChange("package.json", None, huge), blobs) == ["its scripts changed"]
+    assert warnings_of(FileChange("package.json", broken, None), blobs) == []
+
+
+def test_an_original_that_changes_while_it_is_read_is_not_known(
+    lower: Beneath, tmp_path: Path
+) -> None:
+    class BusyBlobs(MemoryBlobs):
+        """The user saves the file just as its content is kept."""
+
+        def put(self, content: bytes) -> str:
+            while (tmp_path / "lower" / "f").stat().st_ctime_ns <= started_ns:
+                (tmp_path / "lower" / "f").write_text("the user's")
+            return super().put(content)
+
+    started_ns = time.time_ns()
+    originals = Originals(Contents(lower, BusyBlobs()), started_ns)
+
+    _, known = originals.keep(Delta("f", lower.lstat("f"), None))
+
+    assert not known
+
+
+def test_a_copy_from_a_file_system_that_cannot_share_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> int:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.mkdir()
+    copy.mkdir()
+    (source / "f").write_bytes(b"x" * 3_000_000)
+    tree = Beneath(source, shown_at=source)
+
+    copy_tree(tree, copy)
+
+    assert (copy / "f").read_bytes() == b"x" * 3_000_000
+    tree.close()

@@ -1,0 +1,64 @@
+"""Stages with the real bubblewrap in them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import MemoryBlobs
+from tests.stage_fakes import snapshot, words_of
+from turbo_tui.core.errors import StageError
+from turbo_tui.sandbox.bubblewrap import PROGRAM, Bubblewrap
+from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+
+
+@pytest.fixture(params=["overlay", "copy"])
+def stages(request: pytest.FixtureRequest, tmp_path: Path) -> WorkspaceStages:
+    if not Path(PROGRAM).exists():
+        if os.environ.get("TURBO_TUI_EXPECT") == "bwrap":
+            pytest.fail("bubblewrap was expected")
+        pytest.skip("bubblewrap is not installed")
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "f").write_text("f\n")
+    rung = "overlay" if request.param == "overlay" else "copy"
+    try:
+        return open_stages(work, tmp_path / "state", MemoryBlobs(), Bubblewrap(), rung=rung)
+    except StageError as error:
+        pytest.skip(str(error))
+
+
+async def test_only_what_the_command_did_is_a_change(
+    stages: WorkspaceStages, tmp_path: Path
+) -> None:
+    before = snapshot(tmp_path / "work")
+    stage = await stages.open("s")
+    result = await stage.run(["sh", "-c", f"pwd; echo more >> f; echo x > {tmp_path}/out"])
+    changes = await stage.changes()
+    await stage.close()
+
+    assert result.output.splitlines()[0] == str(tmp_path / "work")
+    assert not (tmp_path / "out").exists()
+    assert words_of(changes) == ["update f"]
+    assert (changes.notes, changes.ignored) == ((), ())
+    assert snapshot(tmp_path / "work") == before
+
+
+async def test_git_works_in_a_stage_and_nothing_of_it_lands(
+    stages: WorkspaceStages, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "work"], check=True)  # noqa: ASYNC221
+    before = snapshot(tmp_path / "work")
+    stage = await stages.open("s")
+    result = await stage.run(["sh", "-c", "git add -A && git status --short"])
+    changes = await stage.changes()
+    await stage.close()
+
+    assert result.output == "A  f\n"
+    assert words_of(changes) == []
+    assert len(changes.notes) == 1
+    assert changes.notes[0].startswith(".git: ")
+    assert snapshot(tmp_path / "work") == before
