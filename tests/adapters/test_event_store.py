@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.adapters import event_store, log_head
+from turbo_tui.adapters import log_head, log_rows
 from turbo_tui.adapters.event_store import (
     LOG,
     SqliteEventStore,
@@ -228,7 +228,7 @@ def test_an_event_of_no_known_kind_is_named(folder: Path, monkeypatch: pytest.Mo
     def unknown(kind: str, v: int, data: object) -> Event:
         raise SessionError(f"unknown kind {kind!r}, {v}, {data}")
 
-    monkeypatch.setattr(event_store, "decode", unknown)
+    monkeypatch.setattr(log_rows, "decode", unknown)
 
     with pytest.raises(SessionError, match=r"record 1: not an event of this version \(unknown"):
         verify(folder)
@@ -342,6 +342,26 @@ def test_a_log_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
     for opened in (SqliteEventStore, verify):
         with pytest.raises(SessionError, match="has format 7"):
             opened(folder)
+
+
+def test_a_full_disk_refuses_a_record_and_keeps_those_before(folder: Path) -> None:
+    store = SqliteEventStore(folder)
+    session = Session(store, clock=lambda: 2.0)
+    database = store._db  # pyright: ignore[reportPrivateUsage]
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    database.execute(f"PRAGMA max_page_count={pages}")
+    told: list[object] = []
+    session.subscribe(told.append)
+
+    with pytest.raises(SessionError, match=r"record 6 cannot be written .*full.* make room"):
+        session.append(events.Noted("info", "x" * 50_000))
+    assert told == []
+    database.execute("PRAGMA max_page_count=1000000")
+    session.append(events.StepSkipped("after"))
+    session.close()
+
+    assert read(folder) == [*HISTORY, events.StepSkipped("after")]
+    assert verify(folder).closed
 
 
 def test_a_folder_that_cannot_be_written_is_refused_clearly(tmp_path: Path) -> None:

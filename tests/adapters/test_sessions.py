@@ -195,6 +195,20 @@ def test_prune_deletes_the_sessions_and_only_what_nobody_else_refers_to(tmp_path
     assert stray not in blobs
 
 
+def test_prune_sweeps_up_what_never_began(tmp_path: Path) -> None:
+    begun = write(tmp_path, session_id="begun")
+    claimed = sessions_folder(tmp_path) / new_session_id(tmp_path)
+    os.utime(begun, (1.0, 1.0))
+
+    prune(tmp_path, [])
+    assert claimed.exists(), "it may begin any moment"
+    os.utime(claimed, (1.0, 1.0))
+    prune(tmp_path, [])
+
+    assert not claimed.exists()
+    assert begun.exists()
+
+
 def test_no_content_is_dropped_while_a_log_cannot_be_read(tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path / "blobs")
     blob = aged(blobs, b"whose?")

@@ -21,14 +21,14 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 from turbo_tui.adapters.log_head import HEAD, Head, parse_head, promised, this_boot, write_head
+from turbo_tui.adapters.log_rows import Row, broken, checked_event, checked_records, stored_rows
 from turbo_tui.core.codec import canonical, decode, encode, kind_of
 from turbo_tui.core.errors import SessionError
-from turbo_tui.core.events import Event
 from turbo_tui.core.ports import Record
-from turbo_tui.core.session import FIRST, chain_hash
+from turbo_tui.core.session import FIRST
 
 LOG, LOCK = "log.db", "lock"
 FORMAT = 1  # user_version of the database
@@ -39,23 +39,7 @@ CREATE TABLE IF NOT EXISTS record (
     v INTEGER NOT NULL, data TEXT NOT NULL, hash TEXT NOT NULL
 ) STRICT
 """
-_SELECT = "SELECT seq, at, by, kind, v, data, hash FROM record ORDER BY seq"
 _INSERT = "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?)"
-
-
-class Row(NamedTuple):
-    """A record as it is stored: `data` is the event's fields in canonical JSON.
-
-    In a damaged file any column may hold any SQLite value.
-    """
-
-    seq: int
-    at: float
-    by: str
-    kind: str
-    v: int
-    data: str
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +128,7 @@ class SqliteEventStore:
         Raises:
             SessionError: A record is broken; the message names its `seq` and the way out.
         """
-        yield from _records(self._db, self._head, self.session_id, after)
+        yield from checked_records(self._db, self._head, self.session_id, after)
         self._whole = True
 
     def close(self) -> None:
@@ -177,7 +161,7 @@ def read_log(folder: Path, after: int = 0) -> Iterator[Record]:
     # The head comes first: records written meanwhile can only make the log longer than it.
     head = _sound_head(folder)
     with closing(_open_for_reading(folder, head)) as db:
-        yield from _records(db, head, folder.name, after)
+        yield from checked_records(db, head, folder.name, after)
 
 
 def peek(folder: Path, kinds: Collection[str]) -> Glance:
@@ -227,14 +211,14 @@ def verify(folder: Path) -> Verified:
     head = _sound_head(folder)
     records, last = 0, FIRST
     with closing(_open_for_reading(folder, head)) as db:
-        for record in _records(db, head, folder.name, 0):
+        for record in checked_records(db, head, folder.name, 0):
             records, last = record.seq, record.hash
         try:
             problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
         except (sqlite3.Error, UnicodeDecodeError) as error:
             problems = [str(error)]
     if problems != ["ok"]:
-        raise _broken(folder.name, records, f"log.db is damaged ({problems[0]})")
+        raise broken(folder.name, records, f"log.db is damaged ({problems[0]})")
     return Verified(records, last, bool(head.sha256))
 
 
@@ -293,67 +277,6 @@ def lock_holder(folder: Path) -> int | None:
     return None
 
 
-# --- rows and the chain ------------------------------------------------------
-
-
-def _records(db: sqlite3.Connection, head: Head, session_id: str, after: int) -> Iterator[Record]:
-    """Yield records after `after`, checking every one from the first and the end by the head."""
-    seq, previous = 0, FIRST
-    for row in _rows(db, session_id):
-        event = _verified_event(row, seq, previous, session_id)
-        if row.seq == head.seq and row.hash != head.hash:
-            raise _broken(session_id, seq, "not the record that log.head names", row.seq)
-        if row.seq > after:
-            yield Record(row.seq, row.at, row.by, event, previous, row.hash)
-        seq, previous = row.seq, row.hash
-    if seq < promised(head):
-        raise _broken(session_id, seq, f"lost; log.head says there were {promised(head)}", seq + 1)
-
-
-def _rows(db: sqlite3.Connection, session_id: str) -> Iterator[Row]:
-    seq = 0
-    try:
-        for values in db.execute(_SELECT):
-            row = Row(*values)
-            yield row
-            seq = row.seq
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise _broken(session_id, seq, f"cannot be read ({error})", seq + 1) from error
-
-
-def _verified_event(row: Row, seq: int, previous: str, session_id: str) -> Event:
-    if row.seq != seq + 1:
-        raise _broken(session_id, seq, "missing", seq + 1)
-    if not all(isinstance(text, str) for text in cast("tuple[object, ...]", (row.by, row.kind))):
-        raise _broken(session_id, seq, "altered: not even text", row.seq)
-    found = chain_hash(
-        seq=row.seq,
-        at=row.at,
-        by=row.by,
-        kind=row.kind,
-        v=row.v,
-        data=row.data,
-        previous=previous,
-    )
-    if found != row.hash:
-        raise _broken(session_id, seq, "altered: its hash does not match", row.seq)
-    try:
-        return decode(row.kind, row.v, json.loads(row.data))
-    except SessionError as error:
-        why = f"not an event of this version ({error})"
-        raise _broken(session_id, seq, why, row.seq) from error
-
-
-def _broken(session_id: str, whole: int, why: str, seq: int = 0) -> SessionError:
-    place = f"session {session_id}, record {seq}" if seq else f"session {session_id}"
-    way_out = f"`turbo-tui session repair {session_id} --keep {whole}`"
-    if seq:
-        return SessionError(f"{place}: {why}. Keep the {whole} records before it with {way_out}.")
-    return SessionError(
-        f"{place}: {why}. Write the {whole} records that can be read anew: {way_out}."
-    )
-
-
 # --- opening -----------------------------------------------------------------
 
 
@@ -373,11 +296,14 @@ def _open_for_writing(folder: Path) -> tuple[Head, sqlite3.Connection]:
             _refuse_later_format(db, folder.name)
             head = _caught_up(db, head)
             write_head(folder, head, sync=True)
+            if head.seq == 0:
+                _sync_folder(folder)  # a new log's name must survive a power cut, too
+                _sync_folder(folder.parent)
         except BaseException:
             db.close()
             raise
     except sqlite3.Error as error:
-        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+        raise broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
     except OSError as error:
         raise SessionError(
             f"session {folder.name}: {folder} cannot be written ({error.strerror}); make room or "
@@ -402,12 +328,12 @@ def _open_for_reading(folder: Path, head: Head) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(f"{(folder / LOG).absolute().as_uri()}?{options}", uri=True)
     except sqlite3.Error as error:
-        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+        raise broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
     try:
         _refuse_later_format(db, folder.name)
     except sqlite3.Error as error:
         db.close()
-        raise _broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
+        raise broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
     except SessionError:
         db.close()
         raise
@@ -475,11 +401,11 @@ def _damaged(folder: Path, why: str) -> SessionError:
     whole = 0
     try:
         with closing(_open_for_reading(folder, Head())) as db:
-            for record in _records(db, Head(), folder.name, 0):
+            for record in checked_records(db, Head(), folder.name, 0):
                 whole = record.seq
     except SessionError as error:
         return error
-    return _broken(folder.name, whole, why)
+    return broken(folder.name, whole, why)
 
 
 def _unmerged(folder: Path) -> bool:
@@ -501,10 +427,10 @@ def _readable_rows(folder: Path, keep: int) -> list[Row]:
     rows: list[Row] = []
     previous = FIRST
     with closing(_open_for_reading(folder, Head())) as db:
-        for row in _rows(db, folder.name):
+        for row in stored_rows(db, folder.name):
             if len(rows) == keep:
                 break
-            _verified_event(row, len(rows), previous, folder.name)
+            checked_event(row, len(rows), previous, folder.name)
             rows.append(row)
             previous = row.hash
     if len(rows) < keep:

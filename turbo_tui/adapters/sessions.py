@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -229,6 +230,7 @@ def prune(
         if not dry_run:
             for folder in folders:
                 shutil.rmtree(folder)
+            _drop_unused_claims(state, grace_s)
         count, size = _drop_unused_blobs(state, set(sessions), dry_run=dry_run, grace_s=grace_s)
     except OSError as error:
         raise SessionError(
@@ -284,6 +286,15 @@ def _stages_of(folder: Path) -> list[str]:
     except TurboError:
         return []
     return [each.event.stage_id for each in records if isinstance(each.event, ev.StepStarted)]
+
+
+def _drop_unused_claims(state: Path, grace_s: float) -> None:
+    """Delete folders of sessions that never began."""
+    newest = time.time() - grace_s
+    for folder in sessions_folder(state).glob("*"):
+        if folder.stat().st_mtime <= newest:
+            with suppress(OSError):  # not empty: a session
+                folder.rmdir()
 
 
 def _drop_unused_blobs(
