@@ -8,11 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.sandbox.confining import alive
+from turbo_tui.commands.sandbox import command, in_words
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
 
@@ -39,18 +42,28 @@ def start(project: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
     )
 
 
-def sandbox(project: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    process = start(project, *words, **environ)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
+Sandbox = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sandbox(project: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Run the command in the project; return exit code, stdout and stderr."""
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("TURBO_TUI_HOME", str(project.parent / "home"))
+
+    def run(*words: str, **environ: str) -> tuple[int, str, str]:
+        result = CliRunner().invoke(command, words, env=environ)
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
 
 
 def test_the_commands_exit_code_and_output_come_out_and_its_changes_are_listed(
-    project: Path,
+    project: Path, sandbox: Sandbox
 ) -> None:
     line = "echo hi; echo b >> a.txt; echo n > sub/new.txt; exit 4"
 
-    code, out, err = sandbox(project, "--", "sh", "-c", line)
+    code, out, err = sandbox("--", "sh", "-c", line)
 
     assert (code, out) == (4, "hi\n")
     assert "update  a.txt" in err
@@ -59,8 +72,8 @@ def test_the_commands_exit_code_and_output_come_out_and_its_changes_are_listed(
     assert not list((project / "sub").iterdir())
 
 
-def test_json_is_one_object_with_the_output_inside(project: Path) -> None:
-    code, out, err = sandbox(project, "--json", "-C", "sub", "--", "sh", "-c", "pwd; rm ../a.txt")
+def test_json_is_one_object_with_the_output_inside(sandbox: Sandbox) -> None:
+    code, out, err = sandbox("--json", "-C", "sub", "--", "sh", "-c", "pwd; rm ../a.txt")
 
     told = json.loads(out)
     assert code == told["exit_code"] == 0
@@ -80,17 +93,17 @@ def test_json_is_one_object_with_the_output_inside(project: Path) -> None:
     ],
 )
 def test_our_own_failures_have_their_own_codes(
-    words: tuple[str, ...], code: int, message: str, project: Path
+    words: tuple[str, ...], code: int, message: str, sandbox: Sandbox
 ) -> None:
-    exit_code, out, err = sandbox(project, *words)
+    exit_code, out, err = sandbox(*words)
 
     assert (exit_code, out) == (code, "")
     assert message in err
 
 
-def test_without_a_sandbox_a_command_runs_only_when_told_to(project: Path) -> None:
-    refused = sandbox(project, "--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
-    told = sandbox(project, "--unsandboxed", "--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
+def test_without_a_sandbox_a_command_runs_only_when_told_to(sandbox: Sandbox) -> None:
+    refused = sandbox("--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
+    told = sandbox("--unsandboxed", "--", "echo", "hi", TURBO_TUI_RUNG="unsandboxed")
 
     assert refused[:2] == (125, "")
     assert "`--unsandboxed` runs it" in refused[2]
@@ -98,8 +111,8 @@ def test_without_a_sandbox_a_command_runs_only_when_told_to(project: Path) -> No
     assert "UNSANDBOXED" in told[2]
 
 
-def test_a_timeout_is_said(project: Path) -> None:
-    code, _, err = sandbox(project, "--timeout", "0.3", "--", "sleep", "60")
+def test_a_timeout_is_said(sandbox: Sandbox) -> None:
+    code, _, err = sandbox("--timeout", "0.3", "--", "sleep", "60")
 
     assert code in {137, 143}
     assert "ended by timeout" in err
@@ -125,9 +138,24 @@ def test_an_interrupt_ends_the_command_and_leaves_nothing(
     assert not [path for path in stages.rglob("sandbox-*") if path.is_dir()]
 
 
-def test_names_from_a_command_are_shown_never_obeyed() -> None:
-    from turbo_tui.commands.sandbox import in_words
+def test_on_a_terminal_output_is_shown_as_it_comes(project: Path) -> None:
+    master, terminal = os.openpty()
+    process = subprocess.Popen(
+        (sys.executable, "-m", "turbo_tui", "sandbox", "--", "sh", "-c", "echo one; cat"),
+        cwd=project,
+        env={**os.environ, "TURBO_TUI_HOME": str(project.parent / "home")},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(terminal)
 
+    assert process.wait(timeout=30) == 0  # `cat` does not wait for a key: nobody answers
+    assert os.read(master, 100) == b"one\r\n"
+    os.close(master)
+
+
+def test_names_from_a_command_are_shown_never_obeyed() -> None:
     node = Node("file", 0o644, 1, "x")
     changes = ChangeSet(
         files=(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.confining import needs_bubblewrap, needs_landlock, place_in, python
+from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
@@ -187,6 +189,18 @@ async def test_a_workspace_in_a_hidden_folder_is_there(bubblewrap: Bubblewrap) -
         shutil.rmtree(workspace.parent.parent)
     assert result.output.startswith(f"{workspace}\n")
     assert made == ["new"]
+
+
+async def test_tmp_itself_can_be_the_workspace_and_the_system_cannot(
+    bubblewrap: Bubblewrap, tmp_path: Path
+) -> None:
+    tmp = Place(Path("/tmp"), tmp_path, (), os.geteuid(), os.getegid())
+
+    result = await shell(bubblewrap, tmp, "pwd; touch ~/x $TMPDIR/x new; ls")
+
+    assert result.output == "/tmp\nnew\n"
+    with pytest.raises(SandboxError, match="root of the system"):
+        await shell(bubblewrap, replace(tmp, workspace=Path("/")), "true")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
