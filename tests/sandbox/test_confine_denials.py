@@ -170,8 +170,10 @@ async def test_another_home_folder_is_hidden_wherever_it_lies(
     seen = await python(Bubblewrap(), place_in(tmp_path / "ws"), code)
     hidden = await python(Bubblewrap(home=far_home), place_in(tmp_path / "ws"), code)
 
+    state = await python(Bubblewrap(hide=(far_home,)), place_in(tmp_path / "ws"), code)
     assert "the-secret" in seen.output
     assert "the-secret" not in hidden.output
+    assert "the-secret" not in state.output
 
 
 @pytest.mark.skipif(not ROOT, reason="only root could read it anyway")

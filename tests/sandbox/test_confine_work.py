@@ -191,6 +191,31 @@ async def test_a_workspace_in_a_hidden_folder_is_there(bubblewrap: Bubblewrap) -
     assert made == ["new"]
 
 
+OLD_BWRAP = """#!/bin/sh
+case " $* " in
+    *" --help "*) exec grep -v -e --size -e --disable-userns <<END
+$(/usr/bin/bwrap --help)
+END
+    ;;
+    *" --size "*|*" --disable-userns "*) echo "bwrap: Unknown option" >&2; exit 1;;
+esac
+exec /usr/bin/bwrap "$@"
+"""
+
+
+async def test_an_older_bubblewrap_serves_with_the_options_it_has(
+    bubblewrap: Bubblewrap, place: Place, tmp_path: Path
+) -> None:
+    old = tmp_path / "bwrap"
+    old.write_text(OLD_BWRAP)
+    old.chmod(0o755)
+
+    result = await shell(Bubblewrap(program=str(old)), place, "echo held; unshare -U true || :")
+
+    assert result.output.startswith("held\nunshare: unshare failed")
+    assert (await shell(bubblewrap, place, "echo held")).output == "held\n"
+
+
 async def test_tmp_itself_can_be_the_workspace_and_the_system_cannot(
     bubblewrap: Bubblewrap, tmp_path: Path
 ) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +35,8 @@ class Bubblewrap:
         limits: What a command may use.
         environ: The user's environment; the process's own when None.
         home: The user's home folder; from the system when None.
+        hide: Further folders to hide, such as our own state with other projects' sessions.
+        program: Another bwrap than the system's.
     """
 
     def __init__(
@@ -42,10 +45,14 @@ class Bubblewrap:
         *,
         environ: Mapping[str, str] | None = None,
         home: Path | None = None,
+        hide: Iterable[Path] = (),
+        program: str = "",
     ) -> None:
         self._limits = limits or Limits()
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
+        self._hide = tuple(hide)
+        self._program = program or PROGRAM
 
     @property
     def name(self) -> ConfinerName:
@@ -109,7 +116,7 @@ class Bubblewrap:
         filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
         command = (
             *place.enter,
-            PROGRAM,
+            self._program,
             *options,
             "--json-status-fd",
             str(status_write),
@@ -154,7 +161,7 @@ class Bubblewrap:
             network=network,
             extra=env,
         )
-        words = [*_namespaces(place, network=network), "--clearenv"]
+        words = [*self._namespaces(place, network=network), "--clearenv"]
         for name, value in variables.items():
             words += ("--setenv", name, value)
         words += self._host(place)
@@ -195,9 +202,50 @@ class Bubblewrap:
             if folder != place.workspace:  # the workspace lies over it there
                 yield from ("--remount-ro", str(folder))
 
+    def _namespaces(self, place: Place, *, network: bool) -> Iterator[str]:
+        """Yield the options that make namespaces and drop rights.
+
+        As root for another owner there is no user namespace, since one maps a single user: root's
+        rights make the mounts, `setpriv` then becomes the owner for good.
+        """
+        if _is_for_owner(place):
+            yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+            yield from () if network else ("--unshare-net",)
+            yield from ("--cap-drop", "ALL")
+            for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+                yield from ("--cap-add", capability)
+        else:
+            yield from ("--unshare-all", "--unshare-user")
+            if self._knows("--disable-userns"):  # the filter refuses them in any case
+                yield "--disable-userns"
+            yield from ("--share-net",) if network else ()
+            yield from ("--uid", str(os.geteuid()), "--gid", str(os.getegid()))
+            yield from ("--cap-drop", "ALL")
+        yield from ("--die-with-parent", "--new-session", "--hostname", "sandbox")
+
+    def _knows(self, option: str) -> bool:
+        """Whether this bwrap has an option: `--size` came with 0.7, `--disable-userns` with 0.8."""
+        return option in self._help
+
+    @cached_property
+    def _help(self) -> str:
+        try:
+            done = subprocess.run(
+                (self._program, "--help"),
+                env=STARTER_ENV,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=5,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout + done.stderr
+
     @cached_property
     def _hidden(self) -> tuple[Path, ...]:
-        return hiding.hidden_folders(self._home)
+        return hiding.hidden_folders(self._home, *self._hide)
 
     @property
     def _all_hidden(self) -> tuple[Path, ...]:
@@ -236,7 +284,8 @@ class Bubblewrap:
             (hiding.SCRATCH, self._limits.scratch_bytes),
             (SHARED_MEMORY, self._limits.shared_bytes),
         ):
-            yield from ("--perms", "1777", "--size", str(size), "--tmpfs", folder)
+            limit = ("--size", str(size)) if self._knows("--size") else ()
+            yield from ("--perms", "1777", *limit, "--tmpfs", folder)
         # Made by root for the owner who runs here: open to all, as /tmp is.
         open_to = "0777" if _is_for_owner(place) else "0755"
         home = _home(place)
@@ -266,26 +315,6 @@ def _is_root() -> bool:
 def _is_for_owner(place: Place) -> bool:
     """Whether we are root and the workspace is somebody else's, who then runs the command."""
     return _is_root() and place.owner_uid != 0
-
-
-def _namespaces(place: Place, *, network: bool) -> Iterator[str]:
-    """Yield the options that make namespaces and drop rights.
-
-    As root for another owner there is no user namespace, since one maps a single user: root's
-    rights make the mounts, `setpriv` then becomes the owner for good.
-    """
-    if _is_for_owner(place):
-        yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
-        yield from () if network else ("--unshare-net",)
-        yield from ("--cap-drop", "ALL")
-        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
-            yield from ("--cap-add", capability)
-    else:
-        yield from ("--unshare-all", "--unshare-user", "--disable-userns")
-        yield from ("--share-net",) if network else ()
-        yield from ("--uid", str(os.geteuid()), "--gid", str(os.getegid()))
-        yield from ("--cap-drop", "ALL")
-    yield from ("--die-with-parent", "--new-session", "--hostname", "sandbox")
 
 
 def _become(place: Place) -> tuple[str, ...]:

@@ -27,10 +27,10 @@ _ROOT_ONLY = {"/": 1, "/etc": 8, "/var": 3, "/opt": 2, "/srv": 2, "/boot": 2}
 _MOUNTED_ANEW = {"/proc", "/sys", "/dev", SCRATCH, *HIDDEN}
 
 
-def hidden_folders(home: Path) -> tuple[Path, ...]:
-    """Return the folders that are there to be hidden, links resolved; the home folder too."""
+def hidden_folders(*more: Path) -> tuple[Path, ...]:
+    """Return the folders that are there to be hidden, links resolved: ours, and more."""
     found: list[Path] = []
-    for folder in (*map(Path, HIDDEN), home):
+    for folder in (*map(Path, HIDDEN), *more):
         real = Path(os.path.realpath(folder))
         covered = any(real.is_relative_to(other) for other in (*found, Path(SCRATCH)))
         if real.is_dir() and real != Path("/") and not covered:

@@ -66,7 +66,8 @@ async def probe(
     """Try what there is, best first.
 
     Args:
-        state: Where the trial's folder is made; the system's temporary folder when None.
+        state: Our state folder, hidden from commands, where the trial's folder is made; the
+            system's temporary folder when None.
         rung: A confiner's name to use that one or none; empty takes it from `TURBO_TUI_RUNG`.
         limits: What commands may use.
         environ: The user's environment; the process's own when None.
@@ -83,7 +84,7 @@ async def probe(
         if wanted and name != wanted:
             reasons.append(f"{name}: not tried, {FORCE} names {wanted}")
             continue
-        confiner = _make(name, limits, environ)
+        confiner = _make(name, limits, environ, state)
         fault = missing(name) or await trial(confiner, state)
         if not fault:
             better = NAMES[: NAMES.index(name)]
@@ -92,10 +93,12 @@ async def probe(
     raise SandboxError(f"No sandbox: {'; '.join(reasons)}.")
 
 
-def _make(name: ConfinerName, limits: Limits | None, environ: Mapping[str, str]) -> Confiner:
+def _make(
+    name: ConfinerName, limits: Limits | None, environ: Mapping[str, str], state: Path | None
+) -> Confiner:
     match name:
         case "bubblewrap":
-            return bubblewrap.Bubblewrap(limits, environ=environ)
+            return bubblewrap.Bubblewrap(limits, environ=environ, hide=(state,) if state else ())
         case "landlock":
             return Landlock(limits, environ=environ)
         case "unsandboxed":
