@@ -17,10 +17,7 @@ from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
 
 @pytest.fixture(params=["overlay", "copy"])
 def stages(request: pytest.FixtureRequest, tmp_path: Path) -> WorkspaceStages:
-    if not Path(PROGRAM).exists():
-        if os.environ.get("TURBO_TUI_EXPECT") == "bwrap":
-            pytest.fail("bubblewrap was expected")
-        pytest.skip("bubblewrap is not installed")
+    needs_bubblewrap()
     work = tmp_path / "work"
     work.mkdir()
     (work / "f").write_text("f\n")
@@ -62,3 +59,41 @@ async def test_git_works_in_a_stage_and_nothing_of_it_lands(
     assert len(changes.notes) == 1
     assert changes.notes[0].startswith(".git: ")
     assert snapshot(tmp_path / "work") == before
+
+
+async def test_git_s_log_is_there_in_a_worktree_a_submodule_and_below_the_top(
+    tmp_path: Path,
+) -> None:
+    needs_bubblewrap()
+    main, inner = tmp_path / "main", tmp_path / "inner"
+    for repository in (main, inner):
+        (repository / "pkg").mkdir(parents=True)
+        (repository / "pkg" / "f").write_text("x")
+        git(repository, "init", "-q")
+        git(repository, "add", ".")
+        git(repository, "commit", "-qm", "the first")
+    git(main, "worktree", "add", "-q", str(tmp_path / "tree"))
+    git(main, "submodule", "--quiet", "add", str(inner), "sub")
+
+    for workspace in (tmp_path / "tree", main / "sub", main / "pkg"):
+        stages = open_stages(workspace, tmp_path / "state", MemoryBlobs(), Bubblewrap())
+        stage = await stages.open("s")
+        result = await stage.run(["git", "log", "--format=%s"])
+        changes = await stage.changes()
+        await stage.close()
+
+        assert (workspace, result.output) == (workspace, "the first\n")
+        assert (changes.files, changes.notes) == ((), ())
+
+
+def needs_bubblewrap() -> None:
+    if not Path(PROGRAM).exists():
+        if os.environ.get("TURBO_TUI_EXPECT") == "bwrap":
+            pytest.fail("bubblewrap was expected")
+        pytest.skip("bubblewrap is not installed")
+
+
+def git(folder: Path, *words: str) -> None:
+    settings = ("user.name=t", "user.email=t@example.org", "protocol.file.allow=always")
+    given = (word for setting in settings for word in ("-c", setting))
+    subprocess.run(["git", *given, "-C", folder, *words], check=True, capture_output=True)

@@ -330,3 +330,61 @@ async def test_folders_deeper_than_a_call_stack_are_read_and_deleted(
 def test_mounts_are_named_with_their_odd_characters(tmp_path: Path) -> None:
     assert overlay.file_system(Path("/proc/self")) == "proc"
     assert overlay.submounts(tmp_path) == []
+
+
+async def test_a_kept_stage_whose_files_are_gone_or_damaged_says_so(
+    work: Path, tmp_path: Path
+) -> None:
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner(), rung="copy")
+    folder = tmp_path / "s" / "stages" / "s"
+    stage = await stages.open("s")
+    await stage.close(keep=True)
+
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(StageError, match="is damaged"):
+        await stages.reopen("s")
+    (folder / "manifest.json").unlink()
+    with pytest.raises(StageError, match=r"manifest\.json: No such file"):
+        await stages.reopen("s")
+    meta = cast("dict[str, object]", json.loads((folder / "meta.json").read_text()))
+    for field, value in (("version", 99), ("kind", "magic"), ("started_ns", "late")):
+        (folder / "meta.json").write_text(json.dumps({**meta, field: value}))
+        with pytest.raises(StageError, match="is damaged"):
+            await stages.reopen("s")
+    await stages.discard("s")
+    assert not folder.exists()
+
+
+async def test_a_state_that_vanished_is_named(work: Path, tmp_path: Path) -> None:
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+    (tmp_path / "s" / "stages").rmdir()
+
+    with pytest.raises(StageError, match=r"stages/s: No such file"):
+        await stages.open("s")
+
+
+async def test_a_workspace_that_vanished_is_named(work: Path, tmp_path: Path) -> None:
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner(), rung="copy")
+    work.rename(tmp_path / "elsewhere")  # noqa: ASYNC240
+
+    with pytest.raises(StageError, match=r"work: No such file"):
+        await stages.open("s")
+    assert list((tmp_path / "s" / "stages").iterdir()) == []
+
+
+async def test_links_that_lead_nowhere_are_judged_by_their_words(
+    work: Path, tmp_path: Path
+) -> None:
+    (work / "d").mkdir()
+    stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
+    stage = await stages.open("s")
+    line = (
+        f"cd d; ln -s no/where in; ln -s no/../../../x out; ln -s {work}/no/where abs; ln -s x/y x;"
+        f"ln -s {work}/no/../../x away"
+    )
+    await stage.run(["sh", "-c", line])
+    changes = await stage.changes()
+    await stage.close()
+
+    assert words_of(changes) == ["add d/abs", "add d/in", "add d/x"]
+    assert [note.split(":")[0] for note in changes.notes] == ["d/away", "d/out"]

@@ -172,7 +172,7 @@ class WorkspaceStage:
             timeout_s=timeout_s,
             network=network,
             stdin=stdin,
-            env=env,
+            env=self._environment(env),
             on_output=on_output,
         )
         if self._meta.kind == "overlay" and os.geteuid() != 0 and _OVERFLOW in result.output:
@@ -243,6 +243,12 @@ class WorkspaceStage:
             owner_gid=self._owner[1],
             git_dir=self._git.outside if self._git is not None else None,
         )
+
+    def _environment(self, wanted: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        if self._git is None or not self._git.prefix:
+            return wanted
+        # The workspace is a mount here, and git looks for its folder above it.
+        return {"GIT_DISCOVERY_ACROSS_FILESYSTEM": "1", **(wanted or {})}
 
     def _check_open(self) -> None:
         if self._closed:
