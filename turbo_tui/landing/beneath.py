@@ -149,6 +149,10 @@ class Tree:
         with self.parent(one) as (fd, name), self.parent(other) as (other_fd, other_name):
             if _renameat2(fd, name, other_fd, other_name, _RENAME_EXCHANGE):
                 return
+        self.swap_in_three(one, other)
+
+    def swap_in_three(self, one: str, other: str) -> None:
+        """Swap two paths by renames; for an instant nothing stands at `other`."""
         self.rename(other, aside(one))
         try:
             self.rename(one, other)

@@ -6,6 +6,7 @@ is then neither as before nor as intended was changed by someone else and is lef
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +18,9 @@ from turbo_tui.landing.operations import Operation, same
 from turbo_tui.landing.preimages import Found, Identity, look
 from turbo_tui.landing.writer import ChangedMeanwhileError, Writer
 
+# Someone else took a path away, stands in its place, or planted a symlink above it.
+_IN_THE_WAY = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ELOOP)
+
 
 @dataclass(slots=True)
 class Recoverer:
@@ -25,10 +29,10 @@ class Recoverer:
     journal: Journal
     entry: Entry
     writer: Writer
-    clearing: set[str] = field(init=False)
+    leaves: set[str] = field(init=False)  # where a file or symlink stood or will stand
 
     def __post_init__(self) -> None:
-        self.clearing = {o.path for o in self.entry.operations if o.kind == "remove"}
+        self.leaves = {o.path for o in self.entry.operations if o.kind in ("put", "remove")}
 
     def run(self) -> Recovery:
         """Roll forward when any operation took effect, else back."""
@@ -49,9 +53,9 @@ class Recoverer:
         return chains
 
     def _found(self, path: str) -> Found | None:
-        """Look, but not through a symlink that a pending operation still has to clear away."""
+        """Look, but not through a symlink that this landing places or has to clear away."""
         for folder in parents(path):
-            if folder in self.clearing and not self.writer.tree.is_folder(folder):
+            if folder in self.leaves and not self.writer.tree.is_folder(folder):
                 return None
         return look(self.writer.tree, self.writer.blobs, path)
 
@@ -102,6 +106,10 @@ class Recoverer:
             self.writer.perform(operation)
         except ChangedMeanwhileError:
             return False
+        except OSError as error:
+            if error.errno != errno.ELOOP:  # someone planted a symlink on the way
+                raise
+            return False
         return True
 
     def _back(self, chains: dict[str, list[Operation]]) -> Recovery:
@@ -117,7 +125,9 @@ class Recoverer:
             elif chain.index(operation) < count:
                 try:
                     self.writer.revert(operation)
-                except (FileNotFoundError, FileExistsError):
+                except OSError as error:
+                    if error.errno not in _IN_THE_WAY:
+                        raise
                     left_alone.add(operation.path)
         self.writer.sync_folders()
         return self._finish("rolled_back", tuple(sorted(left_alone)))
