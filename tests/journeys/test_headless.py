@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.turbo import Turbo, differences, until, whole_tree
+from tests.journeys.turbo import Turbo, differences, give_venv, until, whole_tree
 from tests.model_server import Call, ModelServer, Reply
 from tests.real_package import click_repository
 
@@ -81,19 +81,28 @@ def two_steps(workspace: Path) -> list[Reply]:
 
 
 def test_a_built_in_rename_lands_and_leaves_the_package_working(turbo: Turbo) -> None:
-    done = turbo("run", "rename the function echo to say", "--approve", "staged", "--json")
+    give_venv(turbo.workspace)
+    own_tests = ("sandbox", "--", ".venv/bin/python", "-m", "pytest", "-q")
+    assert turbo(*own_tests).code == 0
+
+    done = turbo("run", "rename the function unstyle to plain", "--approve", "staged", "--json")
 
     finished = done.last("RunFinished")
     assert (done.code, finished["status"]) == (0, "done"), done.err
-    assert "def say(" in (turbo.workspace / "src/click/utils.py").read_text()
+    assert "def plain(" in (turbo.workspace / "src/click/termui.py").read_text()
     works = subprocess.run(
-        (sys.executable, "-c", "import click; click.say('hey'); assert not hasattr(click, 'echo')"),
+        (
+            sys.executable,
+            "-c",
+            "import click; print(click.plain('hey')); assert not hasattr(click, 'unstyle')",
+        ),
         env={"PYTHONPATH": str(turbo.workspace / "src")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (works.returncode, works.stdout) == (0, "hey\n"), works.stderr
+    assert turbo(*own_tests).code == 0
 
 
 def test_a_model_adds_a_feature_in_two_steps_and_both_land(turbo: Turbo) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
+import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,3 +142,31 @@ def differences(
 
 def _without_time(entry: tuple[str, int, int, str] | None) -> tuple[str, int, str] | None:
     return None if entry is None else (entry[0], entry[1], entry[3])
+
+
+def give_venv(workspace: Path) -> None:
+    """Make what a developer of the package has: `.venv` with pytest and the package, editable."""
+    venv.create(workspace / ".venv", with_pip=False, symlinks=True)
+    (packages,) = (workspace / ".venv" / "lib").glob("python3.*/site-packages")
+    for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments"):
+        distribution = importlib.metadata.distribution(name)
+        tops = {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."}
+        for top in tops - {"__pycache__"}:
+            source = Path(str(distribution.locate_file(top)))
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, packages / top, ignore=ignored, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, packages / top)
+    # This release's tests warn under a newer pytest, and they turn warnings into errors.
+    options = "-W ignore::pytest.PytestRemovedIn10Warning"
+    (packages / "editable.pth").write_text(
+        f"{workspace / 'src'}\nimport os; os.environ.setdefault('PYTEST_ADDOPTS', {options!r})\n",
+        encoding="utf-8",
+    )
+    exclude = workspace / ".git" / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    exclude.write_text(".venv/\n.pytest_cache/\n__pycache__/\n", encoding="utf-8")
+    metadata = packages / "click-8.1.8.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: click\nVersion: 8.1.8\n")

@@ -89,6 +89,7 @@ class PlanView:
     def __init__(self) -> None:
         self.revision = 0
         self.task = ""
+        self.pinned: tuple[str, ...] = ()
         self.planner = ""
         self.failure = ""
         self.nearest: tuple[str, ...] = ()
@@ -137,8 +138,8 @@ class PlanView:
         """Take one record into account."""
         before = self._plan, dict(self._states), self.task, self.failure
         match record.event:
-            case ev.TaskGiven(text=text):
-                self.task, self.failure, self.nearest = text, "", ()
+            case ev.TaskGiven(text, pinned):
+                self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
                 self._plan = Plan(task=text, planner="")
             case ev.PlanProposed(task=task, planner=planner, steps=steps):
                 self.task, self.planner, self.failure = task, planner, ""

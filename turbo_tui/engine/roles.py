@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turbo_tui.core.errors import ToolError
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Blobs, Model, Search, Stage, Tool, ToolContext
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
-from turbo_tui.engine.approval import Asks
+from turbo_tui.engine.approval import Asks, Rules, no_rules
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.context import FinishedStep, digest
 from turbo_tui.engine.executor import run_step
+from turbo_tui.engine.gating import GatedStage
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.planner import make_plan
 from turbo_tui.engine.run import StepResult
+
+GIVEN_BYTES = 48_000  # of each file given to an executor unasked
 
 Retrieve = Callable[[str, tuple[str, ...]], Awaitable[Mapping[str, str]]]
 """Task and pinned paths -> path -> text worth reading, most important first."""
@@ -33,6 +37,7 @@ class Setting:
     live: Live
     brief: Callable[[], Awaitable[str]]
     retrieve: Retrieve
+    rules: Rules = no_rules
     search: Search | None = None
     budget: Budget = field(default_factory=Budget)
     spending: Spending = field(default_factory=Spending)
@@ -82,6 +87,7 @@ class ToolRunner:
     async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
         """Do the step's work and its checks in the stage."""
         setting = self._setting
+        stage = GatedStage(stage, setting.rules, setting.asks, step.id)
         model = self._model_for(step)
         needs_words = model is not None and not step.actions
         outcome = await run_step(
@@ -101,12 +107,26 @@ class ToolRunner:
             spending=setting.spending,
             offered=self._offered,
             brief=await setting.brief() if needs_words else "",
+            pinned=given_files(stage, (*history.plan.pinned, *step.files)) if needs_words else None,
             feedback=feedback,
             history=_so_far(history.plan.steps, without=step.id),
             on_delta=lambda text: setting.live.tell("executor", text),
             on_output=setting.live.tell,
         )
         return StepResult(outcome.ok, outcome.summary if outcome.ok else outcome.reason)
+
+
+def given_files(stage: Stage, paths: Iterable[str]) -> dict[str, str]:
+    """Read files as a step's stage has them; what is not there or no text is left out."""
+    found: dict[str, str] = {}
+    for path in paths:
+        try:
+            content = stage.files.read(path, limit_bytes=GIVEN_BYTES)
+        except ToolError:
+            continue  # a file that the step is to make
+        if b"\0" not in content:
+            found[path] = content.decode("utf-8", "replace")
+    return found
 
 
 def _so_far(states: tuple[StepState, ...], *, without: str = "") -> str:

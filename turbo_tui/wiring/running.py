@@ -16,12 +16,14 @@ from turbo_tui.core.views import Views
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.live import Live
+from turbo_tui.engine.redacting import RedactedBlobs
 from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.roles import Setting, ToolRunner
 from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.run import Run
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
+from turbo_tui.vcs.repository import CommandLineGit
 from turbo_tui.wiring.minds import Minds, Recorded
 from turbo_tui.wiring.reading import Project
 from turbo_tui.wiring.workspace import Workspace
@@ -58,23 +60,22 @@ async def open_run(
         TurboError: The state, the sandbox or a setting is in the way.
     """
     stages = await workspace.stages()
-    session, views = open_session(workspace, session_id)
+    redact = Redactor(secrets_of(os.environ))
+    session, views = open_session(workspace, session_id, redact)
     live = Live()
-    asks = Asks(
-        session.append,
-        approve=approve,
-        rules=by_rules(workspace.settings.rules, os.fspath(workspace.root)),
-    )
+    rules = by_rules(workspace.settings.rules, os.fspath(workspace.root))
+    asks = Asks(session.append, approve=approve, rules=rules)
     project = Project(workspace.root)
     caps = workspace.settings.caps
     setting = Setting(
         session=session,
         workspace=workspace.root,
-        blobs=workspace.blobs,
+        blobs=RedactedBlobs(workspace.blobs, redact),
         asks=asks,
         live=live,
         brief=project.brief,
         retrieve=project.retrieve,
+        rules=rules,
         search=project.search,
         budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),
         spending=Spending(
@@ -86,7 +87,7 @@ async def open_run(
         session,
         views,
         planner=minds,
-        runner=ToolRunner(minds.executor, builtin_tools(), FOR_MODELS, setting),
+        runner=ToolRunner(minds.executor, builtin_tools(git=CommandLineGit()), FOR_MODELS, setting),
         stages=stages,
         lander=workspace.lander,
         review=Review(workspace.blobs),
@@ -99,15 +100,15 @@ async def open_run(
     return OpenedRun(run, live, project, minds)
 
 
-def open_session(workspace: Workspace, session_id: str = "") -> tuple[Session, Views]:
-    """Open a session's log and fold it into views; without an id a new one is begun.
+def open_session(workspace: Workspace, session_id: str, redact: Redactor) -> tuple[Session, Views]:
+    """Open a session's log and fold it into views; with an empty id a new one is begun.
 
     Raises:
         SessionError: Locked by another process, or its log is broken.
     """
     identity = session_id or new_session_id(workspace.state)
     store = SqliteEventStore(sessions_folder(workspace.state) / identity)
-    session = Session(store, clock=time.time, redact=Redactor(secrets_of(os.environ)))
+    session = Session(store, clock=time.time, redact=redact)
     views = Views()
     session.subscribe(views.apply, replay=True)
     program = f"turbo-tui {__version__}"
