@@ -73,14 +73,15 @@ def test_the_worker_can_be_asked_in_process() -> None:
     assert said == {"ok": True, "names": ["f"]}
 
 
-async def test_names_of_a_workspace_leave_vendored_and_hidden_folders_out(tmp_path: Path) -> None:
+async def test_names_of_a_workspace_leave_ignored_and_foreign_folders_out(tmp_path: Path) -> None:
     for path, text in {
         "a.py": "class A:\n    async def m(self): ...\nLIMIT: int = 3\nx == y\n",
         "b.js": "export function go() {}\nconst k = 1\n",
         "c.go": "func (s *S) Walk() {}\n",
         "D.java": "class D {\n  public static void main(String[] a) {\n  }\n}\n",
         "node_modules/x.js": "function no() {}\n",
-        ".hidden/y.py": "def no(): ...\n",
+        ".gitignore": "built/\n",
+        "built/y.py": "def no(): ...\n",
         "notes.txt": "def no(): ...\n",
     }.items():
         (tmp_path / path).parent.mkdir(exist_ok=True)

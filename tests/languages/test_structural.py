@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from turbo_tui.languages.by_ending import language_of, words_of
 from turbo_tui.languages.structural import (
     PatternRefusedError,
     check_pattern,
     identifiers,
-    language_of,
     rewrite_file,
 )
 from turbo_tui.languages.text_edits import TextEdit, apply_edits
@@ -103,3 +103,7 @@ def test_languages_are_told_by_the_ending() -> None:
 def test_edits_that_overlap_are_an_error() -> None:
     with pytest.raises(ValueError, match="overlap at byte 1"):
         apply_edits(b"abc", [TextEdit(0, 2, "x"), TextEdit(1, 3, "y")])
+
+
+def test_a_pattern_needs_its_own_words_in_a_file() -> None:
+    assert words_of("log.info($$$ARGS, a=$X)") == ["log", "info"]

@@ -38,12 +38,7 @@ async def ask_worker(
     Raises:
         ToolError: The job refused, failed or took too long; the message is the job's.
     """
-    request = {
-        **arguments,
-        "do": job,
-        "paths": list(paths),
-        "files": {path: content.decode("latin-1") for path, content in files.items()},
-    }
+    request = await asyncio.to_thread(_encoded, job, paths, files, arguments)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -55,7 +50,7 @@ async def ask_worker(
     )
     try:
         async with asyncio.timeout(timeout_s):
-            out, err = await process.communicate(json.dumps(request).encode())
+            out, err = await process.communicate(request)
     except TimeoutError:
         raise ToolError(
             f"Analysing {len(files)} files took over {timeout_s:.0f} s and was stopped. "
@@ -72,6 +67,14 @@ async def ask_worker(
     if not answer.pop("ok", False):
         raise ToolError(str(answer.get("error", "the code analysis refused")))
     return answer
+
+
+def _encoded(
+    job: str, paths: Sequence[str], files: Mapping[str, bytes], arguments: Mapping[str, object]
+) -> bytes:
+    texts = {path: content.decode("latin-1") for path, content in files.items()}
+    request = {**arguments, "do": job, "paths": list(paths), "files": texts}
+    return json.dumps(request).encode()
 
 
 def files_holding(
@@ -134,7 +137,7 @@ async def refuse_unknown(
     Raises:
         ToolError: Always.
     """
-    contents, _too_large = files_holding(files, python, [b""])
+    contents, _too_large = await asyncio.to_thread(files_holding, files, python, [b""])
     answer = await ask_worker("names", paths=(), files=contents)
     near = closest(name, cast("list[str]", answer["names"]))
     hint = f" Closest: {', '.join(near)}." if near else ""

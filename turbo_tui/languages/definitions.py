@@ -7,10 +7,12 @@ is for the structural tools.
 from __future__ import annotations
 
 import difflib
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
+
+from turbo_tui.languages.source_files import source_files
 
 MOST_FILES = 20_000
 MOST_BYTES = 1_000_000
@@ -18,8 +20,6 @@ _SOURCE = re.compile(
     r"\.(?:pyi?|[cm]?jsx?|tsx?|go|rs|java|kts?|scala|[ch]|cc|cpp|hpp|cs|rb|php|swift|lua|sh|exs?"
     r"|erl|hs|ml|dart|vue|svelte)$"
 )
-_PASSED_OVER = {"node_modules", "venv", "env", "dist", "build", "target", "__pycache__", "vendor"}
-
 _WORDS = (
     rb"def|class|func|fn|function|struct|enum|interface|trait|type|module|object|record|"
     rb"const|let|var|val|static|macro_rules!|impl"
@@ -44,16 +44,15 @@ def defined_names(contents: Iterable[bytes]) -> set[str]:
 
 
 def names_under(root: Path) -> set[str]:
-    """Return the names that look defined in a folder's sources, hidden and vendored ones left out.
+    """Return the names that look defined in a folder's sources, ignored ones left out.
 
     At most `MOST_FILES` files of `MOST_BYTES` each are read.
     """
     names: set[str] = set()
-    for count, path in enumerate(_sources(root)):
-        if count >= MOST_FILES:
-            break
+    sources = (found for found in source_files(root) if _SOURCE.search(found.path))
+    for found in islice(sources, MOST_FILES):
         try:
-            with path.open("rb") as file:
+            with Path(found.absolute).open("rb") as file:
                 names |= defined_names([file.read(MOST_BYTES)])
         except OSError:
             continue  # unreadable or gone meanwhile: it only misses in suggestions
@@ -65,14 +64,3 @@ def closest(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     lower = {item.lower(): item for item in sorted(known)}
     near = difflib.get_close_matches(name.lower(), list(lower), n=count, cutoff=0.6)
     return tuple(lower[item] for item in near)
-
-
-def _sources(root: Path) -> Iterator[Path]:
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(
-            name for name in below if not name.startswith(".") and name not in _PASSED_OVER
-        )
-        for name in sorted(names):
-            path = Path(folder, name)
-            if _SOURCE.search(name) and path.is_file() and not path.is_symlink():
-                yield path

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
+from turbo_tui.languages.by_ending import language_of
 from turbo_tui.languages.definitions import defined_names, names_under
 from turbo_tui.languages.python_explain import explain, reference_place
 from turbo_tui.languages.python_imports import unused_imports
@@ -22,7 +23,6 @@ from turbo_tui.languages.structural import (
     PatternRefusedError,
     check_pattern,
     identifiers,
-    language_of,
     rewrite_file,
 )
 from turbo_tui.languages.text_edits import Place, TextEdit, place_at

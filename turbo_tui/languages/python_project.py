@@ -341,9 +341,7 @@ class PythonProject:
             for base in self.bases(scope)
         )
 
-    def _bound(  # noqa: PLR0911 - one return for each kind of binding
-        self, binding: Binding, depth: int
-    ) -> Meaning | None:
+    def _bound(self, binding: Binding, depth: int) -> Meaning | None:
         if binding.kind in {"import", "from"}:
             found = self.imported(binding, depth)
             return self.meaning_of(found, depth + 1) if isinstance(found, Variable) else found
@@ -354,11 +352,18 @@ class PythonProject:
             return ELSEWHERE  # a function: it has no attributes that a rename could mean
         if binding.kind == "param":
             return self._parameter(binding, depth)
-        if binding.kind == "assign" and binding.value is not None:
-            if binding.value.type == "type":  # `x: C` without a value
-                return _instance(self.meaning(binding.value, binding.scope, depth + 1))
-            return self.meaning(binding.value, binding.scope, depth + 1)
+        if binding.kind == "assign":
+            return self._assigned(binding, depth)
         return None
+
+    def _assigned(self, binding: Binding, depth: int) -> Meaning | None:
+        """A value says more than the type declared for it."""
+        found: Meaning | None = None
+        if binding.value is not None:
+            found = self.meaning(binding.value, binding.scope, depth + 1)
+        if found is None and binding.annotation is not None:
+            found = _instance(self._annotated(binding.annotation, binding.scope, depth))
+        return found
 
     def _parameter(self, binding: Binding, depth: int) -> Meaning | None:
         function = binding.scope

@@ -173,8 +173,10 @@ class References:
             found = self.project.export(base.handle, use.name)
         elif isinstance(base, (ClassMeaning, InstanceMeaning)):
             found = self.project.member(base.scope, use.name)
-            if found is None:
-                return None
+            target = self.target.scope
+            may_be = target.kind == "class" and self.project.is_subclass(target, base.scope)
+            if found is None or (may_be and not isinstance(found, Variable)):
+                return None  # declared as a base class, it may well be an object of this one
         else:
             return False
         return isinstance(found, Variable) and self.belongs(found)

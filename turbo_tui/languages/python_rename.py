@@ -13,10 +13,11 @@ from turbo_tui.languages.python_project import (
     PythonProject,
     Variable,
 )
+from turbo_tui.languages.python_reader import read_python
 from turbo_tui.languages.python_references import Lookalike, References, within
 from turbo_tui.languages.python_scopes import PythonFile, Scope
 from turbo_tui.languages.python_symbols import definition_place, find_symbol
-from turbo_tui.languages.text_edits import Place, TextEdit, place_at
+from turbo_tui.languages.text_edits import Place, TextEdit, apply_edits, place_at
 
 
 class RenameRefusedError(Exception):
@@ -66,6 +67,12 @@ def rename(project: PythonProject, wanted: str, new: str) -> Rename:
             planned.edits.setdefault(reference.path, []).append(edit)
     for path, edit in _other_imports(references, new):
         planned.edits.setdefault(path, []).append(edit)
+    for path, edits in planned.edits.items():
+        content = project.contents[path]
+        before = project.file(path)
+        after = read_python(path, apply_edits(content, edits))
+        if after.broken and not (before is not None and before.broken):
+            raise RenameRefusedError(f"Renamed, {path} would no longer be valid Python.")
     planned.left = [_left(project, item) for item in references.lookalikes()]
     planned.cautions += [
         f"{file.path} has a syntax error; what stands near it may have been missed."

@@ -28,6 +28,7 @@ class Binding:
         imported: For `from` imports: the name imported.
         aliased: An `as NAME` follows; `alias_start` and `alias_end` are its span.
         statement: The whole import statement, definition or assignment.
+        annotation: The type an assignment declares.
     """
 
     kind: BindingKind
@@ -41,6 +42,7 @@ class Binding:
     alias_start: int = 0
     alias_end: int = 0
     statement: Node | None = None
+    annotation: Node | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -6,47 +6,14 @@ Source: https://ast-grep.github.io/guide/pattern-syntax.html
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from posixpath import basename
 
 from ast_grep_py import SgNode, SgRoot
 
+from turbo_tui.languages.by_ending import META_VARIABLE, language_of
 from turbo_tui.languages.text_edits import Place, TextEdit, place_at
 
-LANGUAGES: Mapping[str, str] = {
-    ".py": "python",
-    ".pyi": "python",
-    ".js": "javascript",
-    ".jsx": "javascript",
-    ".mjs": "javascript",
-    ".cjs": "javascript",
-    ".ts": "typescript",
-    ".mts": "typescript",
-    ".tsx": "tsx",
-    ".go": "go",
-    ".rs": "rust",
-    ".java": "java",
-    ".c": "c",
-    ".h": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".hpp": "cpp",
-    ".cs": "csharp",
-    ".rb": "ruby",
-    ".php": "php",
-    ".kt": "kotlin",
-    ".swift": "swift",
-    ".lua": "lua",
-    ".sh": "bash",
-    ".scala": "scala",
-    ".ex": "elixir",
-    ".exs": "elixir",
-    ".hs": "haskell",
-    ".html": "html",
-    ".css": "css",
-}
-_META = re.compile(r"\$\$\$([A-Z_][A-Z0-9_]*)|\$([A-Z_][A-Z0-9_]*)")
 _NOT_CODE = ("comment", "string", "text", "heredoc")
 
 
@@ -62,31 +29,20 @@ class Rewrite:
     places: list[Place]
 
 
-def language_of(path: str) -> str:
-    """Return ast-grep's name for a file's language; empty when it is not known."""
-    name = basename(path)
-    return LANGUAGES.get(name[name.rfind(".") :].lower(), "") if "." in name else ""
-
-
-def words_of(pattern: str) -> list[str]:
-    """Return the words a file must hold for a pattern to match in it."""
-    return re.findall(r"[^\W\d]\w+", _META.sub(" ", pattern))
-
-
 def check_pattern(pattern: str, rewrite: str) -> None:
     """Refuse what would match everything, or a replacement with unknown parts.
 
     Raises:
         PatternRefusedError: With the reason and what would work.
     """
-    bare = _META.sub("", pattern).strip()
+    bare = META_VARIABLE.sub("", pattern).strip()
     if not bare or not re.search(r"\w|[^\s()\[\]{},;]", bare):
         raise PatternRefusedError(
             f"The pattern {pattern!r} would match any code; name something in it, "
             "such as `print($$$ARGS)`."
         )
-    known = {hit[1] or hit[2] for hit in _META.finditer(pattern)}
-    wanted = {hit[1] or hit[2] for hit in _META.finditer(rewrite)}
+    known = {hit[1] or hit[2] for hit in META_VARIABLE.finditer(pattern)}
+    wanted = {hit[1] or hit[2] for hit in META_VARIABLE.finditer(rewrite)}
     if wanted - known:
         names = ", ".join(f"${name}" for name in sorted(wanted - known))
         raise PatternRefusedError(
@@ -150,7 +106,7 @@ class _Matches:
                 return ""
             return self._inside(found.range().start.index, found.range().end.index)
 
-        return _META.sub(captured, self._rewrite)
+        return META_VARIABLE.sub(captured, self._rewrite)
 
     def _inside(self, start: int, end: int) -> str:
         pieces: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import tomllib
@@ -68,7 +69,7 @@ class BumpVersion:
         """
         given = Arguments(_SPEC, _EXAMPLE, arguments)
         files = context.stage.files
-        stated = list(_stated(files))
+        stated = await asyncio.to_thread(_all_stated, files)
         old = _agreed(files, stated)
         new = _next(old, given.text("version", "", empty=True), given.text("part", "", empty=True))
         edits: dict[str, list[TextEdit]] = {}
@@ -92,6 +93,10 @@ class BumpVersion:
             return f"{path} was left: no section for {old} or unreleased notes found to follow."
         files.write(path, changed)
         return f"{path} has an entry for {new}."
+
+
+def _all_stated(files: StageFiles) -> list[Stated]:
+    return list(_stated(files))
 
 
 def _stated(files: StageFiles) -> Iterator[Stated]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import textwrap
 from collections.abc import Mapping
 from typing import cast
@@ -47,7 +48,7 @@ class ExplainSymbol:
         symbol = Arguments(_SPEC, _EXAMPLE, arguments).text("symbol").strip()
         name = last_name(symbol)
         files = context.stage.files
-        everything, python, contents = python_sources(files, [name])
+        everything, python, contents = await asyncio.to_thread(python_sources, files, [name])
         if any(name.encode() in content for content in contents.values()):
             return _explained(
                 await ask_worker("explain", paths=python, files=contents, symbol=symbol)

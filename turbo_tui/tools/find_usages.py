@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -57,7 +58,7 @@ class FindUsages:
         limit = given.number("limit", MOST_PLACES, at_least=1, at_most=5_000)
         name = last_name(symbol)
         files = context.stage.files
-        everything, python, contents = python_sources(files, [name])
+        everything, python, contents = await asyncio.to_thread(python_sources, files, [name])
         found: list[str] = []
         if any(name.encode() in content for content in contents.values()):
             answer = await ask_worker("usages", paths=python, files=contents, symbol=symbol)
@@ -79,7 +80,7 @@ class FindUsages:
 
 async def identifiers_in(files: StageFiles, paths: Sequence[str], name: str) -> list[Place]:
     """Return the places where a name stands as code, in any language that can be parsed."""
-    held, _too_large = files_holding(files, paths, [name.encode()])
+    held, _too_large = await asyncio.to_thread(files_holding, files, paths, [name.encode()])
     if not held:
         return []
     answer = await ask_worker("identifiers", paths=(), files=held, name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 import tomllib
@@ -91,7 +92,7 @@ class FormatCode:
             ToolError: None is configured, or none of those that are is installed.
         """
         path = Arguments(_SPEC, _EXAMPLE, arguments).path(default=".")
-        paths = paths_under(context, path)
+        paths = await asyncio.to_thread(paths_under, context, path)
         wanted = configured(context)
         if not wanted:
             raise ToolError(

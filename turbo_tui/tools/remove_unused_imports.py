@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
@@ -43,11 +44,13 @@ class RemoveUnusedImports:
         """
         path = Arguments(_SPEC, _EXAMPLE, arguments).path(default=".")
         files = context.stage.files
-        clean = [found for found in paths_under(context, path) if found.endswith(".py")]
+        under = await asyncio.to_thread(paths_under, context, path)
+        clean = [found for found in under if found.endswith(".py")]
         if not clean:
             raise ToolError(f"There are no Python files at {path!r}.")
-        python = [found for found in files.walk() if found.endswith(PYTHON_ENDINGS)]
-        contents, too_large = files_holding(files, python, [b""])
+        everything = await asyncio.to_thread(paths_under, context, ".")
+        python = [found for found in everything if found.endswith(PYTHON_ENDINGS)]
+        contents, too_large = await asyncio.to_thread(files_holding, files, python, [b""])
         clean = [found for found in clean if b"import" in contents.get(found, b"")]
         answer = await ask_worker("imports", paths=python, files=contents, clean=clean)
         taken = places(answer["places"])

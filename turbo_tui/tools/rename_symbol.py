@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ class RenameSymbol:
         symbol, new_name = given.text("symbol").strip(), given.text("new_name").strip()
         name = re.split(r"[.:]", symbol.removesuffix("()"))[-1]
         files = context.stage.files
-        everything, python, contents = python_sources(files, [name])
+        everything, python, contents = await asyncio.to_thread(python_sources, files, [name])
         if not python:
             raise ToolError(_only_python(everything))
         if not any(name.encode() in content for content in contents.values()):
@@ -62,7 +63,7 @@ class RenameSymbol:
         )
         counts = write_edits(files, contents, answer["edits"])
         (defined,) = places([answer["defined_at"]])
-        documents = _in_documents(context, everything, name)
+        documents = await asyncio.to_thread(_in_documents, context, everything, name)
         return report(
             f"Renamed {answer['symbol']} ({defined.path}:{defined.line}) to {new_name}",
             counts,

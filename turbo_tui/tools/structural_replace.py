@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import cast
 
@@ -9,6 +10,7 @@ from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext, ToolSpec
 from turbo_tui.languages.answers import places, write_edits
 from turbo_tui.languages.ask import ask_worker, files_holding
+from turbo_tui.languages.by_ending import language_of, words_of
 from turbo_tui.tools.arguments import Arguments, parameters
 
 NAME = "structural_replace"
@@ -50,8 +52,11 @@ class StructuralReplace:
         language = given.text("language", "", empty=True).strip().lower()
         path = given.path(default=".")
         files = context.stage.files
-        paths = paths_under(context, path)
-        held, _too_large = files_holding(files, paths, [b""])
+        paths = await asyncio.to_thread(paths_under, context, path)
+        paths = [found for found in paths if language_of(found)]
+        words = [word.encode() for word in words_of(pattern)]
+        held, too_large = await asyncio.to_thread(files_holding, files, paths, words[:1] or [b""])
+        held = {path: text for path, text in held.items() if all(word in text for word in words)}
         answer = await ask_worker("rewrite", paths=(), files=held, pattern=pattern, rewrite=rewrite)
         by_language = cast("dict[str, dict[str, object]]", answer["languages"])
         chosen = language or _only(by_language, pattern)
@@ -68,6 +73,7 @@ class StructuralReplace:
         ]
         if len(found) > SHOWN_PLACES:
             lines.append(f"  … and {len(found) - SHOWN_PLACES} more")
+        lines += [f"Passed over for its size: {large}" for large in too_large]
         return "\n".join(lines)
 
 
