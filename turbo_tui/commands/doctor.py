@@ -1,0 +1,365 @@
+"""`turbo-tui doctor`: what works here, what does not, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from turbo_tui import __version__
+from turbo_tui.commands.headless import encodable
+from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
+from turbo_tui.core.errors import TurboError
+from turbo_tui.core.ports import SandboxReport
+from turbo_tui.trust import FILES_THAT_COUNT, Consents
+from turbo_tui.wiring import Workspace, git_root, open_workspace
+
+Status = Literal["ok", "reduced", "missing"]
+
+OLDEST_PYTHON = (3, 11)
+SMALLEST_TERMINAL = (60, 20)
+SANDBOX_S, MODEL_S, GIT_S = 30.0, 10.0, 5.0
+COLOURS: dict[Status, str] = {"ok": "green", "reduced": "yellow", "missing": "red"}
+FOR_MEANING = ("sentence_transformers", "lancedb")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `missing` means something needed is not there: exit code 1."""
+
+    name: str
+    status: Status
+    detail: str
+    mend: str = ""
+
+
+@click.command("doctor")
+@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(path: str, *, here: bool, as_json: bool) -> None:
+    """Say what works here, what does not, how to mend it, and where data lies.
+
+    Only models that you set up and agreed to are contacted. Exit code 1 if something needed
+    is missing.
+    """
+    checks = asyncio.run(examine(path, here=here))
+    if as_json:
+        listed = [dataclasses.asdict(check) for check in checks]
+        sys.stdout.write(json.dumps({"checks": listed}, indent=1) + "\n")
+    else:
+        width = min(100, shutil.get_terminal_size((100, 40)).columns)
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        for line in in_words(checks, width=width, colour=colour):
+            sys.stdout.write(encodable(line, sys.stdout) + "\n")
+    raise SystemExit(int(any(check.status == "missing" for check in checks)))
+
+
+async def examine(path: str, *, here: bool = False) -> list[Check]:
+    """Look at everything; what is broken is a check's result, never an error."""
+    where = paths()
+    about, workspace = _workspace(path, where, here=here)
+    checks = [_python(), terminal(os.environ, _terminal_size()), _git(), *about]
+    checks += await _sandbox(workspace)
+    checks += [
+        _folder("state", where.state, needed=True, without="sessions cannot be kept"),
+        _folder("cache", where.cache, without="what is looked up is not remembered"),
+        _folder("config folder", where.config, without="the setup screen cannot save"),
+    ]
+    checks += [
+        await _model(role, settings, Consents(where.state))
+        for role, settings in (
+            ("planner", workspace.settings.planner),
+            ("executor", workspace.settings.executor),
+        )
+    ]
+    checks.append(_semantic())
+    return [replace(c, detail=_safe(c.detail), mend=_safe(c.mend)) for c in checks]
+
+
+# --- the machine ---------------------------------------------------------------
+
+
+def _python() -> Check:
+    detail = f"{platform.python_version()}, {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("python", "missing", detail, "Install Python 3.11 or later.")
+    return Check("python", "ok", detail)
+
+
+def _terminal_size() -> os.terminal_size | None:
+    for stream in (sys.__stdout__, sys.__stderr__, sys.__stdin__):
+        try:
+            return os.get_terminal_size(stream.fileno() if stream else -1)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def terminal(env: Mapping[str, str], size: os.terminal_size | None) -> Check:
+    """Judge the terminal by its size and what the environment says of it.
+
+    Args:
+        env: The environment: TERM, COLORTERM, NO_COLOR and the locale count.
+        size: None where no stream is a terminal.
+    """
+    from turbo_widgets.ascii_only import needs_ascii  # noqa: PLC0415  brings Textual
+
+    kind = env.get("TERM", "")
+    if size is None:
+        return Check("terminal", "ok", "none here; the app needs one, run and plan do not")
+    if kind in {"", "dumb"}:
+        mend = "Use a terminal that can draw, or set TERM, as in TERM=xterm-256color."
+        return Check("terminal", "reduced", f"TERM={kind or 'not set'} cannot show the app", mend)
+    plain = needs_ascii(env)
+    words = (f"{size.columns}x{size.lines}", kind, _colours(env), "ASCII" if plain else "UTF-8")
+    detail = ", ".join(words)
+    if size.columns < SMALLEST_TERMINAL[0] or size.lines < SMALLEST_TERMINAL[1]:
+        return Check("terminal", "reduced", detail, "Make the window 60x20 or larger.")
+    if plain:
+        mend = "Set a UTF-8 locale for proper lines and signs, as in LC_ALL=C.UTF-8."
+        return Check("terminal", "reduced", detail, mend)
+    return Check("terminal", "ok", detail)
+
+
+def _colours(env: Mapping[str, str]) -> str:
+    if env.get("NO_COLOR"):
+        return "no colours (NO_COLOR)"
+    if env.get("COLORTERM", "") in {"truecolor", "24bit"}:
+        return "all colours"
+    return "256 colours" if "256" in env.get("TERM", "") else "16 colours"
+
+
+def _git() -> Check:
+    program = shutil.which("git")
+    if program is None:
+        without = "not found: no branch is shown, commits and ignore rules are left out"
+        return Check("git", "reduced", without, "Install git, as in: sudo apt install git")
+    try:
+        said = subprocess.run(
+            (program, "--version"), capture_output=True, text=True, timeout=GIT_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        return Check("git", "reduced", f"{program} does not run: {error}", "Install git anew.")
+    return Check("git", "ok", f"{said.strip().removeprefix('git version ')}, {program}")
+
+
+# --- the workspace and its settings ----------------------------------------------
+
+
+def _workspace(path: str, where: Paths, *, here: bool) -> tuple[list[Check], Workspace]:
+    """Return what there is to say of the workspace, and one to go on with if it is broken."""
+    given = Path(path).expanduser()
+    try:
+        folder = given.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        folder = given.absolute()
+    root = folder if here else git_root(folder)
+    spare = Workspace(root, where, Settings(), trusted=False)
+    try:
+        settings = load_settings(where.config_file)
+        config = Check("config", "ok", _config_words(where))
+    except TurboError as error:
+        return [_root(spare), Check("config", "missing", str(error), "Mend what it names.")], spare
+    try:
+        workspace = open_workspace(folder, here=here)
+    except TurboError as error:
+        usable = replace(spare, settings=settings)
+        if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+            return [Check("workspace", "missing", str(error)), config], usable
+        return [_root(usable), Check("config", "missing", str(error))], usable
+    return [_root(workspace), config], workspace
+
+
+def _config_words(where: Paths) -> str:
+    file = where.config_file
+    return f"{file} can be read" if file.exists() else f"no {file}; the defaults count"
+
+
+def _root(workspace: Workspace) -> Check:
+    root = workspace.root
+    if not (root / ".git").exists():
+        mend = "Optional: `git init` gives it ignore rules and history."
+        return Check("workspace", "ok", f"{root}, not under git", mend)
+    own = [name for name in FILES_THAT_COUNT if (root / name).exists()]
+    trusted = f"; {', '.join(own)} {'is' if len(own) == 1 else 'are'} " if own else ""
+    trusted += ("trusted" if workspace.trusted else "not trusted, and can only tighten") * bool(own)
+    return Check("workspace", "ok", f"{root}, a git repository{trusted}")
+
+
+# --- the sandbox -------------------------------------------------------------------
+
+
+async def _sandbox(workspace: Workspace) -> list[Check]:
+    """Try what the workspace's next command would be confined by."""
+    if not workspace.root.is_dir():
+        return []
+    with tempfile.TemporaryDirectory(prefix="turbo-tui-doctor-") as spare:
+        place = workspace
+        if not _can_write(workspace.state) or workspace.state.is_relative_to(workspace.root):
+            place = replace(workspace, paths=replace(workspace.paths, state=Path(spare)))
+        try:
+            async with asyncio.timeout(SANDBOX_S):
+                stages = await place.stages()
+        except TurboError as error:
+            return [_bubblewrap(), Check("sandbox", "missing", str(error))]
+        except TimeoutError:
+            words = f"trying it took longer than {SANDBOX_S:.0f} s"
+            return [_bubblewrap(), Check("sandbox", "reduced", words, "Try again when idle.")]
+        return [_bubblewrap(), *sandbox_checks(stages.report)]
+
+
+def _bubblewrap() -> Check:
+    from turbo_tui.sandbox.bubblewrap import PROGRAM  # noqa: PLC0415
+    from turbo_tui.sandbox.probe import install_line  # noqa: PLC0415
+
+    if sys.platform != "linux":
+        return Check("bubblewrap", "reduced", "works on Linux only")
+    if not Path(PROGRAM).is_file():
+        return Check("bubblewrap", "reduced", f"{PROGRAM} is not installed", install_line())
+    return Check("bubblewrap", "ok", PROGRAM)
+
+
+def sandbox_checks(report: SandboxReport) -> Iterator[Check]:
+    """Say what a report holds: the rung, how stages are made, then each guarantee.
+
+    None of it is `missing`: on the lowest rung commands are asked for one by one.
+    """
+    why = " ".join(report.reasons)
+    status: Status = "ok" if report.level == "full" else "reduced"
+    words = {
+        "full": "holds everything",
+        "reduced": "holds less than it could",
+        "none": "UNSANDBOXED: commands run with your own rights, each one asked for",
+    }
+    yield Check("sandbox", status, f"{report.rung}: {words[report.level]}", why)
+    tree = report.rung.partition("+")[0]
+    if tree == "overlay":
+        yield Check("overlay", "ok", "stages are made at once, whatever the project's size")
+    else:
+        reason = next((r for r in report.reasons if "overlay" in r), "")
+        detail = "stages are copies: slower to make in large projects"
+        yield Check("overlay", "reduced", detail, reason)
+    for promise in report.guarantees:
+        held: Status = "ok" if promise.held else "reduced"
+        yield Check(f"sandbox {promise.name}", held, promise.detail)
+
+
+# --- folders -------------------------------------------------------------------------
+
+
+def _folder(name: str, folder: Path, *, without: str, needed: bool = False) -> Check:
+    if _can_write(folder):
+        size = _size_words(folder) if folder.exists() else "not made yet"
+        return Check(name, "ok", f"{folder}, {size}")
+    status: Status = "missing" if needed else "reduced"
+    mend = f"Make {folder} a folder you can write, or set TURBO_TUI_HOME to another one."
+    return Check(name, status, f"{folder} is not writable: {without}", mend)
+
+
+def _can_write(folder: Path) -> bool:
+    """Tell whether files can be made in `folder`, or it in the nearest folder there is."""
+    nearest = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+def _size_words(folder: Path) -> str:
+    files = total_bytes = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total_bytes += (Path(parent) / name).lstat().st_size
+            except OSError:
+                continue  # deleted meanwhile
+            files += 1
+    amount, unit = float(total_bytes), "bytes"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004  SI units
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:,.{0 if unit == 'bytes' else 1}f} {unit} in {files:,} files"
+
+
+# --- models and search ------------------------------------------------------------------
+
+
+async def _model(role: str, settings: ModelSettings, consents: Consents) -> Check:
+    if not settings.configured:
+        serves = {"planner": "the built-in planner serves", "executor": "only recipes can run"}
+        mend = "Optional: press M in the app, or see the README."
+        return Check(role, "ok", f"not set up; {serves[role]}", mend)
+    from turbo_tui.adapters.providers import ModelAddress, check  # noqa: PLC0415  brings httpx2
+    from turbo_tui.wiring.models import key_of  # noqa: PLC0415
+
+    named = f"{settings.model} at {settings.base_url}"
+    try:
+        address = ModelAddress(
+            settings.kind, settings.base_url, settings.model, key=key_of(settings), retries=0
+        )
+        if settings.origin not in {"file", "flag"} and not consents.has(address.host):
+            detail = f"{named}, named by the environment; not contacted, you have not agreed yet"
+            return Check(role, "reduced", detail, "The app asks before anything is sent.")
+        async with asyncio.timeout(MODEL_S):
+            return Check(role, "ok", f"{named}; {await check(address)}")
+    except TurboError as error:
+        return Check(role, "reduced", f"{named}: {error}")
+    except TimeoutError:
+        mend = "It may be loading; try again, or look at the server."
+        return Check(role, "reduced", f"{named}: no answer within {MODEL_S:.0f} s", mend)
+
+
+def _semantic() -> Check:
+    absent = [name for name in FOR_MEANING if importlib.util.find_spec(name) is None]
+    name = "search by meaning"
+    if absent:
+        detail = "not installed; search finds text and symbols without it"
+        return Check(name, "ok", detail, "Optional, about 1 GB: make semantic")
+    return Check(name, "ok", "installed")
+
+
+# --- words ------------------------------------------------------------------------------
+
+
+def in_words(checks: list[Check], *, width: int, colour: bool) -> Iterator[str]:
+    """Write the checks as aligned lines, each mend below its check, and a verdict last."""
+    names = max(len(check.name) for check in checks)
+    indent = " " * (2 + len("reduced") + 2 + names + 2)
+    yield f"turbo-tui {__version__}"
+    for check in checks:
+        status = f"{check.status:<7}"
+        if colour:
+            status = click.style(status, fg=COLOURS[check.status])
+        lines = textwrap.wrap(check.detail, max(20, width - len(indent)), break_on_hyphens=False)
+        yield f"  {status}  {check.name:<{names}}  {lines[0] if lines else ''}"
+        yield from (indent + line for line in lines[1:])
+        mends = textwrap.wrap(check.mend, max(20, width - len(indent) - 2), break_on_hyphens=False)
+        yield from (f"{indent}{'-> ' if at == 0 else '   '}{m}" for at, m in enumerate(mends))
+    missing = [check.name for check in checks if check.status == "missing"]
+    reduced = sum(check.status == "reduced" for check in checks)
+    if missing:
+        yield f"Missing: {', '.join(missing)}. The arrows above say how to mend it."
+    elif reduced:
+        yield f"All that is needed is here; {reduced} of {len(checks)} work at a reduced level."
+    else:
+        yield "All is well."
+
+
+def _safe(text: str) -> str:
+    """Return text that a terminal shows and nothing else: names and servers' words are data."""
+    from turbo_tui.sandbox.sanitiser import sanitise  # noqa: PLC0415
+
+    return " ".join(sanitise(os.fsencode(text)).split())
