@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Landlock:
         limits: What a command may use.
         environ: The user's environment; the process's own when None.
         home: The user's home folder; from the system when None.
+        hide: Further folders that are not to be read, such as our own state.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class Landlock:
         *,
         environ: Mapping[str, str] | None = None,
         home: Path | None = None,
+        hide: Iterable[Path] = (),
     ) -> None:
         self._limits = limits or Limits()
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
+        self._hide = tuple(hide)
         self._abi = landlock_abi()
 
     @property
@@ -136,10 +139,11 @@ class Landlock:
     @cached_property
     def _system(self) -> tuple[str, ...]:
         """Paths of the system that may be read; for root not those only root may read."""
-        closed = (
-            {path for path, _ in hiding.root_only_paths()} if os.geteuid() == 0 else set[Path]()
-        )
-        return (*SYSTEM, *KERNEL, *_open_below(Path("/etc"), closed))
+        closed = {Path(os.path.realpath(path)) for path in (self._home, *self._hide)}
+        if os.geteuid() == 0:
+            closed |= {path for path, _ in hiding.root_only_paths()}
+        readable = (part for top in (*SYSTEM, "/etc") for part in _open_below(Path(top), closed))
+        return (*readable, *KERNEL)
 
 
 def _open_below(folder: Path, closed: set[Path]) -> Iterator[str]:

@@ -100,7 +100,7 @@ def _make(
         case "bubblewrap":
             return bubblewrap.Bubblewrap(limits, environ=environ, hide=(state,) if state else ())
         case "landlock":
-            return Landlock(limits, environ=environ)
+            return Landlock(limits, environ=environ, hide=(state,) if state else ())
         case "unsandboxed":
             return Unsandboxed(limits, environ=environ)
 
