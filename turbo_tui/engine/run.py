@@ -446,6 +446,10 @@ class Run:
     def _lands_by_itself(self, state: StepState) -> bool:
         if state.status != "staged" or not state.checks_passed:
             return False
+        changes = self.review.change_set(state.changes)
+        if not all(change.base_known for change in changes.files):
+            # Someone changed the original meanwhile: only a person sees what would be lost.
+            return False
         return self._approve in {"staged", "all"} or (
             self._approve == "ask" and state.step.mode == "auto"
         )
