@@ -42,6 +42,8 @@ def _renamed(tree: Tree, symbol: str = "area", new: str = "surface") -> Tree:
         ("area = b = 1\n", "surface = b = 1\n"),
         ("area = 1\ndef f():\n    def g():\n        nonlocal area\n    area = 2\n    area\n",
          "surface = 1\ndef f():\n    def g():\n        nonlocal area\n    area = 2\n    area\n"),
+        ("area = 1\ndef f():\n    def g():\n        nonlocal area\n        area = 3\n    area = 2\n",
+         "surface = 1\ndef f():\n    def g():\n        nonlocal area\n        area = 3\n    area = 2\n"),
         ("def f():\n    global area\n    area = 1\narea = 0\n",
          "def f():\n    global surface\n    surface = 1\nsurface = 0\n"),
         ("def f():\n    global area\n    from x import area\narea = 0\n",

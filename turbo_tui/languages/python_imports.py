@@ -7,6 +7,7 @@ the module: by import, as an attribute, or by its dotted name in a string (`mock
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import basename
@@ -15,8 +16,11 @@ from tree_sitter import Node
 
 from turbo_tui.languages.python_project import ModuleMeaning, PythonProject
 from turbo_tui.languages.python_reader import parsable, read_python
-from turbo_tui.languages.python_scopes import Binding, PythonFile, Scope
+from turbo_tui.languages.python_scopes import Binding, PythonFile
 from turbo_tui.languages.text_edits import Place, TextEdit, apply_edits, place_at
+
+# Names that someone outside looks for: the export list, unittest's protocol, gettext's mark.
+_MEANT = {"__all__", "load_tests", "_"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +79,55 @@ def _unused_in(file: PythonFile) -> Iterator[_Unused]:
         for name, bindings in scope.bindings.items()
         if any(binding.kind == "param" for binding in bindings)
     }
+    used = _used(file)
+    roots = {
+        binding.module.partition(".")[0]
+        for scope in file.module.walk()
+        for name, bindings in scope.bindings.items()
+        for binding in bindings
+        if binding.kind == "import" and (id(scope), name) in used
+    }
     for scope in file.module.walk():
         if scope.kind == "class":
             continue  # a class's imports are its attributes
         for name, bindings in scope.bindings.items():
             # pytest finds fixtures by the names of parameters.
-            if name == "_" or name in fixtures or _is_used(file, scope, name):
+            if name in _MEANT | fixtures or (id(scope), name) in used:
                 continue
             if any(binding.kind not in {"import", "from"} for binding in bindings):
                 continue  # also assigned: a fallback or a default
             for binding in bindings:
                 statement = binding.statement
-                if statement is not None and not _stays(file, name, binding, statement):
+                if statement is None or _stays(file, name, binding, statement):
+                    continue
+                # `import a.b` may be there for another name of `a` to have its `b`.
+                dotted = binding.kind == "import" and "." in binding.module
+                if not (dotted and binding.module.partition(".")[0] in roots):
                     yield _Unused(file.path, name, binding, statement)
 
 
-def _is_used(file: PythonFile, scope: Scope, name: str) -> bool:
-    if scope.kind == "module" and any(name == exported for exported, _s, _e in file.exported):
-        return True
-    if any(use.name == name and use.scope.holder(name) is scope for use in file.uses):
-        return True
-    return _named_in_type_comment(file, name)
+def _used(file: PythonFile) -> set[tuple[int, str]]:
+    """Return (id of the scope, name) of the variables that the file itself uses."""
+    used = {
+        (id(holder), use.name)
+        for use in file.uses
+        if (holder := use.scope.holder(use.name)) is not None
+    }
+    used |= {(id(file.module), name) for name, _start, _end in file.exported}
+    types = b"\n".join(
+        comment
+        for text in file.texts
+        if text.kind == "comment" and b"type:" in (comment := file.content[text.start : text.end])
+    )
+    if types:
+        words = {word.decode("utf-8", "replace") for word in re.findall(rb"\w+", types)}
+        used |= {
+            (id(scope), name)
+            for scope in file.module.walk()
+            for name in scope.bindings
+            if name in words
+        }
+    return used
 
 
 def _stays(file: PythonFile, name: str, binding: Binding, statement: Node) -> bool:
@@ -182,15 +214,6 @@ def _has_noqa(file: PythonFile, statement: Node) -> bool:
     here = b"\n".join(lines[first : last + 1]).lower()
     return b"noqa" in here or any(
         line.strip().lower().startswith((b"# flake8: noqa", b"# ruff: noqa")) for line in lines
-    )
-
-
-def _named_in_type_comment(file: PythonFile, name: str) -> bool:
-    return any(
-        text.kind == "comment"
-        and b"type:" in (comment := file.content[text.start : text.end])
-        and name.encode() in comment
-        for text in file.texts
     )
 
 

@@ -132,7 +132,7 @@ class _Reader:
         if scope.outer.get(name) == "global":
             target = scope.module()
         elif scope.outer.get(name) == "nonlocal":
-            target = (scope.parent.holder(name) if scope.parent else None) or scope
+            target = _nonlocal_holder(scope, name)
         else:
             target = scope
         target.bindings.setdefault(name, []).append(
@@ -513,3 +513,14 @@ class _Reader:
         "comment": _comment,
         "string": _string,
     }
+
+
+def _nonlocal_holder(scope: Scope, name: str) -> Scope:
+    """Return the function around that has the name; the nearest if it binds it further down."""
+    found = scope.parent.holder(name) if scope.parent is not None else None
+    if found is not None and found.kind != "module":
+        return found
+    around = scope.parent
+    while around is not None and around.kind != "function":
+        around = around.parent
+    return around or scope
