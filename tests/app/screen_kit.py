@@ -87,7 +87,7 @@ class Seat:
     @property
     def text(self) -> str:
         """The whole screen as text."""
-        lines = self.app.screen._compositor.render_strips()
+        lines = self.app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]
         return "\n".join(line.text.rstrip() for line in lines)
 
     def rows(self, name: str) -> str:

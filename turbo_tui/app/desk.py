@@ -23,9 +23,8 @@ from turbo_tui.core.ports import Landing
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
-from turbo_widgets.knowledge_pane import KnowledgePane, Preview, SearchHit
+from turbo_widgets.knowledge_pane import Preview, SearchHit
 from turbo_widgets.plan_pane import PlanPane
-from turbo_widgets.project_pane import ProjectPane
 from turbo_widgets.text import plural
 
 if TYPE_CHECKING:
@@ -312,7 +311,7 @@ class Desk:
 
     async def _search(self, query: str) -> None:
         await asyncio.sleep(_SEARCH_PAUSE_S)
-        pane = self._screen.query_one(KnowledgePane)
+        pane = self._screen.furniture.knowledge
         search = self.opened.search
         if search is None:
             pane.show_hits(query, (), "Search is not available in this session.")
@@ -335,7 +334,7 @@ class Desk:
         except OSError as error:
             self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
             return
-        self._screen.query_one(KnowledgePane).show_preview(Preview(path, line, text))
+        self._screen.furniture.knowledge.show_preview(Preview(path, line, text))
 
     def edit_file(self, path: str, line: int) -> None:
         """Open a file of the real tree in the user's editor."""
@@ -351,7 +350,7 @@ class Desk:
     async def look_at_project(self) -> None:
         """Describe the project in its pane."""
         look = self.opened.look_at_project
-        pane = self._screen.query_one(ProjectPane)
+        pane = self._screen.furniture.project
         if look is None:
             return
         try:

@@ -131,7 +131,7 @@ class Feed:
         plan_changed = views.plan.revision != self._seen.plan
         if plan_changed:
             self._seen.plan = views.plan.revision
-            self._panes.show_plan(plan_value(views.plan))
+            self._panes.show_plan(plan_value(views.plan, self._opened.notes))
         if views.log.revision != self._seen.log:
             self._seen.log = views.log.revision
             self._panes.show_log(self._log.show(views.log.entries))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from turbo_tui.app.opened import Opened, Project
 from turbo_tui.core import diffs
@@ -31,8 +33,8 @@ _WELCOME = (
 # --- the plan ------------------------------------------------------------------
 
 
-def plan_value(view: PlanView) -> PlanValue:
-    """Show the plan, or what stands in its place."""
+def plan_value(view: PlanView, notes: Sequence[str] = ()) -> PlanValue:
+    """Show the plan, or what stands in its place: first of all `notes` and how to begin."""
     items = tuple(_plan_item(state, view) for state in view.steps)
     if items:
         return PlanValue(view.task, view.planner, items)
@@ -42,7 +44,7 @@ def plan_value(view: PlanView) -> PlanValue:
         return PlanValue(view.task, "", (), f"No plan: {view.failure}{hint}")
     if view.planning:
         return PlanValue(view.task, "", (), "Planning …", busy=True)
-    return PlanValue(message=_WELCOME)
+    return PlanValue(message="\n\n".join([*notes, _WELCOME]))
 
 
 def _plan_item(state: StepState, view: PlanView) -> PlanItem:
@@ -266,11 +268,29 @@ def _log_item(entry: LogEntry) -> LogItem:
         clock=time.strftime("%H:%M:%S", time.localtime(entry.at)),
         kind=entry.kind,
         state=entry.state,
-        title=entry.title,
+        title=f"{entry.title} {_subject(entry)}".rstrip(),
         detail=entry.detail,
         body=entry.body,
         step_id=entry.step_id,
     )
+
+
+_SUBJECTS = ("path", "command", "pattern", "query", "code")
+
+
+def _subject(entry: LogEntry) -> str:
+    """Return what a tool call is about: its path, command or pattern, on one line."""
+    if entry.kind != "tool":
+        return ""
+    try:
+        arguments: object = json.loads(entry.body.partition("\n")[0])
+    except ValueError:
+        return ""
+    if not isinstance(arguments, dict):
+        return ""
+    named = cast("dict[str, object]", arguments)
+    value = next((named[name] for name in _SUBJECTS if name in named), "")
+    return str(value).split("\n")[0][:200]
 
 
 # --- project and status ----------------------------------------------------------

@@ -16,19 +16,18 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from turbo_widgets.approval_bar import ApprovalBar, Card
-from turbo_widgets.diff_pane import DiffPane, DiffValue
 from turbo_widgets.key_bar import KeyBar, live_keys
-from turbo_widgets.knowledge_pane import KnowledgePane
-from turbo_widgets.log_pane import LogItem, LogPane
 from turbo_widgets.plan_pane import PlanPane, PlanValue
-from turbo_widgets.project_pane import ProjectPane
 from turbo_widgets.prompt import Prompt
 from turbo_widgets.status_line import StatusLine, StatusValue
-from turbo_widgets.tab_strip import Tab, TabStrip
 
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
+    from turbo_tui.app.furniture import Furniture
+    from turbo_widgets.approval_bar import Card
+    from turbo_widgets.diff_pane import DiffValue
+    from turbo_widgets.log_pane import LogItem
+    from turbo_widgets.tab_strip import TabStrip
 
 PaneName = Literal["plan", "diff", "log", "knowledge", "project"]
 Shape = Literal["wide", "short", "narrow", "tiny"]
@@ -147,23 +146,16 @@ class SessionScreen(Screen[None]):
         self._news: set[PaneName] = set()
         self._last_pane: PaneName = "plan"
         self._typed_at = -60.0
+        self._settled = False
+        self._furniture: Furniture | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay out everything once; what is seen is a matter of classes."""
+        """Lay out what the first frame needs; the rest is brought by `furnish`."""
         yield StatusLine()
-        yield TabStrip(id="tabs")
         with Horizontal(id="main"):
             yield PlanPane(id="plan")
-            with Vertical(id="right"):
-                yield TabStrip(id="right-tabs")
-                yield DiffPane(id="diff")
-                yield TabStrip(id="low-tabs")
-                with Vertical(id="lower"):
-                    yield LogPane(id="log")
-                    yield KnowledgePane(id="knowledge")
-                    yield ProjectPane(id="project")
+            yield Vertical(id="right")
         yield Static("", id="too-small", markup=False)
-        yield ApprovalBar(clock=self._clock)
         with Horizontal(id="ask"):
             yield Static("> ", markup=False)
             yield Prompt(placeholder="what do you want done?", id="prompt")
@@ -173,16 +165,40 @@ class SessionScreen(Screen[None]):
         """Show what is known before anything is opened."""
         self.query_one(StatusLine).show(StatusValue(repo=self._title))
         self.show_plan(PlanValue(message="Opening the project …", busy=True))
+        self.set_focus(self.query_one(Prompt))
+
+    async def furnish(self) -> None:
+        """Bring in everything that was not needed for the first frame."""
+        from turbo_tui.app.furniture import furnish  # noqa: PLC0415  after the first frame
+        from turbo_widgets.diff_pane import DiffValue  # noqa: PLC0415  after the first frame
+
+        self._furniture = await furnish(self, self.query_one("#right"), self._clock)
         self.show_diff(DiffValue(message="What a step changes is shown here, before it lands."))
         self._arrange()
+        self.refresh_bindings()
+
+    @property
+    def furniture(self) -> Furniture:
+        """The widgets that `furnish` brought."""
+        if self._furniture is None:
+            raise RuntimeError("The session screen is not furnished yet.")
+        return self._furniture
+
+    def on_key(self, event: events.Key) -> None:
+        """Whatever is typed before the prompt has the keys is meant for it."""
+        if not self._settled and event.is_printable and event.character:
+            self.query_one(Prompt).insert_text_at_cursor(event.character)
+            event.stop()
 
     # --- shape and tabs ----------------------------------------------------------
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay panes out for the terminal's size."""
-        self._shape = shape_of(event.size.width, event.size.height)
-        for shape in _TABBED:
-            self.set_class(shape == self._shape, f"-{shape}")
+        shape = shape_of(event.size.width, event.size.height)
+        if not self.has_class(f"-{shape}"):
+            self.remove_class(f"-{self._shape}")
+            self.add_class(f"-{shape}")
+        self._shape = shape
         if self._shape == "tiny":
             width, height = SMALLEST
             self.query_one("#too-small", Static).update(
@@ -203,27 +219,33 @@ class SessionScreen(Screen[None]):
         return self._low if self._shape == "wide" else self._tab
 
     def _arrange(self) -> None:
+        from turbo_widgets.tab_strip import Tab  # noqa: PLC0415  after the first frame
+
         tabbed = _TABBED[self._shape]
         opened = self.opened_tab
         if tabbed and opened not in tabbed:
             opened = "diff" if "diff" in tabbed else "log"
             self._tab = opened
         for name, _, _ in PANES:
-            self.query_one(f"#{name}").display = name not in tabbed or name == opened
-        lower = any(name == opened for name in ("log", "knowledge", "project"))
-        self.query_one("#lower").display = lower
+            for pane in self.query(f"#{name}"):
+                pane.display = name not in tabbed or name == opened
         self.query_one("#right").display = self._shape != "narrow" or opened != "plan"
+        if self._furniture is None:
+            return
+        self.query_one("#lower").display = opened in _TABBED["wide"]
         self._news.discard(opened)
         tabs = tuple(
             Tab(name, word, key, news=name in self._news)
             for name, word, key in PANES
             if name in tabbed
         )
-        for strip in self.query(TabStrip):
+        for strip in self._furniture.strips:
             strip.show(tabs, opened)
 
     def open_pane(self, name: PaneName, *, focus: bool = True) -> None:
         """Bring a pane into view, and to the keys unless told not to."""
+        if self._furniture is None:
+            return
         if name in _TABBED[self._shape]:
             if self._shape == "wide":
                 self._low = name
@@ -238,9 +260,9 @@ class SessionScreen(Screen[None]):
 
     def _focus_of(self, name: PaneName) -> Widget:
         if name == "log":
-            return self.query_one(LogPane).lines
+            return self.furniture.log.lines
         if name == "knowledge":
-            pane = self.query_one(KnowledgePane)
+            pane = self.furniture.knowledge
             return pane.field if not pane.field.value else pane.places
         return self.query_one(f"#{name}")
 
@@ -250,11 +272,13 @@ class SessionScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Remember the pane to come back to; the keys differ from pane to pane."""
+        self._settled = True
         for name, _, _ in PANES:
-            pane = self.query_one(f"#{name}")
-            if pane is event.widget or pane in event.widget.ancestors:
-                self._last_pane = name
-        self.show_card(self._card)
+            for pane in self.query(f"#{name}"):
+                if pane is event.widget or pane in event.widget.ancestors:
+                    self._last_pane = name
+        if self._furniture is not None:
+            self.show_card(self._card)
         self.refresh_bindings()
 
     # --- values in (feed.Panes) ----------------------------------------------------
@@ -265,11 +289,11 @@ class SessionScreen(Screen[None]):
 
     def show_diff(self, value: DiffValue) -> None:
         """Show a step's changes."""
-        self.query_one(DiffPane).show(value)
+        self.furniture.diff.show(value)
 
     def show_log(self, entries: list[LogItem]) -> None:
         """Show the log."""
-        self.query_one(LogPane).show(entries)
+        self.furniture.log.show(entries)
 
     def show_status(self, value: StatusValue) -> None:
         """Show standing facts."""
@@ -279,15 +303,15 @@ class SessionScreen(Screen[None]):
         """Show what waits for the user."""
         self._card = card
         if card is not None:
-            diff = self.query_one(DiffPane)
+            diff = self.furniture.diff
             here = {"look": not self._is_seen("diff"), "toggle": diff.has_focus}
             fitting = tuple(c for c in card.choices if here.get(c.action, True))
             card = replace(card, choices=fitting)
-        self.query_one(ApprovalBar).show(card)
+        self.furniture.bar.show(card)
 
     def stream(self, key: str, text: str) -> None:
         """Show output of a running entry."""
-        self.query_one(LogPane).stream(key, text)
+        self.furniture.log.stream(key, text)
 
     def lead_to(self, step_id: str, place: str) -> None:
         """Bring a step and a pane into view; take the keys there unless the user types."""
@@ -332,7 +356,8 @@ class SessionScreen(Screen[None]):
             return True
         match action:
             case "choose":
-                return self.query_one(ApprovalBar).offers(str(parameters[0]))
+                bar = self._furniture.bar if self._furniture is not None else None
+                return bar is not None and bar.offers(str(parameters[0]))
             case "undo":
                 return self.desk is not None and self.desk.can_undo
             case "leave_field":
@@ -346,7 +371,7 @@ class SessionScreen(Screen[None]):
 
     def action_choose(self, choice: str) -> None:
         """Answer the card, unless the key came too early or was meant for a field."""
-        self.query_one(ApprovalBar).choose(choice, typing=self.in_field)
+        self.furniture.bar.choose(choice, typing=self.in_field)
 
     def action_undo(self) -> None:
         """Take back the last landing, after a question."""
@@ -370,8 +395,9 @@ class SessionScreen(Screen[None]):
 
     def action_search(self) -> None:
         """Go to the search field."""
-        self.open_pane("knowledge", focus=False)
-        self.query_one(KnowledgePane).field.focus()
+        if self._furniture is not None:
+            self.open_pane("knowledge", focus=False)
+            self._furniture.knowledge.field.focus()
 
     def action_models(self) -> None:
         """Set up the models."""

@@ -18,19 +18,20 @@ from textual.timer import Timer
 from turbo_tui.app.opened import Opened, OpenRun, Options, Question
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
 from turbo_tui.core.errors import TurboError
-from turbo_widgets.approval_bar import ApprovalBar
 from turbo_widgets.ascii_only import AsciiOnly, needs_ascii
-from turbo_widgets.diff_pane import DiffPane
-from turbo_widgets.knowledge_pane import KnowledgePane
 from turbo_widgets.plan_pane import PlanPane, PlanValue
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
+    from turbo_widgets.approval_bar import ApprovalBar
+    from turbo_widgets.diff_pane import DiffPane
+    from turbo_widgets.knowledge_pane import KnowledgePane
 
 Given = TypeVar("Given")
 BEAT_S = 1 / 20
 _TWICE_S = 2.0
+_FIRST_FRAME_S = 0.03  # keys typed during launch are echoed before anything else is done
 _HANGUP = 128
 
 
@@ -46,6 +47,7 @@ class TurboApp(App[int]):
     TITLE = "turbo-tui"
     ENABLE_COMMAND_PALETTE = True
     CSS = """
+    ToastRack { dock: top; align: right top; margin-top: 2; }
     App:nocolor RowsView > .rows--cursor { text-style: reverse; }
     App:nocolor RowsView > .rows--cursor-idle { text-style: bold; }
     """
@@ -111,7 +113,7 @@ class TurboApp(App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._signalled, number)
-        self.call_after_refresh(self._open_behind)
+        self.call_after_refresh(self.set_timer, _FIRST_FRAME_S, self._open_behind)
 
     def _signalled(self, number: int) -> None:
         self.run_worker(self._leave(_HANGUP + number), group="leave", exclusive=True)
@@ -120,6 +122,7 @@ class TurboApp(App[int]):
         self.run_worker(self._open(), group="open", exclusive=True)
 
     async def _open(self) -> None:
+        await self.session_screen.furnish()
         try:
             opened = await self._open_run(self)
         except TurboError as error:
@@ -134,8 +137,8 @@ class TurboApp(App[int]):
             screen.query_one(Prompt).remember(task)
         self._beat_timer = self.set_interval(BEAT_S, self._beat)
         await self.desk.beat()
-        for note in opened.notes:
-            self.tell(note)
+        for note in opened.notes if opened.run.views.plan.task else ():
+            self.tell(note)  # else they stand in the empty plan pane
         self.in_background(self.desk.look_at_project(), group="project")
         if self._waiting_task:
             task, self._waiting_task = self._waiting_task, ""

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from turbo_widgets.rows import Row, RowsView, Span, Tone
-from turbo_widgets.text import clean_line, fit_path, plural, wrap
+from turbo_widgets.text import chop, clean_line, fit_path, plural, wrap
 
 LineKind = Literal["same", "added", "removed", "note"]
 
@@ -111,10 +111,6 @@ class _Place:
 class DiffPane(RowsView):
     """Show a change set; ask for hunks and files to be taken in or left out."""
 
-    SIDEWAYS: ClassVar[bool] = True
-    DEFAULT_CSS = """
-    DiffPane { overflow-x: auto; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_hunk", "In/out"),
         Binding("n", "hunk(1)", "Hunk"),
@@ -276,14 +272,12 @@ class DiffPane(RowsView):
             sign, tone, band = _SIGNS[line.kind]
             if not hunk.accepted and line.kind in {"added", "removed"}:
                 tone, band = "dim", "plain"
-            old = str(line.old or "").rjust(digits)
-            new = str(line.new or "").rjust(digits)
-            self._add(
-                rows,
-                place,
-                ((f"{old} {new} ", "dim"), (f"{sign} {clean_line(line.text)}", tone)),
-                band,
-            )
+            numbers = f"{line.old or '':>{digits}} {line.new or '':>{digits}} "
+            parts = chop(clean_line(line.text), self.room - len(numbers) - 2)
+            self._add(rows, place, ((numbers, "dim"), (f"{sign} {parts[0]}", tone)), band)
+            blank = " " * (len(numbers) + 2)
+            item = rows[-1].item
+            rows.extend(Row(((blank, "dim"), (part, tone)), item, band) for part in parts[1:])
 
     # --- where the cursor is ---------------------------------------------------
 

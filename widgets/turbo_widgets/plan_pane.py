@@ -182,7 +182,10 @@ class PlanPane(RowsView):
         value = self._value
         count = plural(len(value.items), "step") if value.items else ""
         planner = clean_line(value.planner and f"by {value.planner}")
-        self.border_title = " · ".join(part for part in ("Plan", count, planner) if part)
+        parts = [part for part in ("Plan", count, planner) if part]
+        if sum(len(part) + 3 for part in parts) > self.room:
+            parts = parts[:2]
+        self.border_title = " · ".join(parts)
         rows: list[Row] = []
         if value.task:
             rows.extend(
