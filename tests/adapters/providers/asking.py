@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ async def model_at(
     protocol: Protocol,
     pause: Callable[[float], Any] | None = None,
     **settings: Any,
-) -> AsyncIterator[Model]:
+) -> AsyncGenerator[Model]:
     model = make_model(
         address_at(server, protocol, **settings), pause=Pauses() if pause is None else pause
     )

@@ -54,12 +54,13 @@ class ModelAddress:
         if self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
             raise ConfigError(f"model kind {self.kind!r} is not one of {kinds}")
+        host = self.host  # refuses an address that cannot be used, before its repr is ever shown
         if not self.model.strip():
-            raise ConfigError(f"no model is named for {self.host}: set `model`")
+            raise ConfigError(f"no model is named for {host}: set `model`")
         # An illegal header value would be quoted, key and all, by the HTTP library's error.
         if not self.header_key.isprintable() or not self.header_key.isascii():
             raise ConfigError(
-                f"the key for {self.host} holds characters that no key has"
+                f"the key for {host} holds characters that no key has"
                 " (a line break, a quote from a document?): copy it again"
             )
 

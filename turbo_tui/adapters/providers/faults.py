@@ -97,6 +97,8 @@ class Refusal:
     @property
     def is_out_of_credit(self) -> bool:
         """Say whether waiting does not help, paying does."""
+        if self.status == 429 and self.retry_after_s is not None:  # noqa: PLR2004
+            return False
         known = self.status in {400, 403, 429} and _NO_CREDIT.search(self.words) is not None
         return self.status == 402 or known  # noqa: PLR2004
 

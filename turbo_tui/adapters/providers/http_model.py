@@ -11,6 +11,7 @@ from dataclasses import replace
 import httpx2
 
 from turbo_tui.adapters.providers.address import ModelAddress
+from turbo_tui.adapters.providers.connection import new_client, read_at_most
 from turbo_tui.adapters.providers.dialect import Dialect
 from turbo_tui.adapters.providers.document import find_document, without_thoughts
 from turbo_tui.adapters.providers.draft import Deltas, Draft, numbered
@@ -151,13 +152,12 @@ class HttpModel:
             TimeoutError: It took too long.
         """
         url = self.address.root + self._dialect.models_path
+        client = await self._opened()
         async with (
             asyncio.timeout(LISTING_TIMEOUT_S),
-            self._opened().stream(
-                "GET", url, headers=self._dialect.headers(self.address)
-            ) as response,
+            client.stream("GET", url, headers=self._dialect.headers(self.address)) as response,
         ):
-            body = await _read_at_most(response, MOST_REPLY_BYTES)
+            body = await read_at_most(response, MOST_REPLY_BYTES)
         listing = object_of(body.decode("utf-8", "replace"))
         return None if listing is None else self._dialect.model_names(listing)
 
@@ -176,10 +176,9 @@ class HttpModel:
         headers = {"content-type": "application/json", **self._dialect.headers(self.address)}
         url = self.address.root + self._dialect.chat_path
         draft = Draft(deltas.add)
+        client = await self._opened()
         try:
-            async with self._opened().stream(
-                "POST", url, content=content, headers=headers
-            ) as response:
+            async with client.stream("POST", url, content=content, headers=headers) as response:
                 if not response.is_success:
                     raise _RefusedError(await self._refusal(response))
                 async for payload in self._payloads(response, draft):
@@ -201,7 +200,7 @@ class HttpModel:
     ) -> AsyncIterator[dict[str, object]]:
         """Read the objects of an event stream, of lines, or of a body that is one object."""
         if response.headers.get("content-type", "").startswith("application/json"):
-            body = await _read_at_most(response, MOST_REPLY_BYTES)
+            body = await read_at_most(response, MOST_REPLY_BYTES)
             whole = object_of(body.decode("utf-8", "replace"))
             lines = [body] if whole is not None else body.split(b"\n")
             for line in lines:
@@ -302,15 +301,15 @@ class HttpModel:
         taken = (call.call_id for message in request.messages for call in message.calls)
         return ModelReply(text, numbered(calls, taken), usage, finish, cost)
 
-    def _opened(self) -> httpx2.AsyncClient:
+    async def _opened(self) -> httpx2.AsyncClient:
         """Return the client; made late, because it belongs to the running event loop."""
         if self._client is None:
-            self._client = new_client(self.address)
+            self._client = await new_client(self.address)
         return self._client
 
     async def _refusal(self, response: httpx2.Response) -> Refusal:
         """Read what came instead of a reply."""
-        body = await _read_at_most(response, MOST_REFUSAL_BYTES)
+        body = await read_at_most(response, MOST_REFUSAL_BYTES)
         refusal = read_refusal(
             response.status_code,
             body.decode("utf-8", "replace"),
@@ -366,30 +365,6 @@ class HttpModel:
         return _FaultError(
             EmptyReplyError(f"{what} Try again, or another model."), not draft.was_cut
         )
-
-
-def new_client(address: ModelAddress) -> httpx2.AsyncClient:
-    """Open a client that keeps the key to its host.
-
-    Redirects are not followed, and a proxy from the environment is not used for this machine.
-    """
-    timeout = httpx2.Timeout(address.timeout_s, connect=address.connect_timeout_s)
-    return httpx2.AsyncClient(
-        timeout=timeout,
-        trust_env=not address.is_loopback,
-        follow_redirects=False,
-        headers={"user-agent": "turbo-tui"},
-    )
-
-
-async def _read_at_most(response: httpx2.Response, most_bytes: int) -> bytes:
-    """Read a body, no more of it than is useful."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) >= most_bytes:
-            break
-    return bytes(body[:most_bytes])
 
 
 def _no_connection(address: ModelAddress, said: str) -> str:
