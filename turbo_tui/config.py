@@ -14,10 +14,12 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from turbo_tui.core.errors import ConfigError
-from turbo_tui.core.policy import Rule
+
+if TYPE_CHECKING:
+    from turbo_tui.core.policy import Rule
 
 Kind = Literal["openai", "ollama", "anthropic"]
 KINDS: tuple[Kind, ...] = ("openai", "ollama", "anthropic")
@@ -288,6 +290,10 @@ def _model(
 
 
 def _rules(given: object, path: Path) -> tuple[Rule, ...]:
+    if given == []:
+        return ()
+    from turbo_tui.core.policy import Rule  # noqa: PLC0415  brings all events, slow before a frame
+
     if not isinstance(given, list):
         raise ConfigError(f"{path}: rules must be a list: begin each with [[rules]].")
     rules: list[Rule] = []
