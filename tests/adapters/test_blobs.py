@@ -154,3 +154,61 @@ def test_removed_content_is_gone(blobs: FolderBlobs) -> None:
     blobs.remove(blob)
 
     assert blob not in blobs
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_what_is_put_together_has_its_names_at_the_end(
+    blobs: FolderBlobs, tmp_path: Path, count: int
+) -> None:
+    contents = [b"content %d" % number for number in range(count)]
+    with blobs.together(), blobs.together():
+        kept = [blobs.put(content) for content in contents]
+        assert [blobs.put(content) for content in contents] == kept
+        assert [blobs.get(blob) for blob in kept] == contents
+        blobs.copy_to(kept[0], tmp_path / "copy")
+        assert list(FolderBlobs(tmp_path / "state" / "blobs")) == []
+
+    assert set(blobs) == set(kept)
+    assert [blobs.get(blob) for blob in kept] == contents
+    assert (tmp_path / "copy").read_bytes() == contents[0]
+    assert list(blobs.leftovers()) == []
+
+
+def test_what_was_put_together_before_a_failure_is_kept(blobs: FolderBlobs) -> None:
+    def put_and_fail() -> None:
+        with blobs.together():
+            blobs.put(b"before")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        put_and_fail()
+    assert blobs.get(hashlib.sha256(b"before").hexdigest()) == b"before"
+    assert list(blobs.leftovers()) == []
+
+
+def test_a_disk_that_refuses_at_the_end_leaves_no_name(
+    blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def put_on_a_full_disk() -> None:
+        with blobs.together():
+            blobs.put(b"lost")
+            monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(SessionError, match="No space left"):
+        put_on_a_full_disk()
+    monkeypatch.undo()
+    assert list(blobs) == []
+    assert list(blobs.leftovers()) == []
+    assert blobs.get(blobs.put(b"lost")) == b"lost"
+
+
+def test_another_thread_is_no_part_of_what_is_put_together(blobs: FolderBlobs) -> None:
+    with blobs.together():
+        other = threading.Thread(target=blobs.put, args=(b"theirs",))
+        other.start()
+        other.join()
+        blobs.put(b"ours")
+        assert list(blobs) == [hashlib.sha256(b"theirs").hexdigest()]

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,8 +23,16 @@ from turbo_tui.core.errors import SessionError
 CHUNK_BYTES = 1 << 20
 FICLONE = 0x40049409  # linux/fs.h: share the blocks where the file system can
 
+MANY = 32  # from here one sync of the file system is cheaper than one of each file
+
 _HASH = re.compile(r"[0-9a-f]{64}")
 _NO_SHARING = {errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS}
+
+
+class _Batch(threading.local):
+    """What this thread wrote together and did not name yet; None outside of `together`."""
+
+    pending: dict[str, Path] | None = None
 
 
 class FolderBlobs:
@@ -31,6 +40,32 @@ class FolderBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._batch = _Batch()
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Keep all that this thread puts within as one: synced once, at the end.
+
+        Until then only this thread finds it, and a crash leaves nothing of it behind by name.
+
+        Raises:
+            SessionError: The disk refuses; nothing that was put is kept.
+        """
+        if self._batch.pending is not None:
+            yield
+            return
+        pending = self._batch.pending = {}
+        try:
+            try:
+                yield
+            finally:
+                self._batch.pending = None
+                with self._refusals():
+                    self._settle_all(pending)
+        finally:
+            for fresh in pending.values():
+                with suppress(OSError):
+                    fresh.unlink(missing_ok=True)
 
     def put(self, content: bytes) -> str:
         """Keep content; return its hash.
@@ -131,8 +166,14 @@ class FolderBlobs:
             raise SessionError(f"{blob!r} does not name a blob: not a sha256 in hex.")
         return self._folder / blob[:2] / blob[2:]
 
+    def leftovers(self) -> Iterator[Path]:
+        """Yield files that a writer left half-made as it was killed, or makes right now."""
+        yield from self._folder.glob("new-*")
+
     def _touched(self, blob: str) -> bool:
         """Tell whether a blob is there; its time is then now, so that no prune takes it."""
+        if self._batch.pending is not None and blob in self._batch.pending:
+            return True
         try:
             os.utime(self._path(blob))
         except OSError:
@@ -140,6 +181,8 @@ class FolderBlobs:
         return True
 
     def _open(self, blob: str) -> BinaryIO:
+        if self._batch.pending is not None and blob in self._batch.pending:
+            return self._batch.pending[blob].open("rb")
         try:
             return self._path(blob).open("rb")
         except FileNotFoundError:
@@ -169,11 +212,33 @@ class FolderBlobs:
 
     def _settle(self, file: BinaryIO, fresh: Path, blob: str) -> None:
         file.flush()
+        if self._batch.pending is not None:
+            self._batch.pending[blob] = fresh.replace(fresh.with_name(f"{fresh.name}.whole"))
+            return
         os.fsync(file.fileno())
+        _sync_folder(self._name(fresh, blob))
+
+    def _settle_all(self, pending: dict[str, Path]) -> None:
+        if len(pending) < MANY:  # none at all, most often
+            for fresh in pending.values():
+                with fresh.open("rb") as file:
+                    os.fsync(file.fileno())
+        else:
+            _sync_file_system(self._folder)
+        # A name is given only to what is on disk: later puts trust whatever has one.
+        folders = {self._name(fresh, blob) for blob, fresh in pending.items()}
+        if len(folders) < MANY:
+            for folder in folders:
+                _sync_folder(folder)
+        else:
+            _sync_file_system(self._folder)
+
+    def _name(self, fresh: Path, blob: str) -> Path:
+        """Give a written file its name; return the folder that now has to be synced."""
         path = self._path(blob)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         fresh.replace(path)
-        _sync_folder(path.parent)
+        return path.parent
 
     @contextmanager
     def _refusals(self) -> Generator[None]:
@@ -211,5 +276,17 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_file_system(folder: Path) -> None:
+    import ctypes  # noqa: PLC0415  only for many files at once
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not hasattr(libc, "syncfs") or libc.syncfs(descriptor) != 0:
+            os.sync()
     finally:
         os.close(descriptor)

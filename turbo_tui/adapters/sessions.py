@@ -311,6 +311,10 @@ def _drop_unused_blobs(
         size += blobs.size_bytes(blob)
         if not dry_run:
             blobs.remove(blob)
+    for left in blobs.leftovers():
+        with suppress(OSError):  # it may end while we look
+            if left.stat().st_mtime <= newest and not dry_run:
+                left.unlink()
     return count, size
 
 

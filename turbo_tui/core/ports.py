@@ -7,9 +7,10 @@ blocking work to a thread or a process and returns promptly on cancellation.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.events import Ended, Event
@@ -87,6 +88,19 @@ class Blobs(Protocol):
 
     def copy_to(self, blob: str, target: Path) -> None:
         """Write content to a new file (it must not exist) without holding it in memory."""
+        ...
+
+
+@runtime_checkable
+class BatchingBlobs(Protocol):
+    """Blobs that keep many contents at less cost than one by one."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that this thread puts within; on leaving it is as durable as any.
+
+        Raises:
+            SessionError: The disk refuses; nothing that was put within is kept.
+        """
         ...
 
 

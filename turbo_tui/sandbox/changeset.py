@@ -71,6 +71,10 @@ class Contents:
         self._known[path] = (version, node)
         return node
 
+    def forget(self) -> None:
+        """Know nothing of what was stored: it is put again."""
+        self._known.clear()
+
 
 @dataclass(slots=True)
 class Originals:
@@ -105,6 +109,11 @@ class Originals:
         if known:
             self._kept[delta.path] = node
         return node, known
+
+    def forget(self) -> None:
+        """Know nothing of what was kept: the store refused it."""
+        self._kept.clear()
+        self.contents.forget()
 
     def _is_old(self, path: str) -> bool:
         """Look again after the reading: a change while it was read counts as later."""

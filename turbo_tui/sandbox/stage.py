@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import StageError, TurboError
-from turbo_tui.core.ports import Blobs, CommandResult, OnOutput, SandboxReport
+from turbo_tui.core.ports import BatchingBlobs, Blobs, CommandResult, OnOutput, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath
 from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set, never_lands
 from turbo_tui.sandbox.copytree import Manifest, read_copy
@@ -284,23 +284,39 @@ class WorkspaceStage:
 
     def _keep_originals(self) -> None:
         """Keep what can be; what cannot is met again, and said, when the changes are read."""
-        with suppress(OSError):
+        with suppress(OSError, TurboError), self._together():
             for delta in self._deltas([]):
                 with suppress(OSError, TurboError):
                     if not never_lands(delta.path):
                         self._originals.keep(delta)
 
+    @contextmanager
+    def _together(self) -> Generator[None]:
+        """Store many contents at the cost of a few, where the store can."""
+        if not isinstance(self._blobs, BatchingBlobs):
+            yield
+            return
+        try:
+            with self._blobs.together():
+                yield
+        except BaseException:
+            # What was put may not be there.
+            self._originals.forget()
+            self._written.forget()
+            raise
+
     def _read_changes(self) -> ChangeSet:
         unreadable: list[str] = []
         try:
-            found = build_change_set(
-                self._deltas(unreadable),
-                originals=self._originals,
-                written=self._written,
-                merged=self._live_tree(),
-                ignores=self._ignores(),
-                blobs=self._blobs,
-            )
+            with self._together():
+                found = build_change_set(
+                    self._deltas(unreadable),
+                    originals=self._originals,
+                    written=self._written,
+                    merged=self._live_tree(),
+                    ignores=self._ignores(),
+                    blobs=self._blobs,
+                )
         except OSError as error:
             raise StageError(
                 f"Cannot read the changes of stage {self._stage_id}: {error}."
