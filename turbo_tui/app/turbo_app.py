@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from textual.app import App, SystemCommand
@@ -14,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from turbo_tui.app.opened import Opened, OpenRun, Options, Question
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
@@ -74,7 +76,7 @@ class TurboApp(App[int]):
         self._asked_to_stop = -60.0
         self._beat_timer: Timer | None = None
         self._beating = False
-        self._closed = False
+        self._left = False
         if self.options.theme:
             self.theme = self.options.theme
         ascii_only = self.options.ascii_only
@@ -92,7 +94,8 @@ class TurboApp(App[int]):
     @property
     def defect(self) -> Exception | None:
         """The error that nobody foresaw and that ended the app, if one did."""
-        return self._exception
+        error = self._exception
+        return error.error if isinstance(error, WorkerFailed) else error  # pyright: ignore[reportReturnType]
 
     # --- opening and closing -----------------------------------------------------
 
@@ -115,8 +118,25 @@ class TurboApp(App[int]):
             loop.add_signal_handler(number, self._signalled, number)
         self.call_after_refresh(self.set_timer, _FIRST_FRAME_S, self._open_behind)
 
+        self._ignore_continuing_without_a_stop()
+
+    def _ignore_continuing_without_a_stop(self) -> None:
+        """Let SIGCONT repaint only what SIGTSTP had stopped.
+
+        When a terminal is lost the kernel sends SIGHUP and SIGCONT; Textual's handler of the
+        latter would start the driver anew on a terminal that is gone, and never end. tty(4).
+        """
+        repaint = signal.getsignal(signal.SIGCONT)
+
+        def continued(number: int, frame: FrameType | None) -> None:
+            stopped = getattr(self._driver, "_must_signal_resume", False)
+            if stopped and callable(repaint):
+                repaint(number, frame)
+
+        signal.signal(signal.SIGCONT, continued)
+
     def _signalled(self, number: int) -> None:
-        self.run_worker(self._leave(_HANGUP + number), group="leave", exclusive=True)
+        self.call_later(self._leave, _HANGUP + number)
 
     def _open_behind(self) -> None:
         self.run_worker(self._open(), group="open", exclusive=True)
@@ -163,7 +183,7 @@ class TurboApp(App[int]):
         self.push_screen(screen, lambda _: self.exit(error.exit_code))
 
     async def _beat(self) -> None:
-        if self.desk is None or self._beating or self._closed:
+        if self.desk is None or self._beating or self._left:
             return
         self._beating = True
         try:
@@ -177,9 +197,9 @@ class TurboApp(App[int]):
 
     async def close_session(self) -> None:
         """Interrupt and flush; the session can be resumed. Safe to call twice."""
-        if self._closed:
+        if self._left:
             return
-        self._closed = True
+        self._left = True
         if self.desk is not None:
             self.desk.feed.close()
         if self.opened is not None:
@@ -198,7 +218,7 @@ class TurboApp(App[int]):
         now = self._clock()
         if self.desk is not None and self.desk.busy:
             self._asked_to_stop = now
-            await self.desk.interrupt()
+            self.in_background(self.desk.interrupt(), group="interrupt")
             return
         if now - self._asked_to_stop < _TWICE_S:
             await self._leave(0)
