@@ -12,7 +12,7 @@ ARGS ?=
 WORKERS ?= 2
 TORCH := torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu
 
-.PHONY: help run test check prove bench semantic no-semantic sandbox clean lint
+.PHONY: help run test check prove bench screenshot semantic no-semantic sandbox clean lint
 
 help: ## say what can be made
 	@echo "turbo-tui"
@@ -54,6 +54,10 @@ prove: $(VENV)/dev.stamp sandbox ## the long proofs: hundreds of kills, soaks
 bench: $(VENV)/dev.stamp ## measure, each figure with its floor beside it
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 	echo "turbo-tui: all benches ran."
+
+screenshot: $(VENV)/dev.stamp sandbox ## draw the picture in the README anew
+	@UPDATE_SCREENSHOT=1 $(BIN)/python -m pytest tests/app/test_screenshot.py
+	echo "turbo-tui: assets/screenshot.svg is drawn."
 
 semantic: $(VENV)/semantic.stamp ## install search by meaning (about 1 GB)
 
