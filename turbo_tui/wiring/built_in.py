@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from turbo_tui.core.plan import Plan
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.recipes import BUILT_IN, ProjectFacts, load_recipes, plan_from_recipes
+from turbo_tui.languages.ask import names_in_workspace
 from turbo_tui.wiring.reading import Project
 from turbo_tui.wiring.workspace import Workspace
 
@@ -31,4 +34,10 @@ class RecipePlanner:
             folders.append(self._workspace.root / ".turbo" / "recipes")
         recipes = load_recipes(folders)
         facts = ProjectFacts(commands=await self._project.commands())
-        return await plan_from_recipes(task, recipes, facts=facts, search=self._project.search)
+        return await plan_from_recipes(
+            task,
+            recipes,
+            facts=facts,
+            symbols=partial(names_in_workspace, self._workspace.root),
+            search=self._project.search,
+        )

@@ -43,9 +43,14 @@ class Project:
         return brief(await self.inspected())
 
     async def commands(self) -> dict[str, list[tuple[str, ...]]]:
-        """Return the project's commands by purpose (`test`, `lint`, …), best first."""
+        """Return the commands of the workspace's own part by purpose (`test`, …), best first.
+
+        Those of parts in subfolders run there, and a recipe's checks run at the top.
+        """
         found: dict[str, list[tuple[str, ...]]] = {}
         for part in (await self.inspected()).projects:
+            if part.path != ".":
+                continue
             for purpose, commands in part.commands.items():
                 found.setdefault(purpose, []).extend(command.argv for command in commands)
         return found
