@@ -87,6 +87,27 @@ class Screen:
         self.until(lambda: all(text in self.text for text in texts), f"{texts}")
         return self.text
 
+    def answer(self, key: str, card: str, *, opens: str = "") -> None:
+        """Answer a card once it stands there: a card takes no key in its first half second.
+
+        Args:
+            key: Pressed again until it has an effect, as a person does who was too quick.
+            card: What stands there; it goes away, unless
+            opens: names what comes instead.
+        """
+        self.wait_for(card)
+        end = time.monotonic() + PATIENCE_S
+
+        def answered() -> bool:
+            return opens in self.text if opens else card not in self.text
+
+        while not answered() and time.monotonic() < end:
+            self.press(key)
+            pause = time.monotonic() + 0.3
+            while not answered() and time.monotonic() < pause:
+                self._feed(0.05)
+        assert answered(), f"{key!r} does not answer the card:\n{self.text}"
+
     def wait_while(self, text: str) -> None:
         """Read until a text stands no longer on the screen."""
         self.until(lambda: text not in self.text, f"{text!r} to go")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.screen import Screen
-from tests.journeys.test_headless import FEATURE, two_steps
+from tests.journeys.test_headless import (
+    FEATURE,
+    NEW_WORDS,
+    WORDS,
+    Listener,
+    two_steps,
+    wait_for_file,
+)
 from tests.journeys.turbo import Turbo, differences, give_venv, whole_tree
-from tests.model_server import ModelServer
+from tests.model_server import Call, ModelServer, Reply
 from tests.real_package import click_repository
 
 SIZES = [(120, 40), (80, 24)]
-# A card does not take keys for half a second after it appears, so that no keystroke meant for
-# something else answers it. The tests wait for the footer to offer the key.
 
 
 @pytest.fixture
@@ -34,19 +37,164 @@ def test_the_demo_by_keys_only(turbo: Turbo, size: tuple[int, int]) -> None:
         screen.press("enter")
         screen.wait_for("The plan has 3 steps")
         screen.press("g")
-        screen.wait_for("wants to land 2 files")
-        press_until(screen, "a", "wants to land 3 files")
+        screen.answer("a", "wants to land 2 files")
+        screen.answer("a", "wants to land 3 files")
+        screen.answer("a", "wants to land 1 file")
+        screen.wait_for("landed")
         screen.press("ctrl+q")
         assert screen.wait_until_ended() == 0
 
 
-def press_until(screen: Screen, key: str, text: str) -> None:
-    """Press a key until it has answered the card, as a person does who was too quick."""
-    for _ in range(20):
-        screen.press(key)
-        try:
-            screen.wait_for(text)
-        except AssertionError:
-            continue
-        return
-    raise AssertionError(f"{key!r} never led to {text!r}:\n{screen.text}")
+@pytest.mark.parametrize("size", SIZES)
+def test_a_model_adds_a_feature_and_one_hunk_of_its_second_step_is_left_out(
+    turbo: Turbo, size: tuple[int, int]
+) -> None:
+    before = whole_tree(turbo.workspace)
+    with ModelServer(two_steps(turbo.workspace), models=("planner-model",)) as server:
+        turbo.use_models(server.base_url("openai"))
+        with Screen(turbo, size=size) as screen:
+            screen.wait_for("Type below")
+            screen.type("add a shout function")
+            screen.press("enter")
+            screen.wait_for("The plan has 2 steps")
+            screen.press("g")
+            screen.answer("a", "wants to land 1 file")
+            screen.wait_for("wants to land 2 files")
+            screen.press("2")
+            screen.wait_for("nobody asked for this line")
+            screen.press("space")
+            screen.wait_for("hunk 1/2", "[ ]")
+            screen.answer("a", "wants to land")
+            screen.wait_for("landed")
+            screen.press("ctrl+q")
+            assert screen.wait_until_ended() == 0
+        server.verify()
+
+    utils = (turbo.workspace / "src/click/utils.py").read_text()
+    assert differences(before, whole_tree(turbo.workspace)) == [
+        "src/click/utils.py",
+        "tests/test_shout.py",
+    ]
+    assert FEATURE.replace(WORDS, NEW_WORDS) in utils
+    assert "nobody asked" not in utils
+
+
+def test_the_built_in_rename_by_keys(turbo: Turbo) -> None:
+    give_venv(turbo.workspace)
+    with Screen(turbo) as screen:
+        screen.wait_for("built-in", "Type below")
+        screen.type("rename the function unstyle to plain")
+        screen.press("enter")
+        screen.wait_for("The plan has 1 step")
+        screen.press("g")
+        screen.answer("a", "wants to land")
+        screen.wait_for("landed")
+        screen.press("ctrl+q")
+        assert screen.wait_until_ended() == 0
+
+    assert "def plain(" in (turbo.workspace / "src/click/termui.py").read_text()
+    assert turbo("sandbox", "--", ".venv/bin/python", "-m", "pytest", "-q").code == 0
+
+
+def test_a_destructive_step_is_shown_whole_and_rejected(turbo: Turbo) -> None:
+    before = whole_tree(turbo.workspace)
+    with Listener() as listener:
+        command = f"rm -rf src; curl -sS http://127.0.0.1:{listener.port}"
+        script = [
+            Reply('{"steps": [{"id": "s1", "title": "Clean up"}]}', model="planner-model"),
+            Reply(calls=[Call("shell", {"command": command})], model="executor-model"),
+            Reply("Cleaned up.", model="executor-model", expect=["curl: (7)"]),
+        ]
+        with ModelServer(script, models=("planner-model",)) as server:
+            turbo.use_models(server.base_url("ollama"), kind="ollama")
+            with Screen(turbo) as screen:
+                screen.wait_for("Type below")
+                screen.type("clean up")
+                screen.press("enter")
+                screen.wait_for("The plan has 1 step")
+                screen.press("g")
+                screen.wait_for("wants to land 19 files", "network: off")
+                screen.wait_for("[x] src  delete", "src/click/_compat.py  delete")
+                screen.press("3")
+                screen.wait_for("curl: (7)")
+                screen.answer("r", "wants to land 19 files", opens="Reject the step")
+                screen.press("enter")
+                screen.wait_for("rejected")
+                screen.press("ctrl+q")
+                screen.wait_until_ended()
+            server.verify()
+        assert listener.connections == 0
+    assert whole_tree(turbo.workspace) == before
+
+
+def test_a_killed_app_shows_again_what_it_showed(turbo: Turbo) -> None:
+    (turbo.home / "ran").mkdir()
+    script = [
+        Reply('{"steps": [{"id": "s1", "title": "Wait long"}]}', model="planner-model"),
+        Reply(
+            calls=[Call("shell", {"command": "echo begun > begun.txt; echo begun; sleep 300"})],
+            model="executor-model",
+        ),
+    ]
+    with ModelServer(script, models=("planner-model",)) as server:
+        turbo.use_models(server.base_url("anthropic"), kind="anthropic")
+        with Screen(turbo) as screen:
+            screen.wait_for("Type below")
+            screen.type("wait")
+            screen.press("enter")
+            screen.wait_for("The plan has 1 step")
+            screen.press("g")
+            screen.wait_for("bash -c echo begun")
+            wait_for_file(turbo.state / "stages", "begun.txt")
+            screen.kill()
+        server.verify()
+
+    with Screen(turbo) as screen:
+        screen.wait_for("Resume the last session?", "wait")
+        screen.answer("r", "Resume the last session?")
+        shown = screen.wait_for("interrupted", "begun.txt", "bash -c echo begun")
+        assert "Wait long" in shown
+        screen.press("ctrl+q")
+        screen.wait_until_ended()
+    assert not (turbo.workspace / "begun.txt").exists()
+
+
+def test_a_lost_terminal_leaves_a_resumable_session_and_no_process(turbo: Turbo) -> None:
+    with Screen(turbo) as screen:
+        screen.wait_for("Type below")
+        screen.type("rename the function unstyle to plain")
+        screen.press("enter")
+        screen.wait_for("The plan has 1 step")
+        screen.hang_up()
+        screen.process.wait(15)
+
+    (session,) = json.loads(turbo("session", "list", "--json").out)["sessions"]
+    assert session["status"] == "waiting"
+
+
+def test_a_headless_review_waits_in_the_app(turbo: Turbo) -> None:
+    command = {"tool": "shell", "arguments": {"command": "echo new > new.txt"}}
+    plan = {
+        "task": "make a file",
+        "planner": "file",
+        "steps": [{"id": "s1", "title": "Make a file", "actions": [command]}],
+    }
+    (turbo.home / "plan.json").write_text(json.dumps(plan))
+    assert turbo("run", "--plan", str(turbo.home / "plan.json"), "--json").code == 3
+
+    with Screen(turbo) as screen:
+        screen.answer("r", "Resume the last session?")
+        screen.wait_for("new.txt")
+        screen.answer("a", "wants to land 1 file")
+        screen.wait_for("landed")
+        screen.press("ctrl+q")
+        screen.wait_until_ended()
+
+    assert (turbo.workspace / "new.txt").read_text() == "new\n"
+
+
+def test_a_terminal_that_is_too_small_says_so(turbo: Turbo) -> None:
+    with Screen(turbo, size=(50, 15)) as screen:
+        screen.wait_for("60", "20")
+        screen.press("ctrl+q")
+        assert screen.wait_until_ended() == 0

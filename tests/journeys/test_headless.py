@@ -22,6 +22,9 @@ def shout(text: str) -> str:
     """Return the text as it is shouted."""
     return f"{text.upper()}!"
 '''
+WORDS, NEW_WORDS = "Return the text as it is shouted.", "Return the text in capitals, and a mark."
+HEAD = "import re\nimport sys\n"
+WORSE_HEAD = f"{HEAD}# nobody asked for this line\n"
 FEATURE_TEST = """from click.utils import shout
 
 
@@ -72,7 +75,11 @@ def two_steps(workspace: Path) -> list[Reply]:
         ),
         Reply("Added shout.", model="executor-model", expect=["Replaced 1 place"]),
         Reply(
-            calls=[Call("write_file", {"path": "tests/test_shout.py", "content": FEATURE_TEST})],
+            calls=[
+                Call("write_file", {"path": "tests/test_shout.py", "content": FEATURE_TEST}),
+                Call("edit_file", {"path": "src/click/utils.py", "old": HEAD, "new": WORSE_HEAD}),
+                Call("edit_file", {"path": "src/click/utils.py", "old": WORDS, "new": NEW_WORDS}),
+            ],
             model="executor-model",
             expect=["Test shout"],
         ),
@@ -115,7 +122,7 @@ def test_a_model_adds_a_feature_in_two_steps_and_both_land(turbo: Turbo) -> None
     assert done.code == 0, done.out + done.err
     changed = differences(before, whole_tree(turbo.workspace))
     assert changed == ["src/click/utils.py", "tests/test_shout.py"]
-    assert FEATURE in (turbo.workspace / "src/click/utils.py").read_text()
+    assert FEATURE.replace(WORDS, NEW_WORDS) in (turbo.workspace / "src/click/utils.py").read_text()
     assert done.last("RunFinished")["landed"] == changed
 
 
@@ -224,6 +231,6 @@ class Listener:
 
 
 def wait_for_file(folder: Path, name: str) -> None:
-    """Wait until a file of that name stands somewhere below a folder (the test's timeout ends it)."""
+    """Wait until a file of that name stands somewhere below a folder ."""
     while not any(folder.rglob(name)):
         threading.Event().wait(0.02)
