@@ -103,7 +103,8 @@ class Screen:
 
         while not answered() and time.monotonic() < end:
             self.press(key)
-            pause = time.monotonic() + 0.3
+            # A second press would be typed into what the first one opens.
+            pause = time.monotonic() + (3.0 if opens else 0.3)
             while not answered() and time.monotonic() < pause:
                 self._feed(0.05)
         assert answered(), f"{key!r} does not answer the card:\n{self.text}"
