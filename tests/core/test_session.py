@@ -167,6 +167,17 @@ def test_secrets_are_gone_before_an_event_is_kept_or_told(store: MemoryStore) ->
     assert store.records == told
 
 
+def test_a_name_that_looks_like_a_secret_still_names_what_was_decided(store: MemoryStore) -> None:
+    session = Session(store, clock=lambda: 1.0, redact=lambda text: text.replace("hunter2", "***"))
+
+    for event in (
+        events.HunkDecided("hunter2", "blob", "src/hunter2.py", -1, accepted=False),
+        events.IgnoredDecided("1", "blob", "hunter2", accepted=True),
+        events.StepStarted("hunter2", 1, "7f3a-hunter2-1", "copy"),
+    ):
+        assert session.append(event, "user").event == event
+
+
 def test_closing_a_session_closes_its_log(store: MemoryStore) -> None:
     opened(store).close()
 

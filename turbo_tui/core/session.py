@@ -36,6 +36,15 @@ DECISIONS: frozenset[type[Event]] = frozenset(
 )
 """What a person decided, or what changed their tree: on disk before anyone is told."""
 
+NAMES = frozenset(
+    {
+        *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
+        *("changes", "selected", "merged", "landing"),
+    }
+)
+"""Fields by which a record speaks about something else: redacted, they would name nothing, and
+a decision about a file whose name looks like a key could not be told from no decision."""
+
 
 def chain_hash(*, seq: int, at: float, by: str, kind: str, v: int, data: str, previous: str) -> str:
     """Hash a record: sha256 (hex) over the canonical JSON of the list of all these, in order.
@@ -175,5 +184,8 @@ def _redacted(value: Json, redact: Callable[[str], str]) -> Json:
         return [_redacted(item, redact) for item in cast("list[Json]", value)]
     if isinstance(value, dict):
         entries = cast("dict[str, Json]", value)
-        return {name: _redacted(item, redact) for name, item in entries.items()}
+        return {
+            name: item if name in NAMES else _redacted(item, redact)
+            for name, item in entries.items()
+        }
     return value
