@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from turbo_tui.config import Paths, Settings, load_settings, paths
-from turbo_tui.core.errors import ConfigError, WorkspaceError
+from turbo_tui.core.errors import ConfigError, SandboxError, StageError, WorkspaceError
 from turbo_tui.trust import Consents, Trust
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ class Workspace:
             make_state(self.state)
             tree, confiner = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
             rest = {name: value for name, value in os.environ.items() if name != FORCE}
-            probed = await probe(self.state, rung=confiner, environ=rest)
+            try:
+                probed = await probe(self.state, rung=confiner, environ=rest)
+            except SandboxError as error:
+                # No command failed: this machine has not what was asked for.
+                raise StageError(str(error)) from error
             self._stages = open_stages(
                 self.root,
                 self.state,
