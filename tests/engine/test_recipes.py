@@ -38,7 +38,7 @@ def test_ten_recipes_are_built_in() -> None:
 @pytest.mark.parametrize(
     ("recipe", "example"),
     [(recipe, example) for recipe in RECIPES for example in recipe.examples],
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else given.name,
 )
 async def test_every_example_finds_its_own_recipe(recipe: Recipe, example: str) -> None:
     assert _actions(await _plan(example))[0][0] == recipe.name
