@@ -10,7 +10,7 @@ import pytest
 from tests.app.screen_kit import BIG, SMALL, TINY, seated
 from tests.app.session_kit import API, Stand, hang, want_network
 from turbo_tui.app.opened import Front, Opened, Option, Options, Question
-from turbo_tui.app.session_screen import shape_of
+from turbo_tui.app.shapes import shape_of
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import TaskError, WorkspaceError
 from turbo_widgets.diff_pane import DiffPane

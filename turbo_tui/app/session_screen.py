@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from turbo_tui.app.shapes import PANES, SMALLEST, TABBED, PaneName, Shape, shape_of
 from turbo_widgets.key_bar import KeyBar, live_keys
 from turbo_widgets.plan_pane import PlanPane, PlanValue
 from turbo_widgets.prompt import Prompt
@@ -29,34 +30,7 @@ if TYPE_CHECKING:
     from turbo_widgets.log_pane import LogItem
     from turbo_widgets.tab_strip import TabStrip
 
-PaneName = Literal["plan", "diff", "log", "knowledge", "project"]
-Shape = Literal["wide", "short", "narrow", "tiny"]
-
-PANES: tuple[tuple[PaneName, str, str], ...] = (
-    ("plan", "Plan", "1"),
-    ("diff", "Changes", "2"),
-    ("log", "Log", "3"),
-    ("knowledge", "Knowledge", "4"),
-    ("project", "Project", "5"),
-)
-_TABBED: dict[Shape, tuple[PaneName, ...]] = {
-    "wide": ("log", "knowledge", "project"),
-    "short": ("diff", "log", "knowledge", "project"),
-    "narrow": ("plan", "diff", "log", "knowledge", "project"),
-    "tiny": (),
-}
-SMALLEST = (60, 20)
-_TABS_BELOW = (100, 32)
 _PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
-
-
-def shape_of(width: int, height: int) -> Shape:
-    """Return how panes are laid out on a terminal of this size."""
-    if width < SMALLEST[0] or height < SMALLEST[1]:
-        return "tiny"
-    if width < _TABS_BELOW[0]:
-        return "narrow"
-    return "short" if height < _TABS_BELOW[1] else "wide"
 
 
 def _choice(key: str, action: str, words: str) -> Binding:
@@ -130,9 +104,6 @@ class SessionScreen(Screen[None]):
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("ctrl+q", "app.quit", "Quit", priority=True),
     ]
-
-    class Chosen(Message):
-        """The user chose an action of the card on show."""
 
     def __init__(self, title: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -221,7 +192,7 @@ class SessionScreen(Screen[None]):
     def _arrange(self) -> None:
         from turbo_widgets.tab_strip import Tab  # noqa: PLC0415  after the first frame
 
-        tabbed = _TABBED[self._shape]
+        tabbed = TABBED[self._shape]
         opened = self.opened_tab
         if tabbed and opened not in tabbed:
             opened = "diff" if "diff" in tabbed else "log"
@@ -232,7 +203,7 @@ class SessionScreen(Screen[None]):
         self.query_one("#right").display = self._shape != "narrow" or opened != "plan"
         if self._furniture is None:
             return
-        self.query_one("#lower").display = opened in _TABBED["wide"]
+        self.query_one("#lower").display = opened in TABBED["wide"]
         self._news.discard(opened)
         tabs = tuple(
             Tab(name, word, key, news=name in self._news)
@@ -246,12 +217,12 @@ class SessionScreen(Screen[None]):
         """Bring a pane into view, and to the keys unless told not to."""
         if self._furniture is None:
             return
-        if name in _TABBED[self._shape]:
+        if name in TABBED[self._shape]:
             if self._shape == "wide":
                 self._low = name
             else:
                 self._tab = name
-                if name in _TABBED["wide"]:
+                if name in TABBED["wide"]:
                     self._low = name
         self._arrange()
         if focus:

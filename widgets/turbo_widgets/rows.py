@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -402,7 +402,3 @@ class RowsView(ScrollView, can_focus=True):
         """Bring a row into view, with a few rows above it."""
         height = self.scrollable_content_region.height
         self.scroll_to(y=max(0, place - height // 3), animate=False, force=True)
-
-    def visible_region(self) -> Region:
-        """Return the rows on screen now as a region (x, y, width, height)."""
-        return Region(self.scroll_offset.x, self.scroll_offset.y, self.size.width, self.size.height)
