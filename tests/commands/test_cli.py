@@ -1,0 +1,146 @@
+"""The command line itself: names, help, errors, exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from turbo_tui import __version__, cli
+from turbo_tui.cli import Commands, main, program
+from turbo_tui.core.errors import WorkspaceError
+
+Shell = tuple[int, str, str]
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Shell]:
+    monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Shell:
+        monkeypatch.setattr(sys, "argv", ["turbo-tui", *words])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_help_names_every_command_without_importing_it(shell: Callable[..., Shell]) -> None:
+    code, out, _ = shell("--help")
+
+    assert code == 0
+    for name in Commands.modules:
+        assert name in out
+    assert "./run" in out, "how a folder named like a command is opened"
+
+
+def test_the_version_is_told(shell: Callable[..., Shell]) -> None:
+    assert shell("--version")[:2] == (0, f"turbo-tui, version {__version__}\n")
+
+
+@pytest.mark.parametrize("name", list(Commands.modules))
+def test_every_command_has_help_and_says_what_it_does(
+    shell: Callable[..., Shell], name: str
+) -> None:
+    code, out, _ = shell(name, "--help")
+
+    assert code == 0
+    assert out.startswith(f"Usage: turbo-tui {name}")
+
+
+@pytest.mark.parametrize("words", [("run",), ("run", "--nonsense"), ("plan",), ("--nonsense",)])
+def test_a_wrong_command_line_exits_2_and_says_why(
+    shell: Callable[..., Shell], words: tuple[str, ...]
+) -> None:
+    code, out, err = shell(*words)
+
+    assert code == 2
+    assert out == ""
+    assert "Error:" in err
+
+
+def test_a_folder_that_is_not_there_exits_5_before_anything_is_painted(
+    shell: Callable[..., Shell],
+) -> None:
+    code, out, err = shell("no-such-folder")
+
+    assert code == 5
+    assert out == ""
+    assert err.startswith("turbo-tui: no-such-folder: there is no such folder.")
+
+
+def test_what_is_no_command_is_a_folder_to_open(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from turbo_tui.commands import open as opening
+
+    opened: list[tuple[str, dict[str, object]]] = []
+
+    def remember(path: str, **options: object) -> int:
+        opened.append((path, options))
+        return 7
+
+    monkeypatch.setattr(opening, "open_in_app", remember)
+    plain = {"demo": False, "here": False, "new": False, "session": ""}
+
+    assert shell()[0] == 7
+    assert shell("some/folder", "--here", "--new")[0] == 7
+    assert shell("--demo")[0] == 7
+    assert shell("./run")[0] == 7
+    assert opened == [
+        (".", plain),
+        ("some/folder", {**plain, "here": True, "new": True}),
+        (".", {**plain, "demo": True}),
+        ("./run", plain),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (WorkspaceError("x: the disk is full."), 5, "turbo-tui: x: the disk is full.\n"),
+        (KeyboardInterrupt(), 130, "turbo-tui: interrupted.\n"),
+        (click.Abort(), 130, "turbo-tui: interrupted.\n"),
+        (click.exceptions.Exit(3), 3, ""),
+    ],
+)
+def test_every_foreseen_error_is_a_message_and_an_exit_code(
+    shell: Callable[..., Shell],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    def fail(**options: object) -> None:
+        del options
+        raise error
+
+    monkeypatch.setattr(program, "main", fail)
+
+    assert shell() == (code, "", said)
+
+
+def test_windows_is_pointed_to_wsl2(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.sys, "platform", "win32")
+
+    code, _, err = shell()
+
+    assert code == 2
+    assert "WSL2" in err
+
+
+def test_a_name_that_is_no_command_has_no_module() -> None:
+    assert program.get_command(click.Context(program), "nonsense") is None
