@@ -37,6 +37,8 @@ async def take(folder: Path) -> list[Path]:
             await seat.press("g")
             await seat.card("wants to land")
             await seat.until(lambda: "hunk 1/" in seat.rows("diff"))
+            seat.app.session_screen.furniture.bar.refresh()
+            await seat.pilot.pause()
             save(seat.app.export_screenshot(), "review")
     return taken
 

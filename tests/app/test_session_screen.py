@@ -106,6 +106,7 @@ async def test_keys_in_a_field_are_text_and_answer_nothing(tmp_path: Path) -> No
         await seat.press("g")
         await seat.card("wants to land 2 files")
         await seat.press("i")
+        assert "esc leaves the field: " in seat.bar_text
         await seat.type("ars")
         assert seat.prompt.value == "ars"
 

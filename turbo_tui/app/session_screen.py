@@ -249,6 +249,7 @@ class SessionScreen(Screen[None]):
                 if pane is event.widget or pane in event.widget.ancestors:
                     self._last_pane = name
         if self._furniture is not None:
+            self._furniture.bar.tell_focus(in_field=self.in_field)
             self.show_card(self._card)
         self.refresh_bindings()
 

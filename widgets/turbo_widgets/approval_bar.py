@@ -95,6 +95,7 @@ class ApprovalBar(Widget):
         self._clock = clock
         self._card: Card | None = None
         self._shown_at = 0.0
+        self._in_field = False
 
     @property
     def card(self) -> Card | None:
@@ -125,6 +126,12 @@ class ApprovalBar(Widget):
         self.refresh(layout=True)
         self.refresh_bindings()
 
+    def tell_focus(self, *, in_field: bool) -> None:
+        """Say first how to leave the field while one has the keys."""
+        if in_field != self._in_field:
+            self._in_field = in_field
+            self.refresh(layout=True)
+
     def offers(self, action: str) -> bool:
         """Tell if the card has this answer."""
         return self._card is not None and any(
@@ -151,5 +158,7 @@ class ApprovalBar(Widget):
                 Content.assemble((choice.key, key_style), " ", choice.word.replace(" ", "\u00a0"))
                 for choice in card.choices
             ]
+            if self._in_field:
+                keys.insert(0, Content.assemble(("esc", key_style), " leaves\u00a0the\u00a0field:"))
             parts.append(Content("   ").join(keys))
         return Content("\n").join(parts)
