@@ -38,13 +38,13 @@ def read_recording(file: Path) -> Recording:
         task=cast("str", content["task"]),
         plan=cast("dict[str, object]", content["plan"]),
         steps={
-            title: tuple(_reply(title, number, reply) for number, reply in enumerate(replies))
+            title: tuple(_reply(number, reply) for number, reply in enumerate(replies))
             for title, replies in steps.items()
         },
     )
 
 
-def _reply(title: str, number: int, reply: Mapping[str, object]) -> ModelReply:
+def _reply(number: int, reply: Mapping[str, object]) -> ModelReply:
     calls = cast("list[dict[str, object]]", reply["calls"])
     return ModelReply(
         text=cast("str", reply["text"]),
