@@ -100,6 +100,7 @@ async def run_step(
     on_delta: OnDelta | None = None,
     on_output: Callable[[str, str], None] | None = None,
     check_rounds: int = CHECK_ROUNDS,
+    actions_done: int = 0,
 ) -> StepOutcome:
     """Do a step's work and run its checks; the stage stays as it is, however this ends.
 
@@ -121,6 +122,7 @@ async def run_step(
         on_delta: Gets the model's text as it streams.
         on_output: Gets command id and text as a command writes it.
         check_rounds: How often failing checks are given back to the model.
+        actions_done: So many of the step's actions were completed in this stage before.
 
     Raises:
         ModelError: The model did not serve us, or none is configured and one is needed.
@@ -131,7 +133,7 @@ async def run_step(
         raise ModelError(NO_EXECUTOR.format(step=step.title))
     work = _Work(step, context, stage, tools=tools, append=append, blobs=blobs, on_output=on_output)
     if model is None or step.actions:
-        return await work.by_actions()
+        return await work.by_actions(actions_done)
     asked = LoggedModel(
         model, append, blobs, role="executor", step_id=step.id, budget=budget, spending=spending
     )
@@ -235,10 +237,10 @@ class _Work:
 
     # --- without a model ----------------------------------------------------------
 
-    async def by_actions(self) -> StepOutcome:
-        """Carry out the step's actions in order; the first that cannot be done ends it."""
+    async def by_actions(self, done: int) -> StepOutcome:
+        """Carry out the actions after the first `done`; one that cannot be done ends the step."""
         said: list[str] = []
-        for number, action in enumerate(self.step.actions, start=1):
+        for number, action in enumerate(self.step.actions[done:], start=done + 1):
             try:
                 answer = await self.calls.call(action.tool, action.arguments)
             except ToolError as error:

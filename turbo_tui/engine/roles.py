@@ -14,6 +14,7 @@ from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks, Rules, no_rules
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.context import FinishedStep, digest
+from turbo_tui.engine.done_actions import DoneActions
 from turbo_tui.engine.executor import run_step
 from turbo_tui.engine.gating import GatedStage
 from turbo_tui.engine.live import Live
@@ -41,6 +42,7 @@ class Setting:
     search: Search | None = None
     budget: Budget = field(default_factory=Budget)
     spending: Spending = field(default_factory=Spending)
+    done: DoneActions = field(default_factory=DoneActions)
 
 
 class ModelPlanner:
@@ -112,6 +114,7 @@ class ToolRunner:
             history=_so_far(history.plan.steps, without=step.id),
             on_delta=lambda text: setting.live.tell("executor", text),
             on_output=setting.live.tell,
+            actions_done=setting.done.count(step.id),
         )
         return StepResult(outcome.ok, outcome.summary if outcome.ok else outcome.reason)
 

@@ -82,6 +82,7 @@ async def open_run(
             tokens=views.cost.tokens_in + views.cost.tokens_out, usd=views.cost.cost_usd or 0.0
         ),
     )
+    session.subscribe(setting.done.apply, replay=True)
     minds = Minds(workspace, project, setting, built_in=built_in, recorded=recorded)
     run = Run(
         session,
