@@ -17,7 +17,7 @@ from turbo_widgets.prompt import Prompt
 from turbo_widgets.rows import RowsView
 
 BIG, SMALL, TINY = (120, 40), (80, 24), (50, 15)
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Clock:

@@ -97,7 +97,7 @@ async def test_the_card_shows_the_exact_bytes_harmless() -> None:
         bar.show(CARD)
         text = bar.render().plain
         assert "rm -rf [build] ^[[2J" in text
-        assert "y yes,\u00a0once" in text
+        assert "y\u00a0yes,\u00a0once" in text
         bar.show(None)
 
         assert bar.render().plain == ""

@@ -155,7 +155,9 @@ class ApprovalBar(Widget):
         if card.choices:
             key_style = "bold $text-accent" if self.armed else "dim"
             keys = [
-                Content.assemble((choice.key, key_style), " ", choice.word.replace(" ", "\u00a0"))
+                Content.assemble(
+                    (choice.key, key_style), "\u00a0", choice.word.replace(" ", "\u00a0")
+                )
                 for choice in card.choices
             ]
             if self._in_field:
