@@ -10,6 +10,8 @@ FOLDER ?= $(shell pwd -L)
 ARGS ?=
 # Two workers: the suite starts many processes of its own.
 WORKERS ?= 2
+# By another name: a recipe that names MAKE itself is run even by `make -n`.
+AGAIN = $(MAKE)
 TORCH := torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu
 
 .PHONY: help run test check prove bench screenshot semantic no-semantic sandbox clean lint
@@ -25,7 +27,7 @@ run: $(VENV)/core.stamp sandbox ## install what is needed and open the app on th
 	  echo "Search by meaning needs about 1 GB more (PyTorch for the CPU and sentence-transformers)."
 	  read -r -p "Install it now? [y/N] " answer || answer=n
 	  case "$$answer" in
-	    [yY]*) $(MAKE) --no-print-directory semantic ;;
+	    [yY]*) $(AGAIN) --no-print-directory semantic ;;
 	    *) touch $(VENV)/semantic.declined; echo "Left out. 'make semantic' installs it later." ;;
 	  esac
 	fi
