@@ -7,10 +7,12 @@ pane redraws only when something it shows has changed. Views never run anything.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import (
     Plan,
     Step,
@@ -134,7 +136,7 @@ class PlanView:
                 return state
         return None
 
-    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
+    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912  one arm per event
         """Take one record into account."""
         before = self._plan, dict(self._states), self.task, self.failure
         match record.event:
@@ -149,17 +151,16 @@ class PlanView:
                     self._states[step.id] = replace(known, step=step) if known else StepState(step)
             case ev.PlanFailed(reason=reason, nearest=nearest):
                 self.failure, self.nearest = reason, nearest
-            case ev.StepEdited(step_id, title, intent):
-                self._edited(edit_step(self._plan, step_id, title=title, intent=intent))
-            case ev.StepModeSet(step_id, mode):
-                self._edited(set_mode(self._plan, step_id, mode))
-            case ev.StepAdded(step, position):
-                self._states[step.id] = StepState(step)
-                self._edited(add_step(self._plan, step, position))
-            case ev.StepRemoved(step_id):
-                self._edited(remove_step(self._plan, step_id))
-            case ev.StepMoved(step_id, position):
-                self._edited(move_step(self._plan, step_id, position))
+            case (
+                ev.StepEdited()
+                | ev.StepModeSet()
+                | ev.StepAdded()
+                | ev.StepRemoved()
+                | ev.StepMoved()
+            ):
+                # A log that holds an edit of a step that is gone must still open.
+                with suppress(PlanError):
+                    self._edit(record.event)
             case ev.StepStarted(step_id, attempt, stage_id, rung):
                 self._set(
                     step_id,
@@ -226,6 +227,23 @@ class PlanView:
                 return
         if before != (self._plan, self._states, self.task, self.failure):
             self.revision += 1
+
+    def _edit(self, event: ev.Event) -> None:
+        match event:
+            case ev.StepEdited(step_id, title, intent):
+                self._edited(edit_step(self._plan, step_id, title=title, intent=intent))
+            case ev.StepModeSet(step_id, mode):
+                self._edited(set_mode(self._plan, step_id, mode))
+            case ev.StepAdded(step, position):
+                plan = add_step(self._plan, step, position)
+                self._states[step.id] = StepState(step)
+                self._edited(plan)
+            case ev.StepRemoved(step_id):
+                self._edited(remove_step(self._plan, step_id))
+            case ev.StepMoved(step_id, position):
+                self._edited(move_step(self._plan, step_id, position))
+            case _:
+                pass
 
     def _edited(self, plan: Plan) -> None:
         self._plan = plan

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
@@ -25,9 +25,11 @@ from turbo_tui.core.errors import (
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Record, Stage, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views import LandingEntry, StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.review import Review
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Run:
         self._planner = planner
         self._runner = runner
         self._approve = approve
-        self._work: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[object] | None = None
         self._going = False
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
@@ -156,8 +158,9 @@ class Run:
             PlanError: It does not hold together.
         """
         self._refuse_when_busy()
+        validate(plan)
         self._log(ev.TaskGiven(plan.task), "user")
-        self._propose(validate(plan), by="user")
+        self._propose(plan, by="user")
 
     def replan(self) -> None:
         """Ask the planner again for what is left; settled steps stay."""
@@ -186,7 +189,7 @@ class Run:
 
     def set_mode(self, step_id: str, mode: Mode) -> None:
         """Let a step land by itself when its checks pass, or ask."""
-        self._known(step_id)
+        self._in_plan(step_id)
         self._log(ev.StepModeSet(step_id, mode), "user")
 
     # --- running -----------------------------------------------------------------
@@ -200,7 +203,7 @@ class Run:
     def retry(self, step_id: str, *, keep_work: bool = False) -> None:
         """Run a step again; with `keep_work` on top of what it did before."""
         self._refuse_when_busy()
-        state = self._known(step_id)
+        state = self._in_plan(step_id)
         if state.status in {"landed", "running"}:
             raise UsageError(f"Step {step_id} is {state.status}; undo it before running it again.")
         self._going = True
@@ -209,7 +212,7 @@ class Run:
     def skip(self, step_id: str) -> None:
         """Pass over a step; its work, if any, is dropped."""
         self._refuse_when_busy()
-        state = self._known(step_id)
+        state = self._in_plan(step_id)
         if state.status == "landed":
             raise UsageError(f"Step {step_id} has landed; undo it instead.")
         self._log(ev.StepSkipped(step_id), "user")
@@ -225,11 +228,12 @@ class Run:
     def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
         """Accept or reject one hunk, or with `hunk` -1 the whole file."""
         state = self._reviewable(step_id)
+        hunks = self._hunks(state, path)
+        if hunk >= hunks:
+            raise UsageError(f"{path} has no hunk {hunk + 1}; look at it again.")
         decided = self.views.review.decisions(step_id, state.shown).rejected.get(path, frozenset())
         if hunk >= 0 and accepted and -1 in decided:
-            change = next(c for c in self.change_set(step_id).files if c.path == path)
-            shown = self.review.diff(change)
-            others = set(range(len(shown.hunks) if shown else 0)) - {hunk}
+            others = set(range(hunks)) - {hunk}
             self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted=True), "user")
             for other in sorted(others):
                 self._log(ev.HunkDecided(step_id, state.shown, path, other, accepted=False), "user")
@@ -287,13 +291,18 @@ class Run:
         if entry is None:
             what = f"Step {step_id} has not landed" if step_id else "No step has landed"
             raise UsageError(f"{what} in this session; there is nothing to undo.")
+        undoing = asyncio.ensure_future(self._undo(entry, dry_run=dry_run))
+        self._work = asyncio.ensure_future(_ended(undoing))
+        return await asyncio.shield(undoing)
+
+    # --- inside ------------------------------------------------------------------
+
+    async def _undo(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
         undone = await self.lander.undo(entry.landing, dry_run=dry_run)
         if not dry_run and not undone.conflicts:
             event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
             self._log(event, "user")
         return undone
-
-    # --- inside ------------------------------------------------------------------
 
     def _log(self, event: ev.Event, by: str = "engine") -> Record:
         return self.session.append(event, by)
@@ -313,8 +322,24 @@ class Run:
             raise UsageError(f"There is no step {step_id!r}.")
         return state
 
-    def _refuse_when_started(self, step_id: str) -> None:
+    def _in_plan(self, step_id: str) -> StepState:
         state = self._known(step_id)
+        if state not in self.views.plan.steps:
+            raise UsageError(f"Step {step_id} is no longer in the plan.")
+        return state
+
+    def _hunks(self, state: StepState, path: str) -> int:
+        """Count the hunks of a file under review; 0 where it lands whole or not at all."""
+        changes = self.review.change_set(state.shown)
+        ignored = (change for folder in changes.ignored for change in folder.changes)
+        change = next((each for each in (*changes.files, *ignored) if each.path == path), None)
+        if change is None:
+            raise UsageError(f"{path} is not among the changes of step {state.step.id}.")
+        shown = self.review.diff(change)
+        return len(shown.hunks) if shown else 0
+
+    def _refuse_when_started(self, step_id: str) -> None:
+        state = self._in_plan(step_id)
         if state.status not in EDITABLE:
             raise UsageError(
                 f"Step {step_id} is {state.status}; a step is edited before it runs, or after it "
@@ -373,15 +398,21 @@ class Run:
 
     async def _run_again(self, state: StepState, *, keep_work: bool, feedback: str) -> None:
         if not keep_work:
-            await self.stages.discard(state.stage_id)
+            await self._discard(state.stage_id)
         if await self._run_step(state, keep_work=keep_work, feedback=feedback):
             await self._run_steps()
 
     async def _drop_stage(self, state: StepState, *, go_on: bool) -> None:
-        if state.stage_id:
-            await self.stages.discard(state.stage_id)
+        await self._discard(state.stage_id)
         if go_on:
             await self._run_steps()
+
+    async def _discard(self, stage_id: str) -> None:
+        try:
+            if stage_id:
+                await self.stages.discard(stage_id)
+        except StageError as error:
+            self._log(ev.Noted("warning", str(error)))  # only room on the disk is lost
 
     async def _run_step(
         self, state: StepState, *, keep_work: bool = False, feedback: str = ""
@@ -401,13 +432,13 @@ class Run:
         try:
             result = await self._runner.run(step, stage, feedback=feedback, history=self.views)
         except asyncio.CancelledError:
-            await self._settle(stage, step, interrupted="interrupted by you")
+            await _whole(self._settle(stage, step, interrupted="interrupted by you"))
             return False
         except TurboError as error:
             self.unreachable = isinstance(error, ModelError)
             result = StepResult(ok=False, summary=str(error))
-        changed = await self._settle(stage, step, result=result)
-        if not result.ok:
+        changed, interrupted = await _whole(self._settle(stage, step, result=result))
+        if interrupted or not result.ok:
             return False
         if not changed:
             return True
@@ -461,13 +492,15 @@ class Run:
     async def _land(self, state: StepState, *, by: str) -> bool:
         """Land what is selected; return whether it stands in the workspace."""
         step_id = state.step.id
-        decisions = self.views.review.decisions(step_id, state.shown)
-        selected = await asyncio.to_thread(
-            self.review.selected, self.review.change_set(state.shown), decisions
-        )
+        changes = self.review.change_set(state.shown)
+        while True:
+            decisions = self.views.review.decisions(step_id, state.shown)
+            selected = await asyncio.to_thread(self.review.selected, changes, decisions)
+            if decisions == self.views.review.decisions(step_id, state.shown):
+                break  # else a hunk was switched meanwhile: what was approved is what is shown
         if not (selected.files or selected.ignored):
             self._log(ev.StepRejected(step_id, ""), by)
-            await self.stages.discard(state.stage_id)
+            await self._discard(state.stage_id)
             return False
         blob = self.review.keep(selected)
         self._log(ev.StepApproved(step_id, state.shown, blob), by)
@@ -475,14 +508,9 @@ class Run:
 
     async def land_approved(self, step_id: str, selected: ChangeSet, *, stage_id: str) -> bool:
         """Write an approved change set; log that it landed, or why it was refused."""
-        landing_task = asyncio.ensure_future(
-            self.lander.land(selected, session_id=self.session.session_id, step_id=step_id)
-        )
+        writing = self.lander.land(selected, session_id=self.session.session_id, step_id=step_id)
         try:
-            # A landing is never cut in half by Ctrl+C: it is journalled, short, and finishes.
-            landing = await asyncio.shield(landing_task)
-        except asyncio.CancelledError:
-            landing = await landing_task
+            landing, _interrupted = await _whole(writing)
         except LandingError as error:
             self._log(ev.LandingRefused(step_id, {"workspace": str(error)}))
             return False
@@ -493,10 +521,31 @@ class Run:
             return False
         notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
         self._log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes))
-        await self.stages.discard(stage_id)
+        await self._discard(stage_id)
         return True
 
 
 def _renamed(step: Step, names: dict[str, str]) -> Step:
     needs = tuple(names[need] for need in step.depends_on if need in names)
     return replace(step, id=names[step.id], depends_on=needs)
+
+
+async def _whole(work: Coroutine[object, object, T]) -> tuple[T, bool]:
+    """Do short work to its end, however often it is interrupted; tell whether it was.
+
+    What is written to the tree must be told to the log: Ctrl+C never comes between.
+    """
+    task = asyncio.ensure_future(work)
+    interrupted = await _ended(task)
+    return task.result(), interrupted
+
+
+async def _ended(task: asyncio.Future[T]) -> bool:
+    """Wait until a task has ended; tell whether an interruption came meanwhile."""
+    interrupted = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            interrupted = True
+    return interrupted
