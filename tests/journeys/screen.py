@@ -101,12 +101,16 @@ class Screen:
         def answered() -> bool:
             return opens in self.text if opens else card not in self.text
 
+        # Wait as a person does: for the guard to be over, then for the key to have its effect.
+        # A key pressed once too often would be typed into whatever comes next.
+        patience = 0.6
         while not answered() and time.monotonic() < end:
-            self.press(key)
-            # A second press would be typed into what the first one opens.
-            pause = time.monotonic() + (3.0 if opens else 0.3)
+            pause = time.monotonic() + patience
             while not answered() and time.monotonic() < pause:
                 self._feed(0.05)
+            if not answered():
+                self.press(key)
+                patience = 4.0
         assert answered(), f"{key!r} does not answer the card:\n{self.text}"
 
     def wait_while(self, text: str) -> None:

@@ -198,3 +198,62 @@ def test_a_terminal_that_is_too_small_says_so(turbo: Turbo) -> None:
         screen.wait_for("60", "20")
         screen.press("ctrl+q")
         assert screen.wait_until_ended() == 0
+
+
+def test_a_review_killed_half_way_shows_the_same_panes_again(turbo: Turbo) -> None:
+    edit = {"path": "README.md", "old": "# ", "new": "## ", "count": 1}
+    actions = [
+        {"tool": "write_file", "arguments": {"path": "new.txt", "content": "new\n"}},
+        {"tool": "shell", "arguments": {"command": "echo more >> CHANGES.rst; echo said"}},
+        {"tool": "edit_file", "arguments": edit},
+    ]
+    plan = {
+        "task": "touch three files",
+        "planner": "file",
+        "steps": [{"id": "s1", "title": "Touch three files", "actions": actions}],
+    }
+    (turbo.workspace / "README.md").write_text("# One\n")
+    (turbo.home / "plan.json").write_text(json.dumps(plan))
+    assert turbo("run", "--plan", str(turbo.home / "plan.json"), "--json").code == 3
+
+    with Screen(turbo, size=TALL) as screen:
+        screen.answer("r", "Resume the last session?")
+        screen.wait_for("wants to land 3 files", "[x] new.txt")
+        go_to_second_file(screen)
+        screen.press("x")
+        screen.wait_for("[ ] README.md")
+        before = panes(screen.text)
+        screen.kill()
+
+    with Screen(turbo, size=TALL) as screen:
+        screen.answer("r", "Resume the last session?")
+        screen.wait_for("wants to land 3 files", "[ ] README.md")
+        go_to_second_file(screen)
+        screen.until(lambda: screen.text.count("session resumed") == 2, "both resumes in the log")
+        after = panes(screen.text)
+
+    assert after["plan"] == before["plan"]
+    assert after["changes"] == before["changes"]
+    assert after["log"][: len(before["log"])] == before["log"]
+    assert len(before["log"]) > 5
+
+
+TALL = (120, 100)
+
+
+def go_to_second_file(screen: Screen) -> None:
+    screen.press("2")
+    screen.wait_for("n Hunk")
+    screen.press("f")
+    screen.wait_for("file 2/3")
+
+
+def panes(text: str) -> dict[str, list[str]]:
+    """Cut a tall screen into its panes; rows that show nothing are left out."""
+    rows = text.splitlines()[1:]
+    rows = rows[: next(at for at, row in enumerate(rows) if row.startswith("▌"))]
+    left = [row[:35].rstrip() for row in rows]
+    right = [row[36:].rstrip(" ▁▂▃▄▅▆▇█") for row in rows]
+    middle = next(at for at, row in enumerate(right) if "3 Log" in row)
+    cut = {"plan": left, "changes": right[1:middle], "log": right[middle + 2 :]}
+    return {name: [row for row in shown if row.strip()] for name, shown in cut.items()}
