@@ -198,6 +198,15 @@ def test_saving_models_keeps_comments_and_other_settings(tmp_path: Path) -> None
     assert (read.planner.model, read.planner.key_env, read.caps.max_turns) == ("m", "K", 3)
 
 
+def test_saving_without_a_model_removes_its_section(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    save_models(file, planner=ModelSettings("ollama", "http://x", "m"), executor=None)
+
+    save_models(file, planner=ModelSettings(), executor=None)
+
+    assert not load_settings(file, environment={}).planner.configured
+
+
 def test_saving_over_a_broken_file_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[caps\n")

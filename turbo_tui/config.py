@@ -461,6 +461,12 @@ def save_models(
 ) -> None:
     """Write model sections into the user's file; everything else in it, comments too, stays.
 
+    Args:
+        config_file: Made when missing.
+        planner: What the section shall say; without a model the section is removed, and
+            None leaves it as it is.
+        executor: The same.
+
     Raises:
         ConfigError: The file that is there is no valid TOML, or cannot be written.
     """
@@ -471,8 +477,10 @@ def save_models(
         text = config_file.read_text(encoding="utf-8") if config_file.exists() else ""
         document = tomlkit.parse(text)
         for name, settings in (("planner", planner), ("executor", executor)):
-            if settings is not None:
+            if settings is not None and settings.model:
                 document[name] = _table(settings)
+            elif settings is not None:
+                document.pop(name, None)
         config_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = config_file.with_suffix(".toml.new")
         fresh.write_text(tomlkit.dumps(document), encoding="utf-8")

@@ -217,8 +217,8 @@ def _setup(workspace: Workspace, opened: OpenedRun) -> Setup:
         file = workspace.paths.config_file
         save_models(
             file,
-            planner=_settings(planner, now.planner) if planner.model else None,
-            executor=_settings(executor, now.executor) if executor.model else None,
+            planner=_settings(planner, now.planner),
+            executor=_settings(executor, now.executor),
         )
         workspace.settings = load_settings(file, project=workspace.root, trusted=workspace.trusted)
         minds = opened.minds
