@@ -479,8 +479,8 @@ def save_models(
         for name, settings in (("planner", planner), ("executor", executor)):
             if settings is not None and settings.model:
                 document[name] = _table(settings)
-            elif settings is not None:
-                document.pop(name, None)
+            elif settings is not None and name in document:
+                del document[name]
         config_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = config_file.with_suffix(".toml.new")
         fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
