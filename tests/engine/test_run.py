@@ -86,7 +86,7 @@ class House:
         return build(self.workspace, self.store, self.blobs, self.planner, self.runner)
 
 
-def build(
+def build(  # noqa: PLR0917  a house is built of its parts
     workspace: Path,
     store: MemoryEventStore | None = None,
     blobs: MemoryBlobs | None = None,
