@@ -226,3 +226,29 @@ def test_content_that_is_kept_again_is_young_again(tmp_path: Path) -> None:
     assert blobs.path(blob).stat().st_mtime > time.time() - 60
     assert prune(tmp_path, []).blobs == 0
     assert prune(tmp_path, [], grace_s=-60).blobs == 1
+
+
+def test_a_session_cut_off_before_its_first_record_is_none(tmp_path: Path) -> None:
+    for name, files in {
+        "cut-1": ("log.head",),
+        "cut-2": ("log.head", "log.db"),
+        "cut-3": ("log.db", "log.head", "lock"),
+    }.items():
+        folder = sessions_folder(tmp_path) / name
+        store = SqliteEventStore(folder)
+        head = (folder / "log.head").read_bytes()
+        store.close()
+        for file in files:
+            (folder / file).touch()
+        for path in folder.iterdir():
+            if path.name not in files:
+                path.unlink()
+        (folder / "log.head").write_bytes(head)
+        if name == "cut-2":
+            (folder / "log.db").write_bytes(b"")
+
+    assert list_sessions(tmp_path) == []
+    with pytest.raises(SessionError, match="no session"):
+        newest_session(tmp_path, tmp_path)
+    prune(tmp_path, [], grace_s=-1)
+    assert list(sessions_folder(tmp_path).iterdir()) == []

@@ -261,6 +261,27 @@ def repair(folder: Path, keep: int) -> Path:
     return aside
 
 
+def never_began(folder: Path) -> bool:
+    """Tell whether a session was cut off before its first record: there is nothing to lose."""
+    log = folder / LOG
+    try:
+        head = parse_head((folder / HEAD).read_bytes())
+    except FileNotFoundError:
+        return not log.exists()
+    except (OSError, ValueError):
+        return False
+    return not (head.seq or head.sha256) and (not log.exists() or _holds_no_record(folder))
+
+
+def _holds_no_record(folder: Path) -> bool:
+    try:
+        with closing(_open_for_reading(folder, Head())) as db:
+            tables = cast("tuple[int]", db.execute("SELECT count(*) FROM sqlite_master").fetchone())
+            return not tables[0] or db.execute("SELECT 1 FROM record LIMIT 1").fetchone() is None
+    except (sqlite3.Error, SessionError):
+        return False
+
+
 def lock_holder(folder: Path) -> int | None:
     """Return the pid of the process that writes this log; None when nobody does."""
     try:

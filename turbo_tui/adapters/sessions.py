@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import Literal
 
 from turbo_tui.adapters.blobs import FolderBlobs
-from turbo_tui.adapters.event_store import LOG, lock_holder, peek, stored_texts
+from turbo_tui.adapters.event_store import LOG, lock_holder, never_began, peek, stored_texts
 from turbo_tui.adapters.log_head import HEAD
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import SessionError, TurboError
@@ -247,8 +247,8 @@ def _newest_first(state: Path) -> Iterator[str]:
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir(), reverse=True):
-        # A folder that was only claimed holds no log yet.
-        if (path / LOG).exists() or (path / HEAD).exists():
+        # A folder that was only claimed holds no log yet, or one cut off before its beginning.
+        if ((path / LOG).exists() or (path / HEAD).exists()) and not never_began(path):
             yield path.name
 
 
@@ -292,9 +292,8 @@ def _drop_unused_claims(state: Path, grace_s: float) -> None:
     """Delete folders of sessions that never began."""
     newest = time.time() - grace_s
     for folder in sessions_folder(state).glob("*"):
-        if folder.stat().st_mtime <= newest:
-            with suppress(OSError):  # not empty: a session
-                folder.rmdir()
+        if folder.stat().st_mtime <= newest and never_began(folder) and lock_holder(folder) is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _drop_unused_blobs(
