@@ -299,15 +299,14 @@ def prune_command(
 
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
     from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
+    from turbo_tui.sandbox.stages import discard_left  # noqa: PLC0415
 
     planned = prune(place.state, chosen, dry_run=True)
     if dry_run:
         return planned
-    left = [name for name in planned.stages if (place.state / "stages" / name).exists()]
-    if left:
-        stages = await place.stages()
-        for name in left:
-            await stages.discard(name)
+    for name in planned.stages:
+        if (place.state / "stages" / name).exists():
+            await discard_left(place.state, name)
     return prune(place.state, chosen)
 
 

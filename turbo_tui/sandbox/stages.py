@@ -74,6 +74,21 @@ def open_stages(
     )
 
 
+async def discard_left(state: Path, stage_id: str) -> None:
+    """Delete what a session left of a stage; needs no room on the disk, as making one does.
+
+    Raises:
+        StageError: The id names no stage, or its folder cannot be deleted.
+    """
+    folder = state / "stages" / stage_id
+    if not _ID.fullmatch(stage_id):
+        raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
+    try:
+        await asyncio.to_thread(remove_tree, folder)
+    except OSError as error:
+        raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
+
+
 def _why_no_overlay(workspace: Path, stages: Path, confiner: Confiner) -> str | None:
     if confiner.name == "unsandboxed":
         return "without a sandbox, commands run in a copy"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from turbo_tui.config import Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import ConfigError, SandboxError, StageError, WorkspaceError
-from turbo_tui.trust import Consents, Trust
+from turbo_tui.trust import Consents, Trust, project_files
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.blobs import FolderBlobs
@@ -81,6 +81,8 @@ class Workspace:
             except SandboxError as error:
                 # No command failed: this machine has not what was asked for.
                 raise StageError(str(error)) from error
+            except OSError as error:  # the trials write there
+                raise WorkspaceError(_no_state(self.state, error.strerror or "")) from error
             self._stages = open_stages(
                 self.root,
                 self.state,
@@ -122,8 +124,11 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
             f"{root}: the state folder {where.state} lies inside this workspace. Set "
             "TURBO_TUI_HOME or XDG_STATE_HOME to a folder outside it."
         )
-    trusted = Trust(where.state).has(root)
-    settings = load_settings(where.config_file, project=root, trusted=trusted)
+    files = project_files(root)
+    trusted = Trust(where.state).has(root, files)
+    settings = load_settings(
+        where.config_file, project=root, contents=files.contents, trusted=trusted
+    )
     return Workspace(root, where, settings, trusted)
 
 
