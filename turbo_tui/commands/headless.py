@@ -78,6 +78,8 @@ def status_of(run: Run) -> tuple[ev.Status, str]:
         return "interrupted", f"step {step} was interrupted; its work is kept"
     if "failed" in by_status:
         return _refused_or(run, "failed"), by_status["failed"].reason
+    if run.landing_error:
+        return "error", run.landing_error
     waiting = [state for state in plan.steps if state.reviewable or state.status == "proposed"]
     if waiting:
         return "needs_approval", _waiting_words(waiting[0])
@@ -137,7 +139,9 @@ def closing_words(run: Run) -> str:
         what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}" if landed else "done"
         return f"turbo-tui: {what}. Session {session}; `turbo-tui session undo` takes it back.\n"
     words = f"turbo-tui: {reason or status}.\n".replace("..", ".")
-    if status == "needs_approval":
+    if run.landing_error and status == "error":
+        words += f"Then land it with: turbo-tui session resume {session} --approve staged\n"
+    elif status == "needs_approval":
         root = run.views.workspace
         words += f"Review it with: turbo-tui {root} --session {session}\n"
     elif status == "error" and run.views.plan.nearest:

@@ -16,6 +16,7 @@ from turbo_tui.adapters.sessions import (
 )
 from turbo_tui.commands import headless
 from turbo_tui.core.errors import UsageError
+from turbo_tui.core.views import StepState
 from turbo_tui.engine.approval import Approve
 from turbo_tui.engine.run import Run
 from turbo_tui.wiring import Workspace, open_workspace
@@ -138,9 +139,15 @@ async def take_up(run: Run, *, approve: Approve, go_on: bool, restart: bool) -> 
         return
     if approve == "none":
         return
-    waiting = next((s for s in run.views.plan.steps if s.status == "staged"), None)
+    waiting = next((s for s in run.views.plan.steps if _may_land(s)), None)
     if waiting is not None:
         run.approve(waiting.step.id)
         await run.idle()
     if run.views.plan.next_step() is not None and not run.busy:
         run.go()
+
+
+def _may_land(state: StepState) -> bool:
+    """Staged, or refused by a disk or a permission: not what a person has to merge."""
+    refused = state.status == "conflict" and state.merged and state.merged == state.selected
+    return state.status == "staged" or bool(refused)

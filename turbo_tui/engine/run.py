@@ -75,6 +75,7 @@ class Run:
         views: Folds of the log, fed before any later subscriber is told.
         review: Change sets and what of them is selected.
         unreachable: The last model failure ended a plan or a step.
+        landing_error: Why the disk or a permission refused the last landing; empty when not.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Run:
         self.lander = lander
         self.asks = asks
         self.unreachable = False
+        self.landing_error = ""
         self._planner = planner
         self._runner = runner
         self._approve = approve
@@ -508,11 +510,15 @@ class Run:
 
     async def land_approved(self, step_id: str, selected: ChangeSet, *, stage_id: str) -> bool:
         """Write an approved change set; log that it landed, or why it was refused."""
+        self.landing_error = ""
         writing = self.lander.land(selected, session_id=self.session.session_id, step_id=step_id)
         try:
             landing, _interrupted = await _whole(writing)
         except LandingError as error:
-            self._log(ev.LandingRefused(step_id, {"workspace": str(error)}))
+            # Nothing is to be merged: the same bytes may be approved again, once it is mended.
+            self.landing_error = str(error)
+            same = self.review.keep(selected)
+            self._log(ev.LandingRefused(step_id, {"workspace": str(error)}, same))
             return False
         if landing.conflicts:
             why: Mapping[str, str] = {c.path: c.why for c in landing.conflicts}
