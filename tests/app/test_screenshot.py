@@ -50,9 +50,10 @@ def picture_of(seat: Seat) -> str:
 
 
 def words_of(picture: str) -> list[str]:
-    """Return the texts of a picture, in the order they are drawn."""
+    """Return the words of a picture in the order they are drawn; scroll bars and lines are none."""
     found = re.findall(r"<text[^>]*>([^<]*)</text>", picture)
-    return [word for text in found if (word := html.unescape(text).replace("\u00a0", " ").strip())]
+    texts = [html.unescape(text).replace("\u00a0", " ").strip() for text in found]
+    return [text for text in texts if re.search(r"\w", text)]
 
 
 async def picture_under_review(folder: Path, options: Options) -> str:
@@ -78,7 +79,9 @@ async def picture_under_review(folder: Path, options: Options) -> str:
         seat.clock.now += 1  # past the moment in which the card takes no keys
         seat.app.session_screen.query_one(ApprovalBar).refresh()
         await seat.pilot.pause()
-        return picture_of(seat)
+        drawn = picture_of(seat)
+        await seat.app.close_session()  # ends its workers, too
+        return drawn
 
 
 @pytest.mark.skipif(not Path("/usr/bin/bwrap").is_file(), reason="the picture shows a full sandbox")
