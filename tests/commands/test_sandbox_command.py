@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.sandbox.confining import alive
+from turbo_tui.commands.resume import command as resume
 from turbo_tui.commands.sandbox import command, in_words
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
@@ -180,3 +181,23 @@ def test_names_from_a_command_are_shown_never_obeyed() -> None:
         "  warning: run.sh: new executable",
         "  all of it was in a stage and is discarded",
     ]
+
+
+def test_what_is_kept_waits_for_its_review_and_lands_as_it_was(
+    project: Path, sandbox: Sandbox
+) -> None:
+    code, _, err = sandbox("--keep", "--", "sh", "-c", "echo b >> a.txt; exit 4")
+
+    assert code == 4
+    session = err.rpartition("--session ")[2].strip()
+    assert (project / "a.txt").read_text() == "a\n"
+    landed = CliRunner().invoke(resume, [session, "--approve", "staged", "--json"])
+    assert landed.exit_code == 0, landed.output
+    assert (project / "a.txt").read_text() == "a\nb\n"
+
+
+def test_nothing_is_kept_of_a_command_that_changed_nothing(sandbox: Sandbox) -> None:
+    _, _, err = sandbox("--keep", "--", "true")
+
+    assert "no changes" in err
+    assert "--session" not in err

@@ -25,7 +25,7 @@ INTERRUPTED = 130
 @click.command(
     "sandbox",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    options_metavar="[-C PATH] [--net] [--json] --",
+    options_metavar="[-C PATH] [--net] [--keep] [--json] --",
 )
 @click.argument("argv", nargs=-1, required=True, metavar="CMD…", type=click.UNPROCESSED)
 @click.option("-C", "path", default=".", metavar="PATH", help="Where it runs; default: here.")
@@ -40,6 +40,7 @@ INTERRUPTED = 130
     show_default=True,
     help="End it, and all its processes, after this long.",
 )
+@click.option("--keep", is_flag=True, help="Keep its changes as a session waiting for review.")
 @click.option("--unsandboxed", is_flag=True, help="Run it even where nothing can confine it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, the output inside.")
 def command(
@@ -49,6 +50,7 @@ def command(
     here: bool,
     net: bool,
     timeout_s: float,
+    keep: bool,
     unsandboxed: bool,
     as_json: bool,
 ) -> None:
@@ -58,6 +60,7 @@ def command(
     """
     try:
         workspace = open_workspace(path, here=here)
+        live = not as_json and sys.stdout.isatty()
         cwd = Path(path).expanduser().resolve().relative_to(workspace.root)
 
         async def work() -> int:
@@ -70,13 +73,21 @@ def command(
                 )
             stage_id = f"sandbox-{uuid.uuid4().hex[:12]}"
             stage = await stages.open(stage_id)
+            kept = ""
             try:
-                return await _run(
-                    stage, argv, cwd=str(cwd), net=net, timeout_s=timeout_s, as_json=as_json
+                result, changes = await _run(
+                    stage, argv, cwd=str(cwd), net=net, timeout_s=timeout_s, live=live
                 )
+                if keep and (changes.files or changes.ignored):
+                    from turbo_tui.commands.keeping import keep_for_review  # noqa: PLC0415
+
+                    kept = keep_for_review(workspace, stage, argv, result, changes, network=net)
             finally:
-                await stage.close()
-                await stages.discard(stage_id)
+                await stage.close(keep=bool(kept))
+                if not kept:
+                    await stages.discard(stage_id)
+            _tell(result, changes, stage.report, kept, live=live, as_json=as_json)
+            return result.exit_code
 
         raise SystemExit(asyncio.run(_until_signalled(work())))
     except TurboError as error:
@@ -98,26 +109,29 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
 
 
 async def _run(
-    stage: Stage,
-    argv: tuple[str, ...],
-    *,
-    cwd: str,
-    net: bool,
-    timeout_s: float,
-    as_json: bool,
-) -> int:
-    live = not as_json and sys.stdout.isatty()
+    stage: Stage, argv: tuple[str, ...], *, cwd: str, net: bool, timeout_s: float, live: bool
+) -> tuple[CommandResult, ChangeSet]:
     result = await stage.run(
         argv, cwd=cwd, network=net, timeout_s=timeout_s, on_output=_write if live else None
     )
-    changes = await stage.changes()
+    return result, await stage.changes()
+
+
+def _tell(
+    result: CommandResult,
+    changes: ChangeSet,
+    report: SandboxReport,
+    kept: str,
+    *,
+    live: bool,
+    as_json: bool,
+) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(in_json(result, changes, stage.report)) + "\n")
-        return result.exit_code
+        sys.stdout.write(json.dumps(in_json(result, changes, report, kept)) + "\n")
+        return
     if not live:
         _write(result.output)
-    sys.stderr.write("".join(f"{line}\n" for line in in_words(result, changes, stage.report)))
-    return result.exit_code
+    sys.stderr.write("".join(f"{line}\n" for line in in_words(result, changes, report, kept)))
 
 
 def _write(text: str) -> None:
@@ -126,7 +140,9 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def in_words(result: CommandResult, changes: ChangeSet, report: SandboxReport) -> list[str]:
+def in_words(
+    result: CommandResult, changes: ChangeSet, report: SandboxReport, kept: str = ""
+) -> list[str]:
     """Say what confined the command, how it ended and what it changed."""
     label = "UNSANDBOXED" if report.level == "none" else f"{report.rung} ({report.level})"
     ended = "" if result.ended == "exited" else f", ended by {result.ended}"
@@ -140,12 +156,16 @@ def in_words(result: CommandResult, changes: ChangeSet, report: SandboxReport) -
     lines += [f"  warning: {_shown(warning)}" for warning in changes.warnings]
     if not changes.files and not changes.ignored:
         lines.append("  no changes")
+    elif kept:
+        lines.append(f"  kept for review: turbo-tui --session {kept}")
     else:
         lines.append("  all of it was in a stage and is discarded")
     return lines
 
 
-def in_json(result: CommandResult, changes: ChangeSet, report: SandboxReport) -> dict[str, object]:
+def in_json(
+    result: CommandResult, changes: ChangeSet, report: SandboxReport, kept: str = ""
+) -> dict[str, object]:
     """Return the object that `--json` prints; paths that are not UTF-8 show `?`."""
     return {
         "exit_code": result.exit_code,
@@ -159,6 +179,7 @@ def in_json(result: CommandResult, changes: ChangeSet, report: SandboxReport) ->
         "ignored": [{"folder": _shown(i.folder), "files": len(i.changes)} for i in changes.ignored],
         "notes": list(changes.notes),
         "warnings": list(changes.warnings),
+        "session": kept,
         "usage": {
             "duration_s": round(result.duration_s, 3),
             "ended": result.ended,
