@@ -16,6 +16,7 @@ from turbo_tui.config import (
     save_models,
 )
 from turbo_tui.core.errors import ConfigError
+from turbo_tui.trust import project_files
 
 FILE = Path("config.toml")
 
@@ -35,7 +36,13 @@ def settings_of(
     user_file.write_text(user)
     (workspace / ".turbo" / "config.toml").write_text(project)
     (workspace / ".env").write_text(dotenv)
-    return load_settings(user_file, project=workspace, trusted=trusted, environment=env or {})
+    return load_settings(
+        user_file,
+        project=workspace,
+        contents=project_files(workspace).contents,
+        trusted=trusted,
+        environment=env or {},
+    )
 
 
 def test_without_any_file_there_is_no_model_and_the_caps_are_safe(tmp_path: Path) -> None:
@@ -137,7 +144,55 @@ def test_a_trusted_project_counts_in_full(tmp_path: Path) -> None:
 
     assert settings.planner.model == "evil"
     assert settings.caps.max_usd == 100.0
-    assert len(settings.rules) == 2
+
+
+def test_a_trusted_projects_model_is_not_named_by_the_user(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "", PROJECT, trusted=True)
+
+    assert settings.planner.origin == "project"
+    # Nor may the project answer the question whether to send there.
+    assert [(rule.effect, rule.kind) for rule in settings.rules] == [("deny", "command")]
+
+
+def test_the_users_key_does_not_go_to_an_address_that_a_project_names(tmp_path: Path) -> None:
+    mine = '[planner]\nbase_url = "https://mine"\nmodel = "m"\nkey_env = "MY_KEY"\n'
+
+    moved = settings_of(tmp_path / "a", mine, PROJECT, trusted=True).planner
+    kept = settings_of(tmp_path / "b", mine, '[planner]\nmodel = "n"\n', trusted=True).planner
+
+    assert (moved.base_url, moved.key_env) == ("http://evil.example", "")
+    assert (kept.base_url, kept.model, kept.key_env) == ("https://mine", "n", "MY_KEY")
+
+
+def test_the_environments_key_does_not_go_to_a_host_of_a_dotenv(tmp_path: Path) -> None:
+    env = {"OLLAMA_API_KEY": "mine"}
+    host = "TURBO_HOST=https://evil.example\n"
+
+    planner = settings_of(tmp_path / "a", dotenv=host, trusted=True, env=env).planner
+    assert (planner.base_url, planner.key_env) == ("https://evil.example", "")
+
+    own = settings_of(
+        tmp_path / "b", dotenv=f"{host}OLLAMA_API_KEY=theirs\n", trusted=True, env=env
+    )
+    assert own.planner.key_env == "OLLAMA_API_KEY"
+    assert own.keys == {"OLLAMA_API_KEY": "theirs"}
+    assert "theirs" not in repr(own)
+
+
+@pytest.mark.parametrize("text", ["[planner", "[nonsense]\n", "\xff\xfe", "a = " + "[" * 5000])
+def test_a_strangers_broken_file_is_a_warning_and_the_users_rules_stay(
+    tmp_path: Path, text: str
+) -> None:
+    settings = settings_of(tmp_path, "[caps]\nmax_usd = 1.0\n", text)
+
+    assert settings.caps.max_usd == 1.0
+    assert len(settings.warnings) == 1
+    assert ".turbo/config.toml" in settings.warnings[0]
+
+
+def test_a_trusted_projects_broken_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        settings_of(tmp_path, "", "[planner", trusted=True)
 
 
 def test_the_seeds_variables_name_models_that_are_offered(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from turbo_tui.core.errors import WorkspaceError
-from turbo_tui.trust import Consents, Trust
+from turbo_tui.trust import MOST_BYTES, Consents, Trust, project_files
 
 
 def workspace_with(tmp_path: Path, text: str) -> Path:
@@ -37,6 +38,42 @@ def test_a_link_in_place_of_the_folder_is_another_content(tmp_path: Path) -> Non
 
     (workspace / ".turbo").rename(tmp_path / "elsewhere")
     (workspace / ".turbo").symlink_to(tmp_path / "elsewhere")
+
+    assert not trust.has(workspace)
+
+
+def test_what_a_link_leads_to_is_neither_read_nor_trusted(tmp_path: Path) -> None:
+    workspace = workspace_with(tmp_path, "one")
+    (tmp_path / "private.toml").write_text("secret")
+    (workspace / ".turbo" / "config.toml").symlink_to(tmp_path / "private.toml")
+    (workspace / ".env").symlink_to("/dev/zero")
+
+    files = project_files(workspace)
+
+    assert dict(files.contents) == {".turbo/recipes/a.toml": b"one"}
+    assert set(files.others) == {".turbo/config.toml", ".env"}
+
+
+def test_pipes_and_huge_and_deep_things_do_not_hold_us_up(tmp_path: Path) -> None:
+    workspace = workspace_with(tmp_path, "one")
+    os.mkfifo(workspace / ".turbo" / "config.toml")
+    (workspace / ".env").write_bytes(b"x" * (MOST_BYTES + 1))
+    (workspace / ".turbo" / "/".join("a" * 900)).mkdir(parents=True)
+
+    files = project_files(workspace)
+
+    assert list(files.contents) == [".turbo/recipes/a.toml"]
+    assert files.others[".turbo/config.toml"] == "no regular file"
+    assert "larger than" in files.others[".env"]
+
+
+def test_trust_is_given_to_what_was_read_not_to_what_came_meanwhile(tmp_path: Path) -> None:
+    workspace = workspace_with(tmp_path, "one")
+    trust = Trust(tmp_path / "state")
+    seen = project_files(workspace)
+    (workspace / ".turbo" / "config.toml").write_text("[planner]\n")
+
+    trust.give(workspace, seen)
 
     assert not trust.has(workspace)
 

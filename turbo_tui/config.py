@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["openai", "ollama", "anthropic"]
 KINDS: tuple[Kind, ...] = ("openai", "ollama", "anthropic")
-Origin = Literal["none", "file", "environment", "flag"]
+Origin = Literal["none", "file", "project", "environment", "flag"]
 
 OLLAMA_CLOUD = "https://ollama.com"
 OLLAMA_LOCAL = "http://127.0.0.1:11434"
@@ -53,7 +53,8 @@ class ModelSettings:
         key_env: Name of the environment variable that holds the key; never the key itself.
         key_keyring: The key lies in the system keyring under `turbo-tui` and `base_url`.
         price_in_usd: Per million tokens; None when unknown.
-        origin: Where it was named. Only `file` and `flag` count as the user's consent.
+        origin: Where it was named. Only `file` (the user's own) and `flag` count as the user's
+            consent; `project` is a file of a trusted repository.
     """
 
     kind: Kind = "openai"
@@ -101,7 +102,13 @@ class SandboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, as they count now."""
+    """All settings, as they count now.
+
+    Attributes:
+        keys: Keys that a trusted project's `.env` holds, by variable; they win over the
+            environment's.
+        warnings: What of the project's files could not be used.
+    """
 
     planner: ModelSettings = field(default_factory=ModelSettings)
     executor: ModelSettings = field(default_factory=ModelSettings)
@@ -109,6 +116,8 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     rules: tuple[Rule, ...] = ()
     dry_run: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    warnings: tuple[str, ...] = ()
 
 
 def paths(environment: Mapping[str, str] | None = None) -> Paths:
@@ -136,6 +145,7 @@ def load_settings(
     user_file: Path,
     *,
     project: Path | None = None,
+    contents: Mapping[str, bytes] | None = None,
     trusted: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
@@ -143,23 +153,54 @@ def load_settings(
 
     Args:
         user_file: The user's `config.toml`; it need not exist.
-        project: The workspace; its `.turbo/config.toml` and `.env` are looked at.
-        trusted: The user trusts the project's files as they are now.
+        project: The workspace.
+        contents: Its `.turbo/config.toml` and `.env` by path, as they were read when `trusted`
+            was looked up; nothing is read again.
+        trusted: The user trusts exactly these contents.
         environment: Default `os.environ`.
 
     Raises:
-        ConfigError: A file or variable cannot be used; it names file, key and fix.
+        ConfigError: A file or variable cannot be used; it names file, key and fix. A file of
+            an untrusted project is left out instead, with a warning.
     """
     settings = _read(user_file, Settings())
     env = dict(os.environ if environment is None else environment)
-    if project is not None:
-        project_file = project / ".turbo" / "config.toml"
-        if trusted:
-            settings = _read(project_file, settings)
-            env = {**_dotenv(project / ".env"), **env}
-        else:
-            settings = _tightened(settings, _read(project_file, Settings(caps=UNBOUNDED)))
+    given = contents or {}
+    if project is not None and PROJECT_FILE in given:
+        settings = _with_project(settings, project / PROJECT_FILE, given[PROJECT_FILE], trusted)
+    if trusted and ".env" in given:
+        env, keys = _with_dotenv(env, given[".env"])
+        settings = replace(settings, keys=keys)
     return _from_environment(settings, env)
+
+
+PROJECT_FILE = ".turbo/config.toml"
+
+
+def _with_project(settings: Settings, path: Path, content: bytes, trusted: bool) -> Settings:  # noqa: FBT001  private
+    try:
+        text = _text(content, path)
+        if not trusted:
+            return _tightened(settings, _apply(text, path, Settings(caps=UNBOUNDED)))
+    except ConfigError as error:
+        if trusted:
+            raise
+        # A stranger's broken file must not keep us from opening their repository.
+        return replace(settings, warnings=(*settings.warnings, f"Left out: {error}"))
+    fresh = _apply(text, path, replace(settings, rules=()), origin="project")
+    # What is sent where is agreed host by host, by the user.
+    rules = tuple(rule for rule in fresh.rules if (rule.effect, rule.kind) != ("allow", "host"))
+    return replace(fresh, rules=(*settings.rules, *rules))
+
+
+def _with_dotenv(env: dict[str, str], content: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """Add a trusted `.env` below the environment; its host never gets the environment's key."""
+    found = _dotenv(content)
+    merged = {**found, **env}
+    if "TURBO_HOST" in found and not env.get("TURBO_HOST"):
+        merged["OLLAMA_API_KEY"] = found.get("OLLAMA_API_KEY", "")
+    key = merged.get("OLLAMA_API_KEY", "")
+    return merged, {"OLLAMA_API_KEY": key} if key and key != env.get("OLLAMA_API_KEY") else {}
 
 
 def load_plain(text: str, source: Path) -> Settings:
@@ -172,18 +213,25 @@ def load_plain(text: str, source: Path) -> Settings:
 
 def _read(path: Path, settings: Settings) -> Settings:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return settings
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}. Mend or remove the file.") from error
-    return _apply(text, path, settings)
+    return _apply(_text(content, path), path, settings)
 
 
-def _apply(text: str, path: Path, settings: Settings) -> Settings:
+def _text(content: bytes, path: Path) -> str:
+    try:
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read: {error}. Mend or remove the file.") from error
+
+
+def _apply(text: str, path: Path, settings: Settings, origin: Origin = "file") -> Settings:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}. Mend that line.") from error
     known = ("planner", "executor", "caps", "sandbox", "rules")
     for name in document:
@@ -191,8 +239,8 @@ def _apply(text: str, path: Path, settings: Settings) -> Settings:
             raise ConfigError(f"{path}: unknown section [{name}].{_nearest(name, known)}")
     return replace(
         settings,
-        planner=_model(document, "planner", path, settings.planner),
-        executor=_model(document, "executor", path, settings.executor),
+        planner=_model(document, "planner", path, settings.planner, origin),
+        executor=_model(document, "executor", path, settings.executor, origin),
         caps=_section(document, "caps", path, settings.caps, CAPS),
         sandbox=_section(document, "sandbox", path, settings.sandbox, SANDBOX),
         rules=(*settings.rules, *_rules(document.get("rules", []), path)),
@@ -276,9 +324,13 @@ def _section(
 
 
 def _model(
-    document: Mapping[str, object], name: str, path: Path, base: ModelSettings
+    document: Mapping[str, object], name: str, path: Path, base: ModelSettings, origin: Origin
 ) -> ModelSettings:
     settings = _section(document, name, path, base, MODEL)
+    if settings.base_url != base.base_url:
+        # A key belongs to the address it was named with: it does not go to another one.
+        bare = replace(base, key_env="", key_keyring=False)
+        settings = _section(document, name, path, bare, MODEL)
     if name not in document:
         return settings
     if settings.model and not settings.base_url:
@@ -286,7 +338,7 @@ def _model(
             f"{path}: [{name}] model is given without base_url; add the server's address, such as "
             f'base_url = "{OLLAMA_LOCAL}".'
         )
-    return replace(settings, origin="file")
+    return replace(settings, origin=origin)
 
 
 def _rules(given: object, path: Path) -> tuple[Rule, ...]:
@@ -425,14 +477,10 @@ def _number(env: Mapping[str, str], variable: str) -> float | None:
     return value
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def _dotenv(content: bytes) -> dict[str, str]:
     """Read the seed's variables from a trusted workspace's .env; others are none of ours."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return {}
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in content.decode("utf-8", "replace").splitlines():
         name, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and name.strip() in SEED_VARIABLES:
             found[name.strip()] = value.strip().strip("'\"")

@@ -120,7 +120,8 @@ def test_a_projects_broken_config_is_reported(examine: Examine, project: Path) -
 
     code, checks = examine()
 
-    assert code == 1
+    assert code == 0, "a stranger's broken file does not keep anyone from working"
+    assert checks["config"].status == "reduced"
     assert str(project / ".turbo" / "config.toml") in checks["config"].detail
 
 

@@ -182,6 +182,9 @@ def _workspace(path: str, where: Paths, *, here: bool) -> tuple[list[Check], Wor
         if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
             return [Check("workspace", "missing", str(error)), config], usable
         return [_root(usable), Check("config", "missing", str(error))], usable
+    if workspace.settings.warnings:
+        said = "; ".join(workspace.settings.warnings)
+        config = Check("config", "reduced", said, "Mend or remove the project's file.")
     return [_root(workspace), config], workspace
 
 

@@ -30,7 +30,7 @@ from turbo_tui.app.opened import (
 )
 from turbo_tui.config import ModelSettings, load_settings, save_models
 from turbo_tui.core.errors import TurboError
-from turbo_tui.trust import FILES_THAT_COUNT
+from turbo_tui.trust import FILES_THAT_COUNT, project_files
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -97,12 +97,13 @@ def demo_opener(folder: Path) -> OpenRun:
 
 
 async def _trusted(workspace: Workspace, front: Front, *, here: bool) -> Workspace:
+    seen = project_files(workspace.root)
     if not workspace.trust.asked_for(workspace.root):
         return workspace
     files = [name for name in FILES_THAT_COUNT if (workspace.root / name).exists()]
     if await front.choose(trust_question(workspace.root, files)) != "trust":
         return workspace
-    workspace.trust.give(workspace.root)
+    workspace.trust.give(workspace.root, seen)  # and nothing that came while the question stood
     return open_workspace(workspace.root, here=here)
 
 
@@ -220,7 +221,11 @@ def _setup(workspace: Workspace, opened: OpenedRun) -> Setup:
             planner=_settings(planner, now.planner),
             executor=_settings(executor, now.executor),
         )
-        workspace.settings = load_settings(file, project=workspace.root, trusted=workspace.trusted)
+        seen = project_files(workspace.root)
+        workspace.trusted = workspace.trust.has(workspace.root, seen)
+        workspace.settings = load_settings(
+            file, project=workspace.root, contents=seen.contents, trusted=workspace.trusted
+        )
         minds = opened.minds
         return SavedSetup(minds.planner_name, minds.executor_name, f"Saved in {file}.")
 

@@ -133,13 +133,21 @@ class Asks:
 
 
 class ConsentedModel:
-    """A model that is sent nothing until the user agreed to its host once."""
+    """A model that is sent nothing until the user agreed to its host once.
 
-    def __init__(self, model: Model, consents: Consents, asks: Asks, what: str) -> None:
+    Args:
+        what: What goes there, for the question.
+        scope: What is remembered; by default the host.
+    """
+
+    def __init__(
+        self, model: Model, consents: Consents, asks: Asks, what: str, *, scope: str = ""
+    ) -> None:
         self._model = model
         self._consents = consents
         self._asks = asks
         self._what = what
+        self._scope = scope or model.host
 
     @property
     def name(self) -> str:
@@ -162,7 +170,7 @@ class ConsentedModel:
         Raises:
             ModelRefusedError: The user (or headless mode) did not agree; nothing was sent.
         """
-        if not self._consents.has(self.host):
+        if not self._consents.has(self._scope):
             verdict = await self._asks.ask(
                 Ask(action="send", subject=self.host, reason=self._what, scopes=("once", "no"))
             )
@@ -171,7 +179,7 @@ class ConsentedModel:
                     f"Nothing was sent to {self.host}: {verdict.feedback or 'you said no'}. "
                     "Agree once in the app, or name the model in your config file."
                 )
-            self._consents.give(self.host, self._what)
+            self._consents.give(self._scope, self._what)
         return await self._model.complete(request, on_delta)
 
     async def close(self) -> None:

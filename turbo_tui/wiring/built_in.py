@@ -8,6 +8,7 @@ from turbo_tui.core.plan import Plan
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.recipes import BUILT_IN, ProjectFacts, load_recipes, plan_from_recipes
 from turbo_tui.languages.ask import names_in_workspace
+from turbo_tui.trust import project_files
 from turbo_tui.wiring.reading import Project
 from turbo_tui.wiring.workspace import Workspace
 
@@ -30,7 +31,10 @@ class RecipePlanner:
         """
         del pinned, done
         folders = [BUILT_IN, self._workspace.paths.config / "recipes"]
-        if self._workspace.trusted:
+        root, trust = self._workspace.root, self._workspace.trust
+        # Read now, so looked at now; nothing is read through a link that trust does not cover.
+        files = project_files(root)
+        if self._workspace.trusted and not files.others and trust.has(root, files):
             folders.append(self._workspace.root / ".turbo" / "recipes")
         recipes = load_recipes(folders)
         facts = ProjectFacts(commands=await self._project.commands())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from turbo_tui.config import ModelSettings, Settings
@@ -100,7 +101,8 @@ class Minds:
     def _model(self, named: ModelSettings, role: str, other: str = "") -> Model:
         key = named, other
         if key not in self._made:
-            made = model_of(named, model=other)
             workspace = self._workspace
+            keys = {**os.environ, **workspace.settings.keys}
+            made = model_of(named, model=other, environment=keys)
             self._made[key] = consented(made, named, role, workspace.consents, self._setting.asks)
         return self._made[key]

@@ -73,10 +73,15 @@ def consented(
     model: Model, settings: ModelSettings, role: str, consents: Consents, asks: Asks
 ) -> Model:
     """Let nothing be sent before the user agreed: by naming the model in a file, or when asked."""
+    key = f"${settings.key_env}" if settings.key_env else "in the keyring"
+    has_key = bool(settings.key_env or settings.key_keyring)
     what = (
-        f"the {role} {model.name} gets the task, a description of the project and the files it "
-        "reads; your answer is remembered for this host"
+        f"the {role} {model.name} gets {f'your key {key}, ' * has_key}the task, a description of "
+        "the project and the files it reads; your answer is remembered for this host"
     )
+    # Agreeing to a host is not agreeing to send it a key that someone else names.
+    scope = f"{model.host} with the key {key}" if has_key else model.host
     if settings.origin in {"file", "flag"}:
         consents.give(model.host, what)
-    return ConsentedModel(model, consents, asks, what)
+        consents.give(scope, what)
+    return ConsentedModel(model, consents, asks, what, scope=scope)

@@ -60,8 +60,10 @@ async def open_run(
         TurboError: The state, the sandbox or a setting is in the way.
     """
     stages = await workspace.stages()
-    redact = Redactor(secrets_of(os.environ))
+    redact = Redactor(secrets_of({**os.environ, **workspace.settings.keys}))
     session, views = open_session(workspace, session_id, redact)
+    for warning in workspace.settings.warnings:
+        session.append(ev.Noted("warning", warning))
     live = Live()
     rules = by_rules(workspace.settings.rules, os.fspath(workspace.root))
     asks = Asks(session.append, approve=approve, rules=rules)
