@@ -557,12 +557,17 @@ class AsksView:
     def __init__(self) -> None:
         self.revision = 0
         self.waiting: dict[str, ev.ApprovalAsked] = {}
+        self.asked_by: set[str] = set()
+        """Steps that asked something in the attempt that is or was last under way."""
 
     def apply(self, record: Record) -> None:
         """Take one record into account."""
         match record.event:
+            case ev.StepStarted(step_id=step_id):
+                self.asked_by.discard(step_id)
             case ev.ApprovalAsked() as asked:
                 self.waiting[asked.ask_id] = asked
+                self.asked_by.add(asked.step_id)
             case ev.ApprovalAnswered(ask_id=ask_id):
                 self.waiting.pop(ask_id, None)
             case _:

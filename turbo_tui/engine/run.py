@@ -483,9 +483,10 @@ class Run:
         if not all(change.base_known for change in changes.files):
             # Someone changed the original meanwhile: only a person sees what would be lost.
             return False
-        return self._approve in {"staged", "all"} or (
-            self._approve == "ask" and state.step.mode == "auto"
-        )
+        if self._approve != "ask":
+            return self._approve in {"staged", "all"}
+        # `auto` is: land if the checks pass and nothing had to be asked.
+        return state.step.mode == "auto" and state.step.id not in self.views.asks.asked_by
 
     async def _land_and_go_on(self, state: StepState, *, by: str) -> None:
         if await self._land(state, by=by):
