@@ -10,6 +10,7 @@ import click
 
 from turbo_tui import __version__
 from turbo_tui.core.errors import TurboError
+from turbo_tui.core.plain import plain_lines
 
 INTERRUPTED = 130
 
@@ -101,5 +102,5 @@ def main() -> None:
         sys.stderr.write("turbo-tui: interrupted.\n")
         raise SystemExit(INTERRUPTED) from None
     except TurboError as error:
-        sys.stderr.write(f"turbo-tui: {error}\n")
+        sys.stderr.write(plain_lines(f"turbo-tui: {error}\n"))  # it may quote a model or a file
         raise SystemExit(error.exit_code) from None

@@ -8,6 +8,7 @@ import traceback
 
 from turbo_tui.app.opened import OpenRun, Options
 from turbo_tui.app.turbo_app import TurboApp
+from turbo_tui.core.plain import plain_lines
 
 INTERRUPTED = 130
 
@@ -32,7 +33,7 @@ async def show(app: TurboApp) -> int:
     finally:
         await app.close_session()
     if app.defect is not None:
-        sys.stderr.write("".join(traceback.format_exception(app.defect)))
+        sys.stderr.write(plain_lines("".join(traceback.format_exception(app.defect))))
         sys.stderr.write(
             "turbo-tui stopped on a defect of its own, shown above. Nothing is lost: the session "
             "is kept, and is offered when you start turbo-tui here again.\n"

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.codec import record_line
+from turbo_tui.core.plain import plain, plain_lines
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import LogEntry, StepState
 from turbo_tui.engine.run import Run
@@ -48,11 +49,11 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
             if entry.state == "running" or told.get(entry.key) == entry:
                 continue
             told[entry.key] = entry
-            detail = f"  ({entry.detail})" if entry.detail else ""
-            out.write(encodable(f"{GLYPHS[entry.state]} {entry.title}{detail}\n", out))
+            detail = f"  ({plain(entry.detail)})" if entry.detail else ""
+            out.write(encodable(f"{GLYPHS[entry.state]} {plain(entry.title)}{detail}\n", out))
             if entry.state == "failed" or entry.kind == "plan":
                 out.writelines(
-                    encodable(f"    {line}\n", out) for line in entry.body.splitlines()[-20:]
+                    encodable(f"    {plain(line)}\n", out) for line in entry.body.splitlines()[-20:]
                 )
         out.flush()
 
@@ -178,5 +179,5 @@ async def until_done(run: Run, work: Callable[[], Coroutine[object, object, None
 
 
 def tell(text: str) -> None:
-    """Write to stderr what stderr can show."""
-    sys.stderr.write(encodable(text, sys.stderr))
+    """Write to stderr what stderr can show, and no terminal obeys."""
+    sys.stderr.write(encodable(plain_lines(text), sys.stderr))

@@ -9,6 +9,7 @@ import sys
 import click
 
 from turbo_tui.commands import headless
+from turbo_tui.core.plain import plain
 from turbo_tui.core.plan import Plan
 from turbo_tui.wiring import open_workspace
 
@@ -68,9 +69,9 @@ async def _plan(
 
 def in_words(plan: Plan) -> str:
     """Write a plan for reading."""
-    lines = [f"Plan by {plan.planner}: {plan.task}"]
+    lines = [plain(f"Plan by {plan.planner}: {plan.task}")]
     for number, step in enumerate(plan.steps, 1):
-        lines.append(f"{number:>3}. {step.title}")
-        lines += [f"       {line}" for line in step.intent.splitlines() if line.strip()]
-        lines += [f"       check: {' '.join(argv)}" for argv in step.checks]
+        lines.append(f"{number:>3}. {plain(step.title)}")
+        lines += [f"       {plain(line)}" for line in step.intent.splitlines() if line.strip()]
+        lines += [f"       check: {plain(' '.join(argv))}" for argv in step.checks]
     return "\n".join(lines) + "\n"

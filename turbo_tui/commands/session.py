@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from turbo_tui.core.errors import SessionError, UsageError
+from turbo_tui.core.plain import plain
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -401,11 +402,6 @@ def _seconds(age: str) -> float:
     if found is None:
         raise UsageError(f"{age!r} is no age. Give a number and m, h, d or w, such as 30d.")
     return int(found.group(1)) * SECONDS[found.group(2)]
-
-
-def plain(text: str) -> str:
-    """Return text that no terminal obeys: what is not printable becomes U+FFFD, on one line."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def _moment(at: float) -> str:

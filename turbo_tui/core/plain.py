@@ -1,0 +1,21 @@
+"""Text from models, tools and files for a terminal: shown, never obeyed.
+
+The one place for what is written to stdout and stderr. What is not printable (controls, bidi
+marks, surrogates, odd blanks) becomes U+FFFD; the app's widgets name it instead.
+"""
+
+from __future__ import annotations
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def plain(text: str) -> str:
+    """Return text on one line that no terminal obeys."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _REPLACED for char in text)
+
+
+def plain_lines(text: str) -> str:
+    """Return text that no terminal obeys; line ends stay, tabs become spaces."""
+    return "\n".join(plain(line.expandtabs(4).removesuffix("\r")) for line in text.split("\n"))
