@@ -49,3 +49,11 @@ def run_steps(turbo: Turbo, *steps: Sequence[Action], approve: str = "staged") -
 def python_of(program: str) -> Action:
     """Return a call of the python tool."""
     return tool("python", code=program)
+
+
+def stands(folder: Path, name: str) -> bool:
+    """Tell whether a file of that name stands below a folder that changes as we look."""
+    try:
+        return any(folder.rglob(name))
+    except FileNotFoundError:
+        return False

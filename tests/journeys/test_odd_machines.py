@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.behind import TurboBehind, give_to_nobody, ordinary_user
-from tests.journeys.plans import plan_file, python_of, run_steps, shell, tool
+from tests.journeys.plans import plan_file, python_of, run_steps, shell, stands, tool
 from tests.journeys.turbo import Turbo, differences, until, whole_tree
 from tests.model_server import Fault, ModelServer, Reply
 
@@ -283,7 +283,7 @@ def test_a_signal_ends_a_run_and_a_sandbox_with_130(turbo: Turbo, number: signal
     plan = str(plan_file(turbo, [shell(f"echo x > x.txt; {mark}")]))
     running = turbo.start("run", "--plan", plan, "--approve", "staged", "--json")
     until(running, "CommandRequested")
-    while not any((turbo.state / "stages").rglob("x.txt")):
+    while not stands(turbo.state / "stages", "x.txt"):
         signal.sigtimedwait([], 0.02)
 
     running.send_signal(number)
@@ -296,7 +296,7 @@ def test_a_signal_ends_a_run_and_a_sandbox_with_130(turbo: Turbo, number: signal
     resumed = turbo("session", "resume", "--json")
     assert resumed.code == 130
     boxed = turbo.start("sandbox", "--", "sh", "-c", f"echo y > y.txt; {mark}")
-    while not any((turbo.state / "stages").rglob("y.txt")):
+    while not stands(turbo.state / "stages", "y.txt"):
         signal.sigtimedwait([], 0.02)
     boxed.send_signal(number)
     boxed.communicate(timeout=20)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.plans import plan_file, run_steps, shell
+from tests.journeys.plans import plan_file, run_steps, shell, stands
 from tests.journeys.turbo import Turbo, differences, until, whole_tree
 
 SEED = 20_260_101
@@ -225,9 +225,22 @@ def test_restarting_a_step_forgets_its_first_attempt(turbo: Turbo) -> None:
     assert not list((turbo.state / "stages").iterdir())
 
 
+def test_a_stage_that_a_crash_left_before_its_step_began_is_no_obstacle(turbo: Turbo) -> None:
+    plan = str(plan_file(turbo, [shell("echo done > done.txt")]))
+    assert turbo("run", "--plan", plan, "--json").code == 3
+    session_id = session_folder(turbo).name
+    assert turbo("session", "repair", session_id, "--keep", "3").code == 0
+    assert [path.name for path in (turbo.state / "stages").iterdir()] == [f"{session_id}-s1-1"]
+
+    resumed = turbo("session", "resume", "--approve", "staged", "--json")
+
+    assert resumed.code == 0, resumed.out + resumed.err
+    assert (turbo.workspace / "done.txt").read_text() == "done\n"
+
+
 def wait_for(turbo: Turbo, name: str) -> None:
     """Wait until a file stands in a stage (the test's timeout ends it)."""
-    while not any((turbo.state / "stages").rglob(name)):
+    while not stands(turbo.state / "stages", name):
         time.sleep(0.02)  # nothing tells of a file in a stage
 
 

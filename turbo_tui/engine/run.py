@@ -425,6 +425,9 @@ class Run:
         stage_id = state.stage_id if keep_work else f"{self.session.session_id}-{step.id}-{attempt}"
         self.unreachable = False
         try:
+            if not keep_work:
+                # Made just before a crash: its start was never logged, so nothing ran in it.
+                await self.stages.discard(stage_id)
             stage = await (self.stages.reopen if keep_work else self.stages.open)(stage_id)
         except StageError as error:
             self._log(ev.StepStarted(step.id, attempt, stage_id, self.stages.report.rung))
