@@ -49,11 +49,13 @@ def test_verify_finds_any_altered_byte(turbo: Turbo, count: int) -> None:
         content = file.read_bytes()
         at, bit = places.randrange(len(content)), 1 << places.randrange(8)
         file.write_bytes(content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :])
-        found = turbo("session", "verify", "--json")
+        newest = turbo("session", "verify")
+        found = turbo("session", "verify", folder.name, "--json")
         file.write_bytes(content)
         assert found.code == 5, f"{file.name}, byte {at}, bit {bit}: {found.out}"
         assert json.loads(found.out)["ok"] is False
         assert folder.name in found.err
+        assert newest.code == 5  # found without its id, or not found as the workspace's own
     assert turbo("session", "verify").code == 0
 
 

@@ -120,9 +120,19 @@ def newest_session(state: Path, workspace: Path) -> str:
     Raises:
         SessionError: There is none.
     """
+    nameless: list[str] = []
     for session_id in _newest_first(state):
-        if _workspace_of(sessions_folder(state) / session_id) == str(workspace):
+        where = _workspace_of(sessions_folder(state) / session_id)
+        if where == str(workspace):
             return session_id
+        if not where:
+            nameless.append(session_id)
+    if nameless:
+        raise SessionError(
+            f"{workspace} has no session whose log can be read; broken, of this or another "
+            f"workspace: {', '.join(nameless[:SHOWN_CANDIDATES])}. "
+            f"See what is wrong with: turbo-tui session verify {nameless[0]}"
+        )
     raise SessionError(
         f"{workspace} has no session yet. `turbo-tui session list --all` lists those of other "
         "workspaces."
