@@ -20,6 +20,8 @@ async def recover(run: Run) -> None:
     for state in run.views.plan.steps:
         if state.status == "approved":
             await _land_what_was_approved(run, state)
+        elif state.status in {"landed", "done", "skipped"} and state.stage_id:
+            await run.stages.discard(state.stage_id)  # where a crash came before that
     running = run.views.plan.running
     if running is not None:
         await _interrupt(run, running)
