@@ -16,6 +16,7 @@ from turbo_tui.engine.approval import Asks
 from turbo_tui.trust import Consents
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.models import consented, model_of
+from turbo_tui.wiring.reading import secrets_in
 from turbo_tui.wiring.running import open_run
 
 
@@ -55,3 +56,11 @@ async def test_a_strangers_broken_settings_are_told_and_the_workspace_opens(
     await opened.run.close()
 
     assert any(str(settings) in title for title in titles)
+
+
+def test_the_workspaces_own_secrets_are_known_by_value(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("export API_KEY='correct-horse'\nNAME=visible-name\n")
+    (tmp_path / ".env.example").write_text("API_KEY=your-key-here\n")
+    (tmp_path / ".env.link").symlink_to("/dev/zero")
+
+    assert secrets_in(tmp_path) == {"API_KEY": "correct-horse"}

@@ -1,23 +1,49 @@
-"""The user's rules before every command of a step, staged or not."""
+"""What stands between a step and its stage: the user's rules, and their secrets."""
 
 from __future__ import annotations
 
+import posixpath
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Ask, CommandResult, OnOutput, SandboxReport, Stage, StageFiles
+from turbo_tui.core.ports import (
+    Ask,
+    CommandResult,
+    Entry,
+    OnOutput,
+    SandboxReport,
+    Stage,
+    StageFiles,
+)
+from turbo_tui.core.secret_files import is_secret
 from turbo_tui.engine.approval import Asks, Rules
 
 
 class GatedStage:
-    """A stage whose commands obey the user's `deny` and `ask` rules.
+    """A stage whose commands obey the user's `deny` and `ask` rules, and that keeps secrets.
 
     Without a rule a staged command runs: its effects are reviewed afterwards.
+
+    Args:
+        redact: Takes known secrets out of what commands write.
+        pinned: Files the user named: read even if they look like secrets.
     """
 
-    def __init__(self, stage: Stage, rules: Rules, asks: Asks, step_id: str) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        rules: Rules,
+        asks: Asks,
+        step_id: str,
+        *,
+        redact: Callable[[str], str] = str,
+        pinned: Collection[str] = (),
+    ) -> None:
+        self._redact = redact
+        self._files = GuardedFiles(stage.files, pinned)
         self._stage = stage
         self._rules = rules
         self._asks = asks
@@ -36,7 +62,7 @@ class GatedStage:
     @property
     def files(self) -> StageFiles:
         """The wrapped stage's files."""
-        return self._stage.files
+        return self._files
 
     async def run(
         self,
@@ -63,7 +89,7 @@ class GatedStage:
                 raise ToolError(
                     f"`{ask.subject}` is not allowed here: {why}. Reach the goal another way."
                 )
-        return await self._stage.run(
+        result = await self._stage.run(
             argv,
             cwd=cwd,
             timeout_s=timeout_s,
@@ -72,6 +98,7 @@ class GatedStage:
             env=env,
             on_output=on_output,
         )
+        return replace(result, output=self._redact(result.output))
 
     async def changes(self) -> ChangeSet:
         """Read what the step did."""
@@ -80,3 +107,55 @@ class GatedStage:
     async def close(self, *, keep: bool = False) -> None:
         """Close the wrapped stage."""
         await self._stage.close(keep=keep)
+
+
+class GuardedFiles:
+    """A stage's files, without the contents of those that hold secrets by their name.
+
+    Their names are shown, and they may be written: the user reviews that.
+    """
+
+    def __init__(self, files: StageFiles, pinned: Collection[str]) -> None:
+        self._files = files
+        self._pinned = frozenset(map(posixpath.normpath, pinned))
+
+    def read(self, path: str, *, limit_bytes: int | None = None) -> bytes:
+        """Read a file that is no secret.
+
+        Raises:
+            ToolError: It looks like one, or it cannot be read.
+        """
+        self._refuse_secret(path)
+        return self._files.read(path, limit_bytes=limit_bytes)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file."""
+        self._files.write(path, content)
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        self._files.remove(path)
+
+    def move(self, path: str, target: str) -> None:
+        """Move a file that is no secret: under another name it would be shown."""
+        self._refuse_secret(path)
+        self._files.move(path, target)
+
+    def entries(self, path: str = ".") -> list[Entry]:
+        """List a folder."""
+        return self._files.entries(path)
+
+    def entry(self, path: str) -> Entry | None:
+        """Describe a path."""
+        return self._files.entry(path)
+
+    def walk(self) -> Iterator[str]:
+        """Yield all files."""
+        return self._files.walk()
+
+    def _refuse_secret(self, path: str) -> None:
+        if is_secret(path) and posixpath.normpath(path) not in self._pinned:
+            raise ToolError(
+                f"{path} likely holds secrets, so it is not shown to a model. Work without it; "
+                "if it is needed, the user pins it to the task."
+            )

@@ -39,6 +39,7 @@ class Setting:
     brief: Callable[[], Awaitable[str]]
     retrieve: Retrieve
     rules: Rules = no_rules
+    redact: Callable[[str], str] = str
     search: Search | None = None
     budget: Budget = field(default_factory=Budget)
     spending: Spending = field(default_factory=Spending)
@@ -89,7 +90,14 @@ class ToolRunner:
     async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
         """Do the step's work and its checks in the stage."""
         setting = self._setting
-        stage = GatedStage(stage, setting.rules, setting.asks, step.id)
+        stage = GatedStage(
+            stage,
+            setting.rules,
+            setting.asks,
+            step.id,
+            redact=setting.redact,
+            pinned=history.plan.pinned,
+        )
         model = self._model_for(step)
         needs_words = model is not None and not step.actions
         outcome = await run_step(

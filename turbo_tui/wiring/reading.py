@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.ports import Search
+from turbo_tui.core.redact import secrets_of
+from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
 from turbo_tui.knowledge import TextSearch
 
 READ_FILES = 8
 READ_BYTES = 24_000  # of each file, at most
-# Never sent to a model unasked, whatever the search says.
-SECRET_NAMES = (".env", ".pem", ".key", ".p12", ".pfx", "id_rsa", "id_ed25519", ".netrc", ".npmrc")
+MOST_SECRETS_BYTES = 256_000  # of a `.env` file
 
 
 class Project:
@@ -84,7 +86,12 @@ class Project:
         return found
 
 
-def is_secret(path: str) -> bool:
-    """Tell whether a file is likely to hold secrets, by its name."""
-    name = path.rpartition("/")[2].lower()
-    return name.startswith(".env") or any(name.endswith(ending) for ending in SECRET_NAMES)
+def secrets_in(root: Path) -> dict[str, str]:
+    """Return the secrets of the workspace's own `.env` files, by variable."""
+    found: dict[str, str] = {}
+    for file in sorted(root.glob(".env*")):
+        if is_secret(file.name) and file.is_file() and not file.is_symlink():
+            with suppress(OSError), file.open("rb") as stream:
+                text = stream.read(MOST_SECRETS_BYTES).decode("utf-8", "replace")
+                found |= secrets_of(variables(text))
+    return found

@@ -25,7 +25,7 @@ from turbo_tui.engine.run import Run
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 from turbo_tui.vcs.repository import CommandLineGit
 from turbo_tui.wiring.minds import Minds, Recorded
-from turbo_tui.wiring.reading import Project
+from turbo_tui.wiring.reading import Project, secrets_in
 from turbo_tui.wiring.workspace import Workspace
 
 
@@ -60,7 +60,8 @@ async def open_run(
         TurboError: The state, the sandbox or a setting is in the way.
     """
     stages = await workspace.stages()
-    redact = Redactor(secrets_of({**os.environ, **workspace.settings.keys}))
+    secrets = secrets_of({**os.environ, **workspace.settings.keys})
+    redact = Redactor({**secrets_in(workspace.root), **secrets})
     session, views = open_session(workspace, session_id, redact)
     for warning in workspace.settings.warnings:
         session.append(ev.Noted("warning", warning))
@@ -78,6 +79,7 @@ async def open_run(
         brief=project.brief,
         retrieve=project.retrieve,
         rules=rules,
+        redact=redact,
         search=project.search,
         budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),
         spending=Spending(
