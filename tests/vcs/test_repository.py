@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,44 @@ async def test_reading_runs_nothing_that_the_repository_configures(repository: P
     _git(repository, "-c", "core.fsmonitor=false", "add", "gone")
 
     assert (await CommandLineGit().staged(repository)).files
+
+    assert not (repository / "sprung").exists()
+
+
+async def test_a_partial_clone_cannot_have_its_own_command_fetch_what_it_lacks(
+    repository: Path,
+) -> None:
+    trap = repository / "trap.sh"
+    trap.write_text(f"#!/bin/sh\ntouch '{repository}/sprung'\n")
+    trap.chmod(0o755)
+    (repository / "a b.py").write_text("changed\n")
+    _git(repository, "add", "a b.py")
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", str(repository)),
+        ("remote.origin.uploadpack", str(trap)),
+    ):
+        _git(repository, "config", key, value)
+    blob = _git(repository, "rev-parse", "HEAD:a b.py").strip()
+    (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+
+    with pytest.raises(ToolError, match="cannot be read by git"):
+        await CommandLineGit().staged(repository)
+
+    assert not (repository / "sprung").exists()
+
+
+async def test_a_program_of_the_workspace_is_not_taken_for_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = repository / "git"
+    planted.write_text(f"#!/bin/sh\ntouch '{repository}/sprung'\n")
+    planted.chmod(0o755)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+
+    await CommandLineGit().staged(repository)
 
     assert not (repository / "sprung").exists()
 

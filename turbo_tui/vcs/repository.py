@@ -24,6 +24,8 @@ _READING = (
     "--no-optional-locks",
     "--no-pager",
 )
+# A partial clone fetches what it lacks, by commands that its own configuration names.
+_OFFLINE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 _STATUSES: Mapping[str, StagedStatus] = {
     "A": "added",
     "C": "added",
@@ -50,6 +52,7 @@ class CommandLineGit:
             paths = {row.split("\t", 1)[-1] for row in unmerged.split("\0") if row}
             raise ToolError(f"A merge is not finished: resolve {', '.join(sorted(paths))} first.")
         diff = ("diff", "--cached", "--no-ext-diff", "--no-textconv", "--no-color")
+        diff = (*diff, "--submodule=short")  # else a second git reads the submodule, unguarded
         raw = await self._read(workspace, *diff, "--raw", "--no-abbrev", "-M", "-z")
         counts = await self._read(workspace, *diff, "--numstat", "-M", "-z")
         patch = await self._read(workspace, *diff, "--unified=0", "-M")
@@ -81,10 +84,16 @@ class CommandLineGit:
 
     async def _read(self, workspace: Path, *argv: str, ok: tuple[int, ...] = (0,)) -> str:
         code, out = await _git(
-            workspace, (*_READING, *argv), timeout_s=READ_TIMEOUT_S, errors=False
+            workspace,
+            (*_READING, *argv),
+            timeout_s=READ_TIMEOUT_S,
+            errors=False,
+            environment=_OFFLINE,
         )
         if code not in ok:
-            _code, said = await _git(workspace, (*_READING, *argv), timeout_s=READ_TIMEOUT_S)
+            _code, said = await _git(
+                workspace, (*_READING, *argv), timeout_s=READ_TIMEOUT_S, environment=_OFFLINE
+            )
             raise ToolError(f"{workspace} cannot be read by git: {said.strip()}")
         return out
 
@@ -95,16 +104,20 @@ async def _git(
     *,
     timeout_s: float,
     errors: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run git in the workspace; with `errors` stderr is part of the output."""
-    environment = {key: value for key, value in os.environ.items() if key not in _REDIRECTING}
-    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
+    inherited = {key: value for key, value in os.environ.items() if key not in _REDIRECTING}
+    # A program of the workspace must not be taken for git: `.` or `./bin` on PATH means it.
+    folders = inherited.get("PATH", os.defpath).split(os.pathsep)
+    inherited["PATH"] = os.pathsep.join(folder for folder in folders if folder.startswith("/"))
+    inherited |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
     try:
         process = await asyncio.create_subprocess_exec(
             "git",
             *argv,
             cwd=workspace,
-            env=environment,
+            env={**inherited, **(environment or {})},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if errors else asyncio.subprocess.DEVNULL,
