@@ -36,7 +36,7 @@ def test_the_demo_by_keys_only(turbo: Turbo, size: tuple[int, int]) -> None:
         screen.wait_for("recorded", "currency")
         screen.press("enter")
         screen.wait_for("The plan has 3 steps")
-        screen.press("g")
+        go(screen)
         screen.answer("a", "wants to land 2 files")
         screen.answer("a", "wants to land 3 files")
         screen.answer("a", "wants to land 1 file")
@@ -57,7 +57,7 @@ def test_a_model_adds_a_feature_and_one_hunk_of_its_second_step_is_left_out(
             screen.type("add a shout function")
             screen.press("enter")
             screen.wait_for("The plan has 2 steps")
-            screen.press("g")
+            go(screen)
             screen.answer("a", "wants to land 1 file")
             screen.wait_for("wants to land 2 files")
             screen.press("2")
@@ -86,7 +86,7 @@ def test_the_built_in_rename_by_keys(turbo: Turbo) -> None:
         screen.type("rename the function unstyle to plain")
         screen.press("enter")
         screen.wait_for("The plan has 1 step")
-        screen.press("g")
+        go(screen)
         screen.answer("a", "wants to land")
         screen.wait_for("landed")
         screen.press("ctrl+q")
@@ -112,7 +112,7 @@ def test_a_destructive_step_is_shown_whole_and_rejected(turbo: Turbo) -> None:
                 screen.type("clean up")
                 screen.press("enter")
                 screen.wait_for("The plan has 1 step")
-                screen.press("g")
+                go(screen)
                 screen.wait_for("wants to land 19 files", "network: off")
                 screen.wait_for("[x] src  delete", "src/click/_compat.py  delete")
                 screen.press("3")
@@ -143,7 +143,7 @@ def test_a_killed_app_shows_again_what_it_showed(turbo: Turbo) -> None:
             screen.type("wait")
             screen.press("enter")
             screen.wait_for("The plan has 1 step")
-            screen.press("g")
+            go(screen)
             screen.wait_for("bash -c echo begun")
             wait_for_file(turbo.state / "stages", "begun.txt")
             screen.kill()
@@ -236,6 +236,12 @@ def test_a_review_killed_half_way_shows_the_same_panes_again(turbo: Turbo) -> No
     assert after["changes"] == before["changes"]
     assert after["log"][: len(before["log"])] == before["log"]
     assert len(before["log"]) > 5
+
+
+def go(screen: Screen) -> None:
+    """Start the plan once keys are no longer typed into the prompt."""
+    screen.wait_for("i Task")
+    screen.press("g")
 
 
 TALL = (120, 100)
