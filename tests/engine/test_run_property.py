@@ -1,0 +1,209 @@
+"""Whatever is pressed in whatever order: tree, log and screen tell the same story."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.engine.test_run import CannedPlanner, House, WritingRunner, build
+from turbo_tui.core import events as ev
+from turbo_tui.core.errors import PlanError, UsageError
+from turbo_tui.core.plan import Plan, Step
+from turbo_tui.core.ports import Record, Stage
+from turbo_tui.core.views import Views
+from turbo_tui.engine.run import StepResult
+
+LINES = [f"line {n}\n" for n in range(40)]
+PLAN = Plan(
+    "t", "canned", (Step("s1", "one"), Step("s2", "two", depends_on=("s1",)), Step("s3", "three"))
+)
+STEPS = ("s1", "s2", "s3", "s1.2")
+
+ACTS = st.one_of(
+    st.sampled_from(
+        ["task", "go", "cancel", "replan", "undo", "tick", "tick", "idle", "idle", "user", "reopen"]
+    ).map(lambda act: (act, "", 0)),
+    st.tuples(
+        st.sampled_from(
+            [
+                *("approve", "approve", "approve", "reject", "feedback", "skip", "retry", "keep"),
+                *("auto", "remove", "move", "edit", "hunk-", "hunk+", "hunk-"),
+            ]
+        ),
+        st.sampled_from(STEPS),
+        st.integers(-1, 2),
+    ),
+)
+
+
+class MovingRunner(WritingRunner):
+    """Changes two far apart lines of a shared file, adds one; sometimes fails."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self.chance = chance
+
+    async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
+        lines = stage.files.read("shared.txt").decode().splitlines(keepends=True)
+        mark = f"{step.id} {self.chance.random()}\n"
+        lines[2], lines[30] = mark, mark
+        stage.files.write("shared.txt", "".join(lines).encode())
+        await asyncio.sleep(0)
+        stage.files.write(f"{step.id}.txt", mark.encode())
+        await asyncio.sleep(0)
+        return StepResult(ok=self.chance.random() > 0.2, summary="tried")
+
+
+class Ledger:
+    """The tree as the log tells it: approved change sets that landed, and the user's own hand."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.tree = tree_of(house.workspace)
+        self.approved: dict[str, str] = {}
+        self.landed: dict[str, dict[str, tuple[bytes | None, bytes | None]]] = {}
+        self.by_hand: set[str] = set()
+
+    def apply(self, record: Record) -> None:
+        match record.event:
+            case ev.StepModeSet(step_id=step_id):
+                assert record.by == "user"
+                self.by_hand.add(step_id)
+            case ev.StepApproved(step_id, changes, selected):
+                assert record.by == "user" or step_id in self.by_hand
+                review, views = self.house.run.review, self.house.run.views
+                wanted = review.selected(
+                    review.change_set(changes), views.review.decisions(step_id, changes)
+                )
+                assert review.keep(wanted) == selected, "what is approved is what was selected"
+                self.approved[step_id] = selected
+            case ev.StepLanded(step_id, landing):
+                review = self.house.run.review
+                chosen = review.change_set(self.approved.pop(step_id))
+                self.landed[landing] = {
+                    change.path: (
+                        review.content(change.before) if change.before else None,
+                        review.content(change.after) if change.after else None,
+                    )
+                    for change in chosen.files
+                }
+                self.put({path: after for path, (_, after) in self.landed[landing].items()})
+            case ev.LandingUndone(landing=landing):
+                self.put({path: old for path, (old, _) in self.landed.pop(landing).items()})
+            case _:
+                pass
+
+    def put(self, contents: dict[str, bytes | None]) -> None:
+        for path, content in contents.items():
+            if content is None:
+                self.tree.pop(path, None)
+            else:
+                self.tree[path] = content
+
+
+def tree_of(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.is_file()}
+
+
+def same(one: Views, other: Views) -> None:
+    assert one.plan.steps == other.plan.steps
+    assert one.plan.plan == other.plan.plan
+    assert one.log.entries == other.log.entries
+    assert one.timeline.landings == other.timeline.landings
+    assert one.asks.waiting == other.asks.waiting
+    assert one.last_seq == other.last_seq
+    for state in one.plan.steps:
+        mine = one.review.decisions(state.step.id, state.shown)
+        assert mine == other.review.decisions(state.step.id, state.shown)
+
+
+def act_on(house: House, act: str, step: str, number: int) -> None:
+    run = house.run
+    acts: dict[str, Callable[[], object]] = {
+        "task": lambda: run.give_task("t"),
+        "go": run.go,
+        "replan": run.replan,
+        "approve": lambda: run.approve(step),
+        "reject": lambda: run.reject(step),
+        "feedback": lambda: run.reject(step, "again"),
+        "skip": lambda: run.skip(step),
+        "retry": lambda: run.retry(step),
+        "keep": lambda: run.retry(step, keep_work=True),
+        "auto": lambda: run.set_mode(step, "auto"),
+        "remove": lambda: run.remove_step(step),
+        "move": lambda: run.move_step(step, number),
+        "edit": lambda: run.edit_step(step, f"title {number}", ""),
+        "hunk-": lambda: run.decide_hunk(step, "shared.txt", number, accepted=False),
+        "hunk+": lambda: run.decide_hunk(step, "shared.txt", number, accepted=True),
+    }
+    acts[act]()
+
+
+async def live(acts: list[tuple[str, str, int]], chance: random.Random, folder: Path) -> None:
+    (folder / "ws").mkdir()
+    (folder / "ws" / "shared.txt").write_text("".join(LINES))
+    house = build(folder / "ws", planner=CannedPlanner(PLAN), runner=MovingRunner(chance))
+    ledger = Ledger(house)
+    house.run.session.subscribe(ledger.apply)
+    await settled(house, ledger)
+    for act, step, number in [("task", "", 0), ("idle", "", 0), ("go", "", 0), *acts]:
+        try:
+            match act:
+                case "tick":
+                    for _ in range(3):
+                        await asyncio.sleep(0)
+                case "idle":
+                    await settled(house, ledger)
+                case "cancel":
+                    await house.run.cancel()
+                    await settled(house, ledger)
+                case "undo":
+                    await house.run.undo()
+                case "user":
+                    await settled(house, ledger)
+                    mine = f"mine {chance.random()}\n".encode()
+                    (house.workspace / "mine.txt").write_bytes(mine)
+                    ledger.tree["mine.txt"] = mine
+                case "reopen":
+                    await settled(house, ledger)
+                    replayed = Views()
+                    for record in house.store.records:
+                        replayed.apply(record)
+                    same(house.run.views, replayed)
+                case _:
+                    act_on(house, act, step, number)
+        except (UsageError, PlanError):
+            continue  # refused with a word, as it should be
+    await house.run.cancel()
+    await settled(house, ledger)
+    replayed = Views()
+    for record in house.store.records:
+        replayed.apply(record)
+    same(house.run.views, replayed)
+
+
+async def settled(house: House, ledger: Ledger) -> None:
+    await house.run.idle()
+    assert tree_of(house.workspace) == ledger.tree
+    assert house.run.views.plan.running is None
+    assert "approved" not in {state.status for state in house.run.views.plan.steps}
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+@given(st.lists(ACTS, min_size=5, max_size=30), st.integers(0, 2**16))
+def test_no_order_of_commands_parts_tree_log_and_views(
+    acts: list[tuple[str, str, int]], seed: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(live(acts, random.Random(seed), Path(folder)))
