@@ -1,0 +1,58 @@
+"""Folds over the log: what plan, review, log, cost and timeline show.
+
+Each view is fed records one by one by `apply` and holds nothing that the records do not say,
+so a resumed session shows what the live one showed. `revision` grows with every change, so a
+pane redraws only when something it shows has changed. Views never run anything.
+"""
+
+from __future__ import annotations
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.ports import Record
+from turbo_tui.core.views.log import LogEntry, LogKind, LogState, LogView
+from turbo_tui.core.views.plan import REVIEWABLE, SETTLED, PlanView, StepState, StepStatus
+from turbo_tui.core.views.review import Decisions, ReviewView
+from turbo_tui.core.views.totals import AsksView, CostView, LandingEntry, TimelineView
+
+__all__ = [
+    "REVIEWABLE",
+    "SETTLED",
+    "AsksView",
+    "CostView",
+    "Decisions",
+    "LandingEntry",
+    "LogEntry",
+    "LogKind",
+    "LogState",
+    "LogView",
+    "PlanView",
+    "ReviewView",
+    "StepState",
+    "StepStatus",
+    "TimelineView",
+    "Views",
+]
+
+
+class Views:
+    """All views of one session, fed together."""
+
+    def __init__(self) -> None:
+        self.session_id = ""
+        self.workspace = ""
+        self.last_seq = 0
+        self.plan = PlanView()
+        self.review = ReviewView()
+        self.log = LogView()
+        self.cost = CostView()
+        self.timeline = TimelineView()
+        self.asks = AsksView()
+
+    def apply(self, record: Record) -> None:
+        """Feed one record to every view."""
+        if isinstance(record.event, ev.SessionStarted):
+            self.session_id = record.event.session_id
+            self.workspace = record.event.workspace
+        for view in (self.plan, self.review, self.log, self.cost, self.timeline, self.asks):
+            view.apply(record)
+        self.last_seq = record.seq

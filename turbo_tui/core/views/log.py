@@ -1,0 +1,188 @@
+"""What was done, line by line: the tool log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.ports import Record
+
+LogKind = Literal["task", "plan", "step", "model", "tool", "command", "check", "ask", "note"]
+LogState = Literal["running", "ok", "failed", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the tool log and what unfolds under it.
+
+    Attributes:
+        key: Stable for the entry's life; a request and its outcome share one entry.
+        detail: A short fact at the line's end (`exit 0 · 0.3 s · network: off`).
+        body: Output or text, possibly many lines.
+    """
+
+    key: str
+    seq: int
+    at: float
+    kind: LogKind
+    state: LogState
+    step_id: str
+    title: str
+    detail: str = ""
+    body: str = ""
+
+
+class LogView:
+    """What was done, in order: tasks, model turns, tools, commands, checks, asks, notes."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.entries: list[LogEntry] = []
+        self._at: dict[str, int] = {}
+
+    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
+        """Take one record into account."""
+        match record.event:
+            case ev.SessionStarted(workspace=workspace):
+                self._add(record, "note", "info", f"session opened on {workspace}")
+            case ev.SessionResumed():
+                self._add(record, "note", "info", "session resumed")
+            case ev.Noted(level, text):
+                self._add(record, "note", "failed" if level == "error" else "info", text)
+            case ev.TaskGiven(text=text):
+                self._add(record, "task", "info", text)
+            case ev.PlanProposed(planner=planner, steps=steps):
+                count = f"{len(steps)} step" + ("" if len(steps) == 1 else "s")
+                titles = "\n".join(f"{n}. {step.title}" for n, step in enumerate(steps, 1))
+                self._add(record, "plan", "ok", f"plan by {planner}", detail=count, body=titles)
+            case ev.PlanFailed(reason=reason, nearest=nearest):
+                near = "\n".join(f"- {name}" for name in nearest)
+                self._add(record, "plan", "failed", "no plan", detail=reason, body=near)
+            case ev.StepStarted(step_id, attempt, _, rung):
+                again = "" if attempt == 1 else f" · attempt {attempt}"
+                title = f"step {step_id} started"
+                self._add(record, "step", "info", title, step_id, detail=f"{rung}{again}")
+            case ev.StepStaged(step_id, _, paths, passed, summary):
+                detail = _files(paths) + ("" if passed else " · checks failed")
+                title = f"step {step_id} is ready for review"
+                self._add(record, "step", "ok", title, step_id, detail=detail, body=summary)
+            case ev.StepFinished(step_id, summary):
+                title = f"step {step_id} done, nothing to land"
+                self._add(record, "step", "ok", title, step_id, body=summary)
+            case ev.StepFailed(step_id, reason):
+                title = f"step {step_id} failed"
+                self._add(record, "step", "failed", title, step_id, body=reason)
+            case ev.StepInterrupted(step_id, reason):
+                title = f"step {step_id} interrupted"
+                self._add(record, "step", "failed", title, step_id, detail=reason)
+            case ev.StepSkipped(step_id):
+                self._add(record, "step", "info", f"step {step_id} skipped", step_id)
+            case ev.StepRejected(step_id, feedback):
+                title = f"step {step_id} rejected"
+                self._add(record, "step", "info", title, step_id, body=feedback)
+            case ev.StepLanded(step_id, _, paths, notes):
+                body = "\n".join([*paths, *notes])
+                title = f"step {step_id} landed"
+                self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
+            case ev.LandingRefused(step_id, conflicts):
+                body = "\n".join(f"{path}: {why}" for path, why in conflicts.items())
+                title = f"step {step_id} not landed: the workspace changed"
+                self._add(record, "step", "failed", title, step_id, body=body)
+            case ev.LandingUndone(step_id, _, paths, notes):
+                body = "\n".join([*paths, *notes])
+                title = f"step {step_id} undone"
+                self._add(record, "step", "info", title, step_id, detail=_files(paths), body=body)
+            case ev.LandingRecovered(_, outcome, paths, left_alone):
+                word = "completed" if outcome == "completed" else "rolled back"
+                body = "\n".join([*paths, *(f"left alone: {path}" for path in left_alone)])
+                title = f"a landing cut off by a crash was {word}"
+                self._add(record, "note", "info", title, detail=_files(paths), body=body)
+            case ev.ModelRequested(request_id, role, model, host, size_bytes, step_id, context):
+                detail = f"{host} · {size_bytes:,} bytes"
+                body = "\n".join(
+                    f"{path}  {size:,} bytes" for path, size in (context or {}).items()
+                )
+                self._open(record, request_id, "model", f"{role} {model}", step_id, detail, body)
+            case ev.ModelReplied(request_id, _, text, calls, tokens_in, tokens_out, counted):
+                parts = [f"{tokens_in:,} in, {tokens_out:,} out"] if counted else []
+                parts += [f"{calls} tool calls"] if calls else []
+                self._close(request_id, "ok", " · ".join(parts), text)
+            case ev.ModelFailed(request_id, reason):
+                self._close(request_id, "failed", "", reason)
+            case ev.ToolCalled(call_id, step_id, tool, arguments):
+                self._open(record, call_id, "tool", tool, step_id, "", arguments)
+            case ev.ToolFinished(call_id, ok, output):
+                self._close(call_id, "ok" if ok else "failed", "", output)
+            case ev.CommandRequested(command_id, step_id, argv, network):
+                title = " ".join(argv)
+                detail = f"network: {network}"
+                self._open(record, command_id, "command", title, step_id, detail, "")
+            case ev.CommandFinished() as done:
+                why = f"exit {done.exit_code}" if done.ended == "exited" else done.ended
+                detail = f"{why} · {done.duration_s:.1f} s · network: {done.network}"
+                good = done.ended == "exited" and done.exit_code == 0
+                self._close(done.command_id, "ok" if good else "failed", detail, done.output)
+            case ev.CheckFinished(step_id, argv, passed, failures):
+                word = "passed" if passed else "failed"
+                state: LogState = "ok" if passed else "failed"
+                title = f"check {word}: {' '.join(argv)}"
+                self._add(record, "check", state, title, step_id, body="\n".join(failures))
+            case ev.ApprovalAsked(ask_id, step_id, action, subject, reason):
+                self._open(record, ask_id, "ask", f"asked: {action}", step_id, subject, reason)
+            case ev.ApprovalAnswered(ask_id, answer, feedback, by_rule):
+                words = " · ".join(part for part in (answer, by_rule, feedback) if part)
+                self._close(ask_id, "failed" if answer == "no" else "ok", words, None)
+            case ev.BudgetReached(step_id, cap, limit):
+                title = f"cap reached: {cap} ({limit:g})"
+                self._add(record, "note", "failed", title, step_id)
+            case _:
+                return
+        self.revision += 1
+
+    def _add(
+        self,
+        record: Record,
+        kind: LogKind,
+        state: LogState,
+        title: str,
+        step_id: str = "",
+        *,
+        detail: str = "",
+        body: str = "",
+    ) -> None:
+        key = str(record.seq)
+        self._at[key] = len(self.entries)
+        self.entries.append(
+            LogEntry(key, record.seq, record.at, kind, state, step_id, title, detail, body)
+        )
+
+    def _open(  # noqa: PLR0917  the entry's fields in their order
+        self,
+        record: Record,
+        key: str,
+        kind: LogKind,
+        title: str,
+        step_id: str,
+        detail: str,
+        body: str,
+    ) -> None:
+        self._at[key] = len(self.entries)
+        self.entries.append(
+            LogEntry(key, record.seq, record.at, kind, "running", step_id, title, detail, body)
+        )
+
+    def _close(self, key: str, state: LogState, detail: str, body: str | None) -> None:
+        place = self._at.get(key)
+        if place is None:
+            return
+        entry = self.entries[place]
+        joined = " · ".join(part for part in (entry.detail, detail) if part)
+        if entry.kind == "command":
+            joined = detail
+        shown = entry.body if body is None else "\n".join(p for p in (entry.body, body) if p)
+        self.entries[place] = replace(entry, state=state, detail=joined, body=shown)
+
+
+def _files(paths: tuple[str, ...]) -> str:
+    return "1 file" if len(paths) == 1 else f"{len(paths)} files"

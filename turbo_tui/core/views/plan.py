@@ -1,0 +1,249 @@
+"""The plan, and where each of its steps stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.plan import (
+    Plan,
+    Step,
+    add_step,
+    edit_step,
+    move_step,
+    remove_step,
+    set_mode,
+)
+from turbo_tui.core.ports import Record
+
+StepStatus = Literal[
+    "proposed",
+    "running",
+    "staged",
+    "approved",
+    "conflict",
+    "landed",
+    "done",
+    "failed",
+    "interrupted",
+    "rejected",
+    "skipped",
+]
+
+SETTLED: frozenset[StepStatus] = frozenset({"landed", "done", "skipped"})
+REVIEWABLE: frozenset[StepStatus] = frozenset({"staged", "conflict", "failed", "interrupted"})
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """Where one step stands.
+
+    Attributes:
+        changes: Blob of the change set it produced, empty when there is none to review.
+        reason: Why it failed or was interrupted, or what it says it did.
+        conflicts: Path -> why, after a refused landing.
+        merged: Blob of the merged change set that may be approved instead.
+        landing: The journal's id once landed.
+    """
+
+    step: Step
+    status: StepStatus = "proposed"
+    attempt: int = 0
+    stage_id: str = ""
+    rung: str = ""
+    changes: str = ""
+    paths: tuple[str, ...] = ()
+    checks_passed: bool = True
+    reason: str = ""
+    feedback: str = ""
+    selected: str = ""
+    conflicts: dict[str, str] = field(default_factory=dict[str, str])
+    merged: str = ""
+    landing: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more happens to it unless the user asks."""
+        return self.status in SETTLED
+
+    @property
+    def shown(self) -> str:
+        """Blob of the change set under review: the merged one where a merge is offered."""
+        return self.merged if self.status == "conflict" and self.merged else self.changes
+
+    @property
+    def reviewable(self) -> bool:
+        """It has a change set that can be approved or rejected."""
+        return bool(self.changes) and self.status in REVIEWABLE
+
+
+class PlanView:
+    """The plan and where each of its steps stands."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.task = ""
+        self.pinned: tuple[str, ...] = ()
+        self.planner = ""
+        self.failure = ""
+        self.nearest: tuple[str, ...] = ()
+        self._plan = Plan(task="", planner="")
+        self._states: dict[str, StepState] = {}
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as edited so far."""
+        return self._plan
+
+    @property
+    def steps(self) -> tuple[StepState, ...]:
+        """Steps in plan order."""
+        return tuple(self._states[step.id] for step in self._plan.steps)
+
+    @property
+    def planning(self) -> bool:
+        """A task was given and no plan or refusal has come yet."""
+        return bool(self.task) and not self._plan.steps and not self.failure
+
+    def state(self, step_id: str) -> StepState | None:
+        """Return one step's state, also of a step no longer in the plan."""
+        return self._states.get(step_id)
+
+    @property
+    def known_ids(self) -> frozenset[str]:
+        """All step ids ever used in this session."""
+        return frozenset(self._states)
+
+    @property
+    def running(self) -> StepState | None:
+        """The step that runs now, or ran when the log ends."""
+        return next((s for s in self._states.values() if s.status == "running"), None)
+
+    def next_step(self) -> StepState | None:
+        """Return the first step that is proposed and whose dependencies are settled."""
+        for state in self.steps:
+            if state.status == "proposed" and all(
+                self._states[need].settled for need in state.step.depends_on
+            ):
+                return state
+        return None
+
+    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912  one arm per event
+        """Take one record into account."""
+        before = self._plan, dict(self._states), self.task, self.failure
+        match record.event:
+            case ev.TaskGiven(text, pinned):
+                self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
+                self._plan = Plan(task=text, planner="")
+            case ev.PlanProposed(task=task, planner=planner, steps=steps):
+                self.task, self.planner, self.failure = task, planner, ""
+                self._plan = Plan(task, planner, steps)
+                for step in steps:
+                    known = self._states.get(step.id)
+                    self._states[step.id] = replace(known, step=step) if known else StepState(step)
+            case ev.PlanFailed(reason=reason, nearest=nearest):
+                self.failure, self.nearest = reason, nearest
+            case (
+                ev.StepEdited()
+                | ev.StepModeSet()
+                | ev.StepAdded()
+                | ev.StepRemoved()
+                | ev.StepMoved()
+            ):
+                # A log that holds an edit of a step that is gone must still open.
+                with suppress(PlanError):
+                    self._edit(record.event)
+            case ev.StepStarted(step_id, attempt, stage_id, rung):
+                self._set(
+                    step_id,
+                    status="running",
+                    attempt=attempt,
+                    stage_id=stage_id,
+                    rung=rung,
+                    changes="",
+                    paths=(),
+                    reason="",
+                    selected="",
+                    conflicts={},
+                    merged="",
+                )
+            case ev.StepStaged(step_id, changes, paths, checks_passed, summary):
+                self._set(
+                    step_id,
+                    status="staged",
+                    changes=changes,
+                    paths=paths,
+                    checks_passed=checks_passed,
+                    reason=summary,
+                    conflicts={},
+                    merged="",
+                )
+            case ev.StepFinished(step_id, summary):
+                self._set(step_id, status="done", reason=summary, changes="", paths=())
+            case ev.StepFailed(step_id, reason, changes, paths):
+                self._set(
+                    step_id,
+                    status="failed",
+                    reason=reason,
+                    changes=changes,
+                    paths=paths,
+                    checks_passed=False,
+                )
+            case ev.StepInterrupted(step_id, reason, changes, paths):
+                self._set(
+                    step_id,
+                    status="interrupted",
+                    reason=reason,
+                    changes=changes,
+                    paths=paths,
+                    checks_passed=False,
+                )
+            case ev.StepSkipped(step_id):
+                self._set(step_id, status="skipped")
+            case ev.StepRejected(step_id, feedback):
+                self._set(step_id, status="rejected", feedback=feedback, changes="", paths=())
+            case ev.StepApproved(step_id, _, selected):
+                self._set(step_id, status="approved", selected=selected)
+            case ev.StepLanded(step_id, landing, paths):
+                self._set(step_id, status="landed", landing=landing, paths=paths, changes="")
+            case ev.LandingRefused(step_id, conflicts, merged):
+                self._set(step_id, status="conflict", conflicts=conflicts, merged=merged)
+            case ev.LandingUndone(step_id=step_id, landing=landing):
+                state = self._states.get(step_id)
+                if state is not None and state.landing == landing:
+                    self._set(step_id, status="rejected", reason="undone", landing="")
+            case ev.LandingRecovered(landing, outcome, paths, _, step_id) if step_id:
+                if outcome == "completed":
+                    self._set(step_id, status="landed", landing=landing, paths=paths, changes="")
+            case _:
+                return
+        if before != (self._plan, self._states, self.task, self.failure):
+            self.revision += 1
+
+    def _edit(self, event: ev.Event) -> None:
+        match event:
+            case ev.StepEdited(step_id, title, intent):
+                self._edited(edit_step(self._plan, step_id, title=title, intent=intent))
+            case ev.StepModeSet(step_id, mode):
+                self._edited(set_mode(self._plan, step_id, mode))
+            case ev.StepAdded(step, position):
+                plan = add_step(self._plan, step, position)
+                self._states[step.id] = StepState(step)
+                self._edited(plan)
+            case ev.StepRemoved(step_id):
+                self._edited(remove_step(self._plan, step_id))
+            case ev.StepMoved(step_id, position):
+                self._edited(move_step(self._plan, step_id, position))
+            case _:
+                pass
+
+    def _edited(self, plan: Plan) -> None:
+        self._plan = plan
+        for step in plan.steps:
+            self._states[step.id] = replace(self._states[step.id], step=step)
+
+    def _set(self, step_id: str, **values: object) -> None:
+        state = self._states.get(step_id)
+        if state is not None:
+            self._states[step_id] = replace(state, **values)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,99 @@
+"""What a session cost, landed, and still asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.ports import Record
+
+
+class CostView:
+    """Tokens, money and bytes sent, in all and per host."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.tokens_in = 0
+        self.tokens_out = 0
+        self.uncounted_replies = 0
+        self.cost_usd: float | None = None
+        self.bytes_sent: dict[str, int] = {}
+
+    def apply(self, record: Record) -> None:
+        """Take one record into account."""
+        match record.event:
+            case ev.ModelRequested(host=host, size_bytes=size_bytes):
+                self.bytes_sent[host] = self.bytes_sent.get(host, 0) + size_bytes
+            case ev.ModelReplied() as reply:
+                self.tokens_in += reply.tokens_in
+                self.tokens_out += reply.tokens_out
+                self.uncounted_replies += not reply.counted
+                if reply.cost_usd is not None:
+                    self.cost_usd = (self.cost_usd or 0.0) + reply.cost_usd
+            case _:
+                return
+        self.revision += 1
+
+
+@dataclass(frozen=True, slots=True)
+class LandingEntry:
+    """One landing of the session and whether it was taken back."""
+
+    landing: str
+    step_id: str
+    at: float
+    paths: tuple[str, ...]
+    undone: bool = False
+
+
+class TimelineView:
+    """Landings in order: what can be undone."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.landings: list[LandingEntry] = []
+
+    def apply(self, record: Record) -> None:
+        """Take one record into account."""
+        match record.event:
+            case ev.StepLanded(step_id, landing, paths):
+                self.landings.append(LandingEntry(landing, step_id, record.at, paths))
+            case ev.LandingRecovered(landing, "completed", paths, _, step_id) if step_id:
+                self.landings.append(LandingEntry(landing, step_id, record.at, paths))
+            case ev.LandingUndone(landing=landing):
+                self.landings = [
+                    replace(entry, undone=True) if entry.landing == landing else entry
+                    for entry in self.landings
+                ]
+            case _:
+                return
+        self.revision += 1
+
+    @property
+    def undoable(self) -> LandingEntry | None:
+        """The last landing that still stands."""
+        return next((entry for entry in reversed(self.landings) if not entry.undone), None)
+
+
+class AsksView:
+    """Questions that wait for a person, oldest first."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.waiting: dict[str, ev.ApprovalAsked] = {}
+        self.asked_by: set[str] = set()
+        """Steps that asked something in the attempt that is or was last under way."""
+
+    def apply(self, record: Record) -> None:
+        """Take one record into account."""
+        match record.event:
+            case ev.StepStarted(step_id=step_id):
+                self.asked_by.discard(step_id)
+            case ev.ApprovalAsked() as asked:
+                self.waiting[asked.ask_id] = asked
+                self.asked_by.add(asked.step_id)
+            case ev.ApprovalAnswered(ask_id=ask_id):
+                self.waiting.pop(ask_id, None)
+            case _:
+                return
+        self.revision += 1
