@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import (
     Plan,
     Step,
