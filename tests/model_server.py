@@ -257,17 +257,21 @@ class _Handler(BaseHTTPRequestHandler):
         pieces = _spoiled(pieces, fault, request.protocol)
         stops = (fault.disconnect_after, fault.hang_after)
         stop = next((at for at in stops if at is not None), len(pieces))
-        self._stream(pieces[:stop], request.protocol)
+        try:
+            self._stream(pieces[:stop], request.protocol)
+        except OSError:  # a client that heard the first piece may be gone before the last
+            self.server.model_server.client_gone.set()
+            raise
         if fault.hang_after is not None:
             self._hang()
         elif fault.disconnect_after is None:
             self.wfile.write(b"0\r\n\r\n")
 
     def _hang(self) -> None:
-        """Say nothing until the client leaves."""
-        with suppress(OSError):
-            if self.connection.recv(1) == b"":
-                self.server.model_server.client_gone.set()
+        """Say nothing until the client leaves; one that left pieces unread resets."""
+        with suppress(ConnectionError):
+            self.connection.recv(1)
+        self.server.model_server.client_gone.set()
 
     def _send(
         self, status: int, value: object, headers: dict[str, str] | None = None, body: bytes = b""

@@ -371,15 +371,13 @@ def test_a_folder_that_cannot_be_written_is_refused_clearly(tmp_path: Path) -> N
         SqliteEventStore(tmp_path / "file" / "7f3a")
 
 
-def test_ten_thousand_records_are_written_and_read_quickly(tmp_path: Path) -> None:
+def test_ten_thousand_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     folder = tmp_path / "7f3a"
     session = Session(SqliteEventStore(folder), clock=lambda: 1.0)
-    begun = time.process_time()
     for number in range(10_000):
         session.append(events.ToolFinished(str(number), ok=True, output="text " * 40))
-    written = time.process_time()
     session.close()
 
-    assert sum(1 for _ in read_log(folder)) == 10_000
-    assert written - begun < 6.0
-    assert time.process_time() - written < 2.0
+    assert read(folder) == [
+        events.ToolFinished(str(number), ok=True, output="text " * 40) for number in range(10_000)
+    ]

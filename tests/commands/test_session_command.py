@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -310,6 +309,4 @@ def test_every_subcommand_is_named_in_the_help(place: Workspace, run: Run) -> No
     assert code == 0
     for name in ("list", "show", "resume", "undo", "verify", "repair", "prune"):
         assert f"\n  {name} " in out
-    begun = time.monotonic()
     assert run("undo", "--help")[0] == 0
-    assert time.monotonic() - begun < 5

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from turbo_tui.core.argv import certain, possible
@@ -333,9 +331,9 @@ def test_hiding_in_many_layers_makes_nothing_certain() -> None:
     assert len(possible(deep)) < 12
 
 
-def test_a_hostile_line_is_read_in_linear_time() -> None:
-    begun = time.process_time()
-    for line in (
+@pytest.mark.parametrize("line", ["git push; {}", "{}; git push"])
+def test_a_hostile_line_hides_nothing_and_is_read_at_all(line: str) -> None:
+    for hostile in (  # steps that grow with the square would be minutes: the test's time limit
         "a;" * 20_000,
         "'" * 40_001,
         "$(" * 20_000,
@@ -343,6 +341,7 @@ def test_a_hostile_line_is_read_in_linear_time() -> None:
         "sh -c " * 5_000,
         "eval " * 5_000,
     ):
-        decided(command("sh", "-c", line), rule("deny", "git push"), rule("deny", "x*", "path"))
+        act = command("sh", "-c", line.format(hostile))
+        rules = (rule("deny", "git push"), rule("deny", "x*", "path"))
 
-    assert time.process_time() - begun < 5.0
+        assert decided(act, *rules) == "deny", hostile[:12]

