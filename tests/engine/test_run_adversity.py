@@ -13,7 +13,7 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import LandingError, StageError, UsageError
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Landing, Stage
+from turbo_tui.core.ports import Ask, Landing, Stage, Verdict
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
@@ -239,3 +239,37 @@ async def test_a_stage_that_cannot_be_deleted_costs_only_room(house: House) -> N
 
     assert house.statuses()["s1"] == "landed"
     assert "it is busy" in " ".join(entry.title for entry in house.run.views.log.entries)
+
+
+async def asked(house: House, scopes: tuple[str, ...]) -> asyncio.Task[Verdict]:
+    asking = asyncio.create_task(
+        house.run.asks.ask(Ask("network", "curl x", "why", "s1", scopes=scopes))
+    )
+    await asyncio.sleep(0)
+    return asking
+
+
+async def test_a_question_takes_only_the_answers_it_offers(house: House) -> None:
+    asking = await asked(house, ("once", "no"))
+    (ask_id,) = house.run.views.asks.waiting
+
+    with pytest.raises(UsageError, match="cannot be answered with 'plan'"):
+        house.run.answer(ask_id, "plan")
+    house.run.answer(ask_id, "no", "not now")
+
+    assert await asking == Verdict(allowed=False, feedback="not now")
+
+
+async def test_what_was_granted_for_a_plan_ends_with_its_task(house: House) -> None:
+    asking = await asked(house, ("plan", "no"))
+    (ask_id,) = house.run.views.asks.waiting
+    house.run.answer(ask_id, "plan")
+    assert (await asking).allowed
+    assert (await (await asked(house, ("plan", "no")))).allowed, "remembered for this plan"
+
+    house.run.give_task("something else")
+    await house.run.idle()
+    again = await asked(house, ("plan", "no"))
+
+    assert len(house.run.views.asks.waiting) == 1
+    again.cancel()

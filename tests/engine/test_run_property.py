@@ -145,7 +145,9 @@ def act_on(house: House, act: str, step: str, number: int) -> None:
     acts[act]()
 
 
-async def live(acts: list[tuple[str, str, int]], chance: random.Random, folder: Path) -> None:
+async def live(  # noqa: C901  one arm per act
+    acts: list[tuple[str, str, int]], chance: random.Random, folder: Path
+) -> None:
     (folder / "ws").mkdir()
     (folder / "ws" / "shared.txt").write_text("".join(LINES))
     house = build(folder / "ws", planner=CannedPlanner(PLAN), runner=MovingRunner(chance))
@@ -206,4 +208,5 @@ def test_no_order_of_commands_parts_tree_log_and_views(
     acts: list[tuple[str, str, int]], seed: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(live(acts, random.Random(seed), Path(folder)))
+        chance = random.Random(seed)  # noqa: S311  no secret hangs on it
+        asyncio.run(live(acts, chance, Path(folder)))

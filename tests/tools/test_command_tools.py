@@ -68,6 +68,15 @@ async def test_the_network_is_asked_for_with_the_exact_command(tmp_path: Path) -
     assert stage.networked == [("bash", "-c", "echo fetch")]
 
 
+async def test_the_network_is_granted_to_a_command_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    context, _, asker = a_context(tmp_path, Verdict(allowed=True))
+
+    await Shell().call({"command": "./x", "cwd": "a b", "network": True}, context)
+
+    assert [each.subject for each in asker.asked] == ["cd 'a b' && ./x"]
+
+
 async def test_a_refused_network_runs_nothing_and_tells_the_model(tmp_path: Path) -> None:
     context, stage, asker = a_context(tmp_path, Verdict(allowed=False, feedback="use the vendored"))
 

@@ -102,6 +102,9 @@ class Asks:
         if waiting is None:
             raise UsageError("That question no longer waits for an answer.")
         ask, future = waiting
+        if answer not in {*ask.scopes, "no"}:
+            self._waiting[ask_id] = waiting
+            raise UsageError(f"This question cannot be answered with {answer!r}.")
         if answer in {"step", "plan"}:
             self._granted.add(self._scope_key(ask, answer))
         if answer == "project" and self._remember is not None:
@@ -109,6 +112,10 @@ class Asks:
         self._append(ApprovalAnswered(ask_id, answer, feedback), "user")
         if not future.done():
             future.set_result(Verdict(answer != "no", feedback))
+
+    def forget(self) -> None:
+        """End what was granted for a step or a plan: there is another task now."""
+        self._granted.clear()
 
     def _without_person(self, ask: Ask) -> tuple[Verdict, str] | None:
         effect, rule = self._rules(ask)

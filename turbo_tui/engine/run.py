@@ -150,6 +150,7 @@ class Run:
         if not text.strip():
             raise UsageError("The task is empty. Type what you want done.")
         self._refuse_when_busy()
+        self.asks.forget()
         self._log(ev.TaskGiven(text.strip(), pinned), "user")
         self._start(self._plan(text.strip(), pinned, done=()))
 
@@ -161,6 +162,7 @@ class Run:
         """
         self._refuse_when_busy()
         validate(plan)
+        self.asks.forget()
         self._log(ev.TaskGiven(plan.task), "user")
         self._propose(plan, by="user")
 

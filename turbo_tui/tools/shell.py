@@ -72,7 +72,9 @@ class Shell:
             raise given.wrong("cwd", "is no folder of the workspace")
         refuse_endless(command)
         if network:
-            await _ask_for_network(command, given.text("reason", "", empty=True), context)
+            # What is agreed to is a command in a folder: the same words do other things elsewhere.
+            shown = command if cwd == "." else f"cd {shlex.quote(cwd)} && {command}"
+            await _ask_for_network(shown, given.text("reason", "", empty=True), context)
         result = await context.stage.run(
             ("bash", "-c", command), cwd=cwd, timeout_s=float(timeout_s), network=network
         )
