@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine.test_run import House, WritingRunner, build, staged
 from tests.session_fakes import FolderLander, FolderStages
+from turbo_tui.commands.resume import take_up
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import LandingError, StageError, UsageError
@@ -273,3 +275,22 @@ async def test_what_was_granted_for_a_plan_ends_with_its_task(house: House) -> N
 
     assert len(house.run.views.asks.waiting) == 1
     again.cancel()
+
+
+async def test_resuming_lands_nothing_whose_base_nobody_has_seen(house: House) -> None:
+    await staged(house)
+    state = house.run.views.plan.state("s1")
+    assert state is not None
+    review = house.run.review
+    blind = tuple(
+        replace(change, base_known=False) for change in review.change_set(state.changes).files
+    )
+    blob = review.keep(ChangeSet(blind))
+    house.run.session.append(ev.StepStaged("s1", blob, ("s1.txt",), checks_passed=True))
+
+    again = build(house.workspace, house.store, house.blobs, approve="staged")
+    await take_up(again.run, approve="staged", go_on=False, restart=False)
+    await again.run.idle()
+
+    assert again.statuses() == {"s1": "staged", "s2": "proposed"}
+    assert list(house.workspace.iterdir()) == []

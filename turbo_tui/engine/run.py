@@ -450,7 +450,7 @@ class Run:
         if not changed:
             return True
         staged = self._known(step.id)
-        if self._lands_by_itself(staged):
+        if self.lands_by_itself(staged):
             return await self._land(staged, by="headless" if self._approve != "ask" else "engine")
         return False
 
@@ -481,7 +481,8 @@ class Run:
             )
         return not empty
 
-    def _lands_by_itself(self, state: StepState) -> bool:
+    def lands_by_itself(self, state: StepState) -> bool:
+        """Tell whether a staged step may land with no person having looked at it."""
         if state.status != "staged" or not state.checks_passed:
             return False
         changes = self.review.change_set(state.changes)
