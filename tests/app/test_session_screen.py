@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from tests.app.screen_kit import BIG, SMALL, TINY, seated
-from tests.app.session_kit import API, Stand, hang, want_network
+from tests.app.session_kit import API, Stand, do_nothing, hang, want_network
 from turbo_tui.app.opened import Front, Opened, Option, Options, Question
 from turbo_tui.app.shapes import shape_of
 from turbo_tui.core import events as ev
@@ -551,3 +552,54 @@ async def test_the_changes_follow_the_step_under_the_plans_cursor(tmp_path: Path
         await seat.press("up")
         await seat.until(lambda: "notes.md" in seat.rows("diff"))
         assert seat.app.query_one(DiffPane).value.title == "step s1"
+
+
+async def test_keys_read_at_once_go_to_the_pane_that_the_first_of_them_opens(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, SMALL) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+        await seat.card("wants to land 2 files")
+        await seat.press("3")
+        for key, character in (("2", "2"), ("n", "n"), ("space", " ")):
+            seat.app.post_message(events.Key(key, character))
+
+        await seat.until(lambda: "[ ] left out  hunk 2/2" in seat.rows("diff"))
+
+
+async def test_a_key_that_is_held_after_it_closed_a_window_is_not_typed_into_the_prompt(
+    tmp_path: Path,
+) -> None:
+    question = Question("Trust?", ("It asks.",), (Option("no", "n", "no"),), otherwise="no")
+    stand = Stand(tmp_path)
+
+    async def open_run(front: Front) -> Opened:
+        await front.choose(question)
+        return await stand.open(front)
+
+    async with seated(open_run, wait=False) as seat:
+        await seat.sees("It asks.")
+        seat.clock.now += 1
+        await seat.press("n", "n", "n")
+        await seat.until(lambda: seat.app.desk is not None)
+        assert not seat.prompt.value
+        seat.clock.now += 1
+        await seat.type("now")
+        assert seat.prompt.value == "now"
+
+
+@pytest.mark.parametrize("size", [BIG, SMALL])
+async def test_what_a_step_found_out_is_shown_when_it_changed_nothing(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stand = Stand(tmp_path, doings={"s1": do_nothing})
+    async with seated(stand, size) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+
+        await seat.sees("all tests pass")
+        await seat.sees("is done and changed no files")

@@ -97,7 +97,7 @@ async def test_the_card_shows_the_exact_bytes_harmless() -> None:
         bar.show(CARD)
         text = bar.render().plain
         assert "rm -rf [build] ^[[2J" in text
-        assert "y\u00a0yes,\u00a0once" in text
+        assert "y yes, once" in text
         bar.show(None)
 
         assert bar.render().plain == ""
@@ -206,3 +206,15 @@ def test_keys_are_named_as_readers_know_them() -> None:
         "esc",
         "a",
     ]
+
+
+async def test_a_card_breaks_its_keys_only_between_keys() -> None:
+    bar = ApprovalBar()
+    words = ("try again", "go on from its work", "plan anew from here")
+    choices = tuple(Choice(word, key, word) for key, word in zip("tcR", words, strict=True))
+    async with on_bench(bar, (40, 10)) as bench:
+        bar.show(Card("k", "It failed.", (), choices))
+        await bench.pilot.pause()
+        assert bar.size.height == 3
+        lines = bar.render().plain.split("\n")
+        assert lines[1:] == ["t try again   c go on from its work", "R plan anew from here"]

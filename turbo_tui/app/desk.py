@@ -25,7 +25,6 @@ from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.knowledge_pane import Preview, SearchHit
 from turbo_widgets.plan_pane import PlanPane
-from turbo_widgets.text import plural
 
 if TYPE_CHECKING:
     from turbo_tui.app.session_screen import SessionScreen
@@ -269,7 +268,7 @@ class Desk:
         more = f"\n  … and {len(paths) - 8} more" if len(paths) > 8 else ""  # noqa: PLR2004 (as listed)
         question = Question(
             f"Take back step {number}?",
-            (f"{plural(len(paths), 'file')} go back to what they were before:", listed + more),
+            (_put_back(len(paths)), listed + more),
             (Option("yes", "y", "take back"), Option("no", "n", "leave it landed")),
             otherwise="no",
         )
@@ -378,6 +377,12 @@ class Desk:
     def where(self) -> StepState | None:
         """The step that matters now."""
         return current_step(self._run.views)
+
+
+def _put_back(count: int) -> str:
+    if count == 1:
+        return "1 file goes back to what it was before:"
+    return f"{count} files go back to what they were before:"
 
 
 def _read(path: Path) -> str:

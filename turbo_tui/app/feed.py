@@ -64,6 +64,7 @@ class _Seen:
     rest: tuple[object, ...] = ()
     diff: tuple[object, ...] = ()
     leading: tuple[str, str] = ("", "")
+    done: tuple[str, str] = ("", "")
 
 
 class Feed:
@@ -159,10 +160,10 @@ class Feed:
             wanted = f"{state.step.id}:{state.attempt}:{state.shown}", "diff"
         elif state is not None and state.status == "running":
             wanted = f"{state.step.id}:{state.attempt}", "log"
-        elif plan.steps and not self._run.busy:
-            wanted = f"{plan.task}:{len(plan.steps)}", "plan"
-        else:
+        elif self._run.busy or not plan.steps:
             return
+        else:
+            wanted = self._place_of_rest(state)
         if wanted == self._seen.leading:
             return
         self._seen.leading = wanted
@@ -172,6 +173,20 @@ class Feed:
         if step_id:
             self.step_id = step_id
         self._panes.lead_to(step_id, wanted[1])
+
+    def _place_of_rest(self, state: StepState | None) -> tuple[str, str]:
+        """Tell where to look while nothing is under way and nothing waits for a review."""
+        plan = self._run.views.plan
+        shape = f"{plan.task}:{len(plan.steps)}"
+        if state is None or state.status != "done":
+            return shape, "plan"
+        # What a step that changes nothing has found out is read where changes are.
+        done = f"{state.step.id}:{state.attempt}"
+        known, shape_then = self._seen.done
+        if known == done and shape != shape_then:
+            return shape, "plan"
+        self._seen.done = done, shape
+        return done + ":done", "diff"
 
     # --- changes -----------------------------------------------------------------
 

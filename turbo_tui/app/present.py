@@ -40,7 +40,8 @@ def plan_value(view: PlanView, notes: Sequence[str] = ()) -> PlanValue:
         return PlanValue(view.task, view.planner, items)
     if view.failure:
         near = "".join(f"\n - {name}" for name in view.nearest)
-        hint = f"\n\nClosest to it:{near}" if near else ""
+        told = "\n" in view.failure  # it names what is near, in words to type
+        hint = f"\n\nClosest to it:{near}" if near and not told else ""
         return PlanValue(view.task, "", (), f"No plan: {view.failure}{hint}")
     if view.planning:
         return PlanValue(view.task, "", (), "Planning …", busy=True)
@@ -235,9 +236,9 @@ def empty_diff(state: StepState | None) -> DiffValue:
         "interrupted": "was cut off before it changed any file.",
     }
     word = words.get(state.status, state.status)
-    return DiffValue(
-        f"step {state.step.id}", message=f"Step {state.step.id} {word}", decidable=False
-    )
+    said = state.reason.strip() if state.status in {"done", "failed"} else ""
+    message = f"Step {state.step.id} {word}"
+    return DiffValue(f"step {state.step.id}", message=message, body=said, decidable=False)
 
 
 # --- the log -------------------------------------------------------------------
@@ -263,14 +264,16 @@ class LogPresenter:
 
 
 def _log_item(entry: LogEntry) -> LogItem:
+    detail, _, more = entry.detail.partition("\n")
+    body = more or entry.body if entry.kind == "plan" else entry.body
     return LogItem(
         key=entry.key,
         clock=time.strftime("%H:%M:%S", time.localtime(entry.at)),
         kind=entry.kind,
         state=entry.state,
         title=f"{entry.title} {_subject(entry)}".rstrip(),
-        detail=entry.detail,
-        body=entry.body,
+        detail=detail,
+        body=body,
         step_id=entry.step_id,
     )
 

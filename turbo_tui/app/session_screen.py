@@ -226,7 +226,7 @@ class SessionScreen(Screen[None]):
                     self._low = name
         self._arrange()
         if focus:
-            self._focus_of(name).focus()
+            self.set_focus(self._focus_of(name))  # at once: the next key is for it
         self.refresh_bindings()
 
     def _focus_of(self, name: PaneName) -> Widget:
@@ -276,7 +276,12 @@ class SessionScreen(Screen[None]):
         self._card = card
         if card is not None:
             diff = self.furniture.diff
-            here = {"look": not self._is_seen("diff"), "toggle": diff.has_focus}
+            asked = self.query_one(Prompt).has_focus
+            here = {
+                "look": not self._is_seen("diff"),
+                "toggle": diff.has_focus,
+                "prompt": not asked,
+            }
             fitting = tuple(c for c in card.choices if here.get(c.action, True))
             card = replace(card, choices=fitting)
         self.furniture.bar.show(card)
@@ -363,13 +368,13 @@ class SessionScreen(Screen[None]):
 
     def action_prompt(self) -> None:
         """Go to the prompt."""
-        self.query_one(Prompt).focus()
+        self.set_focus(self.query_one(Prompt))
 
     def action_search(self) -> None:
         """Go to the search field."""
         if self._furniture is not None:
             self.open_pane("knowledge", focus=False)
-            self._furniture.knowledge.field.focus()
+            self.set_focus(self._furniture.knowledge.field)
 
     def action_models(self) -> None:
         """Set up the models."""

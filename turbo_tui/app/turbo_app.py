@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome, NoColor
@@ -17,6 +18,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
+from turbo_tui.app.key_order import KeyOrder
 from turbo_tui.app.opened import Opened, OpenRun, Options, Question
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
 from turbo_tui.core.errors import TurboError
@@ -77,6 +79,7 @@ class TurboApp(App[int]):
         self._beat_timer: Timer | None = None
         self._beating = False
         self._left = False
+        self._keys = KeyOrder(lambda: len(self.screen_stack), clock)
         if self.options.theme:
             self.theme = self.options.theme
         ascii_only = self.options.ascii_only
@@ -134,6 +137,29 @@ class TurboApp(App[int]):
                 repaint(number, frame)
 
         signal.signal(signal.SIGCONT, continued)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hand keys on in order; all other events as Textual does."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        key = self._keys.admit(event)
+        if key is not None:
+            await self._hand_on(key)
+
+    async def _hand_on(self, key: events.Key) -> None:
+        if not self._keys.is_left_over(key):
+            target = self.focused or self.screen
+            await super().on_event(key)
+            if key.is_forwarded:
+                self._keys.follow(key, target, lambda: self.call_later(self._hand_on_next))
+                return
+        await self._hand_on_next()
+
+    async def _hand_on_next(self) -> None:
+        key = self._keys.next()
+        if key is not None:
+            await self._hand_on(key)
 
     def _signalled(self, number: int) -> None:
         self.call_later(self._leave, _HANGUP + number)

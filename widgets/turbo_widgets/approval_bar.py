@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from rich.cells import cell_len
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
 from turbo_widgets.text import clean, clean_line
 
 GUARD_S = 0.5
+_BETWEEN = "   "
 
 CardTone = Literal["info", "review", "ask", "bad"]
 
@@ -96,6 +99,7 @@ class ApprovalBar(Widget):
         self._card: Card | None = None
         self._shown_at = 0.0
         self._in_field = False
+        self._room = 0
 
     @property
     def card(self) -> Card | None:
@@ -145,6 +149,16 @@ class ApprovalBar(Widget):
         self.post_message(self.Answered(self._card, action))
         return True
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Count the lines at a width."""
+        del container, viewport
+        self._room = width
+        return self.render().get_height({}, width)
+
+    def on_resize(self) -> None:
+        """Break the lines of keys anew."""
+        self.refresh()
+
     def render(self) -> Content:
         """Draw title, lines and keys."""
         card = self._card
@@ -154,13 +168,21 @@ class ApprovalBar(Widget):
         parts.extend(Content(clean(line)) for line in card.lines)
         if card.choices:
             key_style = "bold $text-accent" if self.armed else "dim"
-            keys = [
-                Content.assemble(
-                    (choice.key, key_style), "\u00a0", choice.word.replace(" ", "\u00a0")
-                )
-                for choice in card.choices
-            ]
+            keys = [(choice.key, choice.word) for choice in card.choices]
             if self._in_field:
-                keys.insert(0, Content.assemble(("esc", key_style), " leaves\u00a0the\u00a0field:"))
-            parts.append(Content("   ").join(keys))
+                keys.insert(0, ("esc", "leaves the field:"))
+            parts.extend(self._key_lines(keys, key_style))
         return Content("\n").join(parts)
+
+    def _key_lines(self, keys: list[tuple[str, str]], style: str) -> list[Content]:
+        """Break between keys only: a key and its word stay together."""
+        lines: list[list[Content]] = [[]]
+        used = 0
+        for key, word in keys:
+            cells = cell_len(f"{key} {word}")
+            if lines[-1] and self._room and used + cells > self._room:
+                lines.append([])
+                used = 0
+            lines[-1].append(Content.assemble((key, style), " ", word))
+            used += cells + len(_BETWEEN)
+        return [Content(_BETWEEN).join(line) for line in lines]

@@ -95,6 +95,7 @@ class DiffValue:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     message: str = ""
+    body: str = ""
     decidable: bool = True
 
 
@@ -184,6 +185,9 @@ class DiffPane(RowsView):
         rows: list[Row] = []
         if value.message:
             rows.extend(self._note_rows(value.message, "dim"))
+        if value.body:
+            rows.append(Row(()))
+            rows.extend(self._note_rows(value.body, "plain"))
         for warning in value.warnings:
             rows.extend(self._note_rows(f"⚠ {warning}", "warn"))
         self._summary(rows)
