@@ -450,7 +450,7 @@ class Run:
         if not changed:
             return True
         staged = self._known(step.id)
-        if self.lands_by_itself(staged):
+        if self._lands_by_itself(staged):
             return await self._land(staged, by="headless" if self._approve != "ask" else "engine")
         return False
 
@@ -481,12 +481,14 @@ class Run:
             )
         return not empty
 
-    def lands_by_itself(self, state: StepState) -> bool:
-        """Tell whether a staged step may land with no person having looked at it."""
+    def bases_known(self, state: StepState) -> bool:
+        """Tell whether all that a staged step replaces was seen: else only a person lands it."""
+        return all(change.base_known for change in self.review.change_set(state.changes).files)
+
+    def _lands_by_itself(self, state: StepState) -> bool:
         if state.status != "staged" or not state.checks_passed:
             return False
-        changes = self.review.change_set(state.changes)
-        if not all(change.base_known for change in changes.files):
+        if not self.bases_known(state):
             # Someone changed the original meanwhile: only a person sees what would be lost.
             return False
         if self._approve != "ask":
