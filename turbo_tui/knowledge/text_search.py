@@ -61,11 +61,11 @@ class TextSearch:
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._worker is None or self._worker.returncode is not None:
-            # -P: a module in the folder we stand in must not be taken for one of ours. An own
+            # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own
             # session: Ctrl+C is for the app, which ends this worker itself.
             self._worker = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-P",
+                "-I",
                 "-m",
                 "turbo_tui.knowledge.worker",
                 os.fspath(self._root),
