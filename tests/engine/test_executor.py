@@ -43,7 +43,7 @@ from turbo_tui.core.ports import (
 )
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.context import SHORTENED
-from turbo_tui.engine.executor import StepOutcome, run_step
+from turbo_tui.engine.executor import MOST_CALLS, StepOutcome, run_step
 from turbo_tui.engine.tool_calls import calls_in_text
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 
@@ -483,11 +483,11 @@ async def test_tokens_are_counted_over_steps(bench: Bench) -> None:
 
 
 async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(bench: Bench) -> None:
-    bench.budget = Budget(max_seconds=0.6)
+    bench.budget = Budget(max_seconds=1.5)  # the first command takes a part of it
 
     async def slow_asker(question: Ask) -> Verdict:
         with contextlib.suppress(TimeoutError):  # thinks for longer than the cap
-            await asyncio.wait_for(asyncio.Event().wait(), 0.8)
+            await asyncio.wait_for(asyncio.Event().wait(), 1.8)
         return Verdict(allowed=bool(question))
 
     bench.asker = slow_asker
@@ -612,3 +612,13 @@ async def test_a_model_can_call_only_what_it_was_offered(bench: Bench) -> None:
         "There is no tool 'write_file'. The tools are: read_file."
     )
     assert not (bench.root / "a").exists()
+
+
+async def test_a_flood_of_calls_in_one_reply_is_cut_and_said(bench: Bench) -> None:
+    flood = tuple(ToolCall(f"c{n}", "list_files", "{}") for n in range(MOST_CALLS + 3))
+    model = ScriptedModel(ModelReply("", calls=flood), "I stop.")
+
+    assert (await bench.run(Step("s1", "one"), model)).ok
+
+    assert len(bench.events(ToolCalled)) == MOST_CALLS
+    assert "3 tool calls too many" in model.requests[1].messages[-1].text

@@ -155,14 +155,22 @@ def branch_of(root: Path) -> str:
     """Return the branch that `HEAD` names, or a short commit; empty outside a git repository."""
     git = root / ".git"
     try:
-        if git.is_file():
-            named = git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        if not git.is_dir():
+            named = _first_line(git).partition("gitdir:")[2].strip()
             git = (root / named).resolve()
-        head = (git / "HEAD").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        head = _first_line(git / "HEAD")
+    except (OSError, UnicodeDecodeError, ValueError):
         return ""
     name = head.removeprefix("ref: refs/heads/")
     return name if name != head else head[:8]
+
+
+def _first_line(file: Path) -> str:
+    """Read the first line of a small regular file; a strange repository may hold a pipe there."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as stream:
+        return stream.readline(4_096).decode("utf-8").strip()
 
 
 async def _look(project: ReadProject) -> Project:

@@ -51,6 +51,11 @@ T = TypeVar("T")
 
 SAME_FAILURES = 3  # the same call failing this often in a row of attempts ends the step
 EMPTY_ANSWERS = 3
+MOST_CALLS = 64  # of one reply; a model that writes more has lost its way
+TOO_MANY = (
+    "Your reply had {count} tool calls too many; those were not carried out. Look at the answers "
+    "so far before you go on."
+)
 CHECK_ROUNDS = 2
 TOLD_OUTPUT = 30_000  # characters of a tool's answer that the model sees
 CHECK_OUTPUT = 6_000  # characters of each failing check that the model sees
@@ -293,7 +298,8 @@ class _Work:
         while True:
             reply = await self._complete(model, specs, messages, on_delta)
             calls = reply.calls or calls_in_text(reply.text, self.calls.tools)
-            calls = tuple(with_id(call) for call in calls)
+            left_out = len(calls) - MOST_CALLS
+            calls = tuple(with_id(call) for call in calls[:MOST_CALLS])
             # Some servers refuse an assistant message with neither text nor calls.
             said = reply.text if reply.text or calls else "(no answer)"
             messages.append(Message("assistant", said, calls=calls))
@@ -301,6 +307,8 @@ class _Work:
                 messages.append(await self._answer(call))  # noqa: PERF401 - kept when one raises
             if calls:
                 empty = 0
+                if left_out > 0:
+                    messages.append(Message("user", TOO_MANY.format(count=left_out)))
                 if reply.finish == "length":
                     messages.append(Message("user", CUT_OFF))
                 continue
