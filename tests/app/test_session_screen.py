@@ -603,3 +603,20 @@ async def test_what_a_step_found_out_is_shown_when_it_changed_nothing(
 
         await seat.sees("all tests pass")
         await seat.sees("is done and changed no files")
+
+
+async def test_a_review_stays_in_view_and_under_the_keys_in_every_size(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, BIG) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+        await seat.card("wants to land 2 files")
+        for size in (SMALL, TINY, SMALL, BIG):
+            await seat.pilot.resize_terminal(*size)
+            await seat.pilot.pause()
+            if size != TINY:
+                await seat.sees("line 2 with [a name]")
+        await seat.until(lambda: isinstance(seat.app.focused, DiffPane))
+        await seat.press("n", "space")
+        await seat.until(lambda: "[ ] left out  hunk 2/2" in seat.rows("diff"))

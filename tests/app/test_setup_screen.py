@@ -71,6 +71,22 @@ async def test_an_offered_server_fills_the_fields_and_is_kept(tmp_path: Path) ->
     assert executor == OLLAMA
 
 
+async def test_what_was_kept_stands_in_the_fields_the_next_time(tmp_path: Path) -> None:
+    servers = Servers((Offer("Ollama", OLLAMA, ("qwen2.5-coder",)),))
+    async with seated(with_setup(tmp_path, servers), SMALL) as seat:
+        await open_setup(seat)
+        await seat.sees("Found Ollama")
+        await seat.press("ctrl+o", "ctrl+s")
+        await seat.until(lambda: len(servers.saved) == 1)
+        await seat.sees("what do you want done?")
+        await seat.press("M")
+        await seat.sees("Executor: carries out steps")
+        await seat.press("ctrl+s")
+        await seat.until(lambda: len(servers.saved) == 2)
+
+    assert servers.saved[1] == servers.saved[0] == (OLLAMA, ModelChoice())
+
+
 async def test_without_a_server_it_says_what_works_anyway(tmp_path: Path) -> None:
     async with seated(with_setup(tmp_path, Servers()), SMALL) as seat:
         await open_setup(seat)

@@ -78,6 +78,7 @@ class Desk:
         self._clock = clock
         self._screen = screen
         self._run = opened.run
+        self._setup = opened.setup
         self._was_busy = False
 
     # --- the beat ----------------------------------------------------------------
@@ -361,17 +362,20 @@ class Desk:
 
     def set_up_models(self) -> None:
         """Open the setup screen."""
-        if self.opened.setup is None:
+        if self._setup is None:
             self._house.tell("Models cannot be changed in this session.", bad=True)
             return
         from turbo_tui.app.setup_screen import SetupScreen  # noqa: PLC0415  not needed at the start
 
+        window = SetupScreen(self._setup)
+
         def saved(setup: SavedSetup | None) -> None:
             if setup is not None:
+                self._setup = window.kept
                 self.feed.planner, self.feed.executor = setup.planner, setup.executor
                 self._house.tell(setup.text)
 
-        self._house.put_up(SetupScreen(self.opened.setup), saved)
+        self._house.put_up(window, saved)
 
     @property
     def where(self) -> StepState | None:

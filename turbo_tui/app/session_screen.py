@@ -118,6 +118,7 @@ class SessionScreen(Screen[None]):
         self._last_pane: PaneName = "plan"
         self._typed_at = -60.0
         self._settled = False
+        self._parked: Widget | None = None  # what had the keys before the window became tiny
         self._furniture: Furniture | None = None
 
     def compose(self) -> ComposeResult:
@@ -169,6 +170,8 @@ class SessionScreen(Screen[None]):
         if not self.has_class(f"-{shape}"):
             self.remove_class(f"-{self._shape}")
             self.add_class(f"-{shape}")
+        if shape != self._shape:
+            self._keep_place(shape)
         self._shape = shape
         if self._shape == "tiny":
             width, height = SMALLEST
@@ -178,6 +181,16 @@ class SessionScreen(Screen[None]):
                 "Make the window larger; nothing is lost.\nctrl+q quits."
             )
         self._arrange()
+
+    def _keep_place(self, shape: Shape) -> None:
+        """Keep in view, and under the keys, what was so on a terminal of another size."""
+        if self._last_pane in TABBED[shape]:
+            self._tab = self._last_pane
+        if shape == "tiny":
+            self._parked = self.focused
+        elif self._parked is not None:
+            self.call_after_refresh(self.set_focus, self._parked)
+            self._parked = None
 
     @property
     def shape(self) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import work
@@ -27,7 +28,7 @@ _LABELS = {
 }
 _HINTS = {
     "kind": "openai, ollama or anthropic",
-    "base_url": "http://127.0.0.1:11434",
+    "base_url": "like http://127.0.0.1:11434",
     "model": "empty: no model",
     "key_env": "name of an environment variable, or empty",
 }
@@ -63,6 +64,7 @@ class SetupScreen(ModalScreen[SavedSetup | None]):
     def __init__(self, setup: Setup) -> None:
         super().__init__()
         self._setup = setup
+        self.kept = setup  # what the fields say the next time
         self._offers: list[tuple[Offer, str]] = []
         self._taken = -1
 
@@ -179,11 +181,13 @@ class SetupScreen(ModalScreen[SavedSetup | None]):
 
     @work(exclusive=True, group="save")
     async def _save(self) -> None:
+        planner, executor = self.chosen("planner"), self.chosen("executor")
         try:
-            saved = await self._setup.save(self.chosen("planner"), self.chosen("executor"))
+            saved = await self._setup.save(planner, executor)
         except TurboError as error:
             self._say("executor", Checked(ok=False, text=str(error)))
             return
+        self.kept = replace(self._setup, planner=planner, executor=executor)
         self.dismiss(saved)
 
     def action_back(self) -> None:

@@ -76,7 +76,16 @@ class StatusLine(Widget):
     def render(self) -> Content:
         """Draw as many facts as fit, the most important always."""
         width = self.size.width
-        for model_room, named in ((40, True), (24, True), (16, True), (0, True), (0, False)):
+        rooms = (
+            (40, True),
+            (24, True),
+            (16, True),
+            (16, False),
+            (10, False),
+            (0, True),
+            (0, False),
+        )
+        for model_room, named in rooms:
             left, right = self._parts(model_room, named=named)
             gap = width - left.cell_length - right.cell_length
             if gap >= 1:
