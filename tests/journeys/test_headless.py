@@ -235,3 +235,16 @@ def wait_for_file(folder: Path, name: str) -> None:
     """Wait until a file of that name stands somewhere below a folder ."""
     while not any(folder.rglob(name)):
         threading.Event().wait(0.02)
+
+
+def test_running_the_tests_answers_and_leaves_nothing_to_land(turbo: Turbo) -> None:
+    give_venv(turbo.workspace)
+    before = whole_tree(turbo.workspace)
+
+    done = turbo("run", "run the tests", "--approve", "staged", "--json")
+
+    assert done.code == 0, done.out
+    summary = str(done.last("StepFinished")["summary"])
+    assert "all tests pass" in summary
+    assert "Left out, as git ignores it: .pytest_cache/" in summary
+    assert whole_tree(turbo.workspace) == before

@@ -25,6 +25,7 @@ EXIT_CODES: dict[ev.Status, int] = {
     "interrupted": 130,
 }
 UNPLANNABLE = 2
+SHOWN_LINES = 60
 
 GLYPHS = {"running": "…", "ok": "✔", "failed": "✘", "info": "·"}
 
@@ -51,10 +52,14 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
             told[entry.key] = entry
             detail = f"  ({plain(entry.detail)})" if entry.detail else ""
             out.write(encodable(f"{GLYPHS[entry.state]} {plain(entry.title)}{detail}\n", out))
-            if entry.state == "failed" or entry.kind == "plan":
-                out.writelines(
-                    encodable(f"    {plain(line)}\n", out) for line in entry.body.splitlines()[-20:]
-                )
+            if entry.state == "failed" or entry.kind in {"plan", "step"}:
+                # Of a step it is the answer, its head first; of what failed the end says why.
+                lines = entry.body.splitlines()
+                shown = lines[:SHOWN_LINES] if entry.kind == "step" else lines[-SHOWN_LINES:]
+                out.writelines(encodable(f"    {plain(line)}\n", out) for line in shown)
+                if entry.kind == "step" and len(lines) > SHOWN_LINES:
+                    more = f"    … {len(lines) - SHOWN_LINES} more lines in the app's log\n"
+                    out.write(encodable(more, out))
         out.flush()
 
     return write
@@ -137,7 +142,9 @@ def closing_words(run: Run) -> str:
     session = run.session.session_id
     landed = sorted({p for entry in run.views.timeline.landings for p in entry.paths})
     if status == "done":
-        what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}" if landed else "done"
+        if not landed:
+            return f"turbo-tui: done, nothing landed. Session {session}.\n"
+        what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}"
         return f"turbo-tui: {what}. Session {session}; `turbo-tui session undo` takes it back.\n"
     words = f"turbo-tui: {reason or status}.\n".replace("..", ".")
     if run.landing_error and status == "error":

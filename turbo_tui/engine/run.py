@@ -374,9 +374,6 @@ class Run:
     def _propose(self, plan: Plan, *, by: str) -> None:
         # `auto` from a model, a recipe or a file is a proposal: only the user sets it.
         asking = tuple(replace(step, mode="ask") for step in plan.steps)
-        if by == "user":
-            plan = self._with_new_ids(plan)
-            asking = tuple(replace(step, mode="ask") for step in plan.steps)
         self._log(ev.PlanProposed(plan.task, plan.planner, asking), by)
 
     def _with_new_ids(self, plan: Plan) -> Plan:
@@ -464,7 +461,8 @@ class Run:
             await stage.close(keep=True)
             self._log(ev.StepFailed(step.id, str(error)))
             return False
-        empty = not (changes.files or changes.ignored)
+        # Files that git ignores are no work of their own: caches, mostly. They are named.
+        empty = not changes.files
         blob = "" if empty else self.review.keep(changes)
         paths = tuple(change.path for change in changes.files)
         good = result is not None and result.ok
@@ -474,7 +472,7 @@ class Run:
         elif not result.ok:
             self._log(ev.StepFailed(step.id, result.summary, blob, paths))
         elif empty:
-            self._log(ev.StepFinished(step.id, result.summary))
+            self._log(ev.StepFinished(step.id, result.summary + _left_out(changes)))
         else:
             self._log(
                 ev.StepStaged(step.id, blob, paths, checks_passed=True, summary=result.summary)
@@ -538,6 +536,11 @@ class Run:
         self._log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes))
         await self._discard(stage_id)
         return True
+
+
+def _left_out(changes: ChangeSet) -> str:
+    folders = [f"{each.folder}/ ({len(each.changes):,} files)" for each in changes.ignored]
+    return f"\nLeft out, as git ignores it: {', '.join(folders)}" if folders else ""
 
 
 def _renamed(step: Step, names: dict[str, str]) -> Step:
