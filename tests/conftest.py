@@ -1,9 +1,13 @@
-"""Settings of hypothesis for all tests: a busy machine makes no example fail."""
+"""For all tests: hypothesis on a busy machine, and an end that leaves no process behind."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Neither check measures our code: both measure how busy the machine is.
@@ -11,3 +15,32 @@ settings.register_profile("here", deadline=None, suppress_health_check=[HealthCh
 # The same examples in every run, so that what fails there fails here too.
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+END_S = 10.0  # for what was told to end and has not been given a processor yet
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Fail, naming them, when processes of ours outlive the tests; each test worker has its own."""
+    yield
+    left = [each for each in psutil.Process().children(recursive=True) if is_ours(each)]
+    _, alive = psutil.wait_procs(left, timeout=END_S)
+    assert not alive, f"left running: {[words_of(each) for each in alive]}"
+
+
+def is_ours(process: psutil.Process) -> bool:
+    """Tell a worker, an app, a sandbox or the holder of an overlay from other children."""
+    program, *words = words_of(process) or [""]
+    return (
+        Path(program).name == "bwrap"
+        or "turbo-tui" in words
+        or any(word.split(".")[0] == "turbo_tui" or "/turbo_tui/" in word for word in words)
+    )
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Return the command line; of one that ended meanwhile, nothing."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

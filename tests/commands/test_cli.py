@@ -22,6 +22,8 @@ def shell(
 ) -> Callable[..., Shell]:
     monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    # click takes the program's name from it: under `python -m pytest` that would be pytest's.
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
 
     def run(*words: str) -> Shell:
         monkeypatch.setattr(sys, "argv", ["turbo-tui", *words])

@@ -503,7 +503,7 @@ async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(bench: Be
 
 
 async def test_the_time_cap_stops_a_check(bench: Bench) -> None:
-    bench.budget = Budget(max_seconds=0.3)
+    bench.budget = Budget(max_seconds=1.0)
 
     outcome = await bench.run(Step("s1", "x", checks=(("sleep", "60"),)), ScriptedModel("Done."))
 

@@ -363,8 +363,8 @@ async def test_a_stream_without_its_end_is_not_taken_for_whole(protocol: Protoco
 async def test_silence_is_repeated_once_and_then_said(protocol: Protocol) -> None:
     pauses = Pauses()
     with ModelServer([Fault(hang=True), Fault(hang_after=2)]) as server:
-        async with model_at(server, protocol, pauses, timeout_s=0.1) as model:
-            with pytest.raises(ModelUnreachableError, match=r"sent nothing for 0\.1 s"):
+        async with model_at(server, protocol, pauses, timeout_s=0.5) as model:
+            with pytest.raises(ModelUnreachableError, match=r"sent nothing for 0\.5 s"):
                 await model.complete(asking())
         assert len(pauses) == 1
         server.verify()
