@@ -135,3 +135,17 @@ async def test_where_models_cannot_be_changed_there_is_no_key(tmp_path: Path) ->
         await seat.press("escape", "M")
 
         assert len(seat.app.screen_stack) == 1
+
+
+async def test_without_a_model_the_empty_plan_says_what_works_and_how_to_name_one(
+    tmp_path: Path,
+) -> None:
+    stand = with_setup(tmp_path, Servers((Offer("Ollama", OLLAMA, ("qwen2.5-coder",)),)))
+    stand.opened = replace(stand.opened, planner="built-in")
+    async with seated(stand, SMALL) as seat:
+        await seat.sees("then M, and name a model.")
+        await open_setup(seat)
+        await seat.sees("Found Ollama")
+        await seat.press("ctrl+o", "ctrl+s")
+        await seat.until(lambda: "No model is set up" not in seat.text)
+        await seat.sees("Type below what you want done")

@@ -372,7 +372,7 @@ class Desk:
         def saved(setup: SavedSetup | None) -> None:
             if setup is not None:
                 self._setup = window.kept
-                self.feed.planner, self.feed.executor = setup.planner, setup.executor
+                self.feed.name_models(setup.planner, setup.executor)
                 self._house.tell(setup.text)
 
         self._house.put_up(window, saved)

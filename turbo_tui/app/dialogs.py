@@ -67,12 +67,14 @@ class QuestionScreen(ModalScreen[str]):
         with Vertical(classes="box") as box:
             box.border_title = clean_line(question.title)
             yield Static("\n".join(clean(line) for line in question.lines), markup=False)
-            keys = [(option.key, option.words) for option in question.options]
-            yield Static(key_line(*keys, ("esc", self._words_of_escape())), classes="keys")
-
-    def _words_of_escape(self) -> str:
-        wanted = self._question.otherwise
-        return next((o.words for o in self._question.options if o.name == wanted), "back")
+            keys = [
+                (
+                    f"{option.key}/esc" if option.name == question.otherwise else option.key,
+                    option.words,
+                )
+                for option in question.options
+            ]
+            yield Static(key_line(*keys), classes="keys")
 
     def on_mount(self) -> None:
         """Start the guard when it is really on screen."""

@@ -24,6 +24,12 @@ from turbo_widgets.log_pane import LogItem
 from turbo_widgets.plan_pane import PlanValue
 from turbo_widgets.status_line import StatusValue
 
+WITHOUT_MODEL = (
+    "No model is set up: the built-in planner knows recipes, such as “rename old to new”, "
+    "“find usages of name” and “run the tests”. For anything else press escape, then M, "
+    "and name a model."
+)
+
 
 class Panes(Protocol):
     """Where values go: the session screen, or a test's list."""
@@ -132,7 +138,7 @@ class Feed:
         plan_changed = views.plan.revision != self._seen.plan
         if plan_changed:
             self._seen.plan = views.plan.revision
-            self._panes.show_plan(plan_value(views.plan, self._opened.notes))
+            self._panes.show_plan(plan_value(views.plan, self._notes(), busy=busy))
         if views.log.revision != self._seen.log:
             self._seen.log = views.log.revision
             self._panes.show_log(self._log.show(views.log.entries))
@@ -143,6 +149,17 @@ class Feed:
         self._lead()
         self._panes.show_card(card_for(views, busy=busy))
         return True
+
+    def name_models(self, planner: str, executor: str) -> None:
+        """Show other models from now on, and an empty plan's notes as they are with them."""
+        self.planner, self.executor = planner, executor
+        self._seen.plan = -1
+        self._fresh = True
+
+    def _notes(self) -> tuple[str, ...]:
+        if self._opened.setup is not None and self.planner == "built-in":
+            return (*self._opened.notes, WITHOUT_MODEL)
+        return self._opened.notes
 
     def _busy_word(self) -> str:
         if not self._run.busy:

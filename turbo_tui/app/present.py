@@ -33,7 +33,7 @@ _WELCOME = (
 # --- the plan ------------------------------------------------------------------
 
 
-def plan_value(view: PlanView, notes: Sequence[str] = ()) -> PlanValue:
+def plan_value(view: PlanView, notes: Sequence[str] = (), *, busy: bool = True) -> PlanValue:
     """Show the plan, or what stands in its place: first of all `notes` and how to begin."""
     items = tuple(_plan_item(state, view) for state in view.steps)
     if items:
@@ -43,8 +43,10 @@ def plan_value(view: PlanView, notes: Sequence[str] = ()) -> PlanValue:
         told = "\n" in view.failure  # it names what is near, in words to type
         hint = f"\n\nClosest to it:{near}" if near and not told else ""
         return PlanValue(view.task, "", (), f"No plan: {view.failure}{hint}")
-    if view.planning:
+    if view.planning and busy:
         return PlanValue(view.task, "", (), "Planning …", busy=True)
+    if view.planning:
+        return PlanValue(view.task, "", (), "The plan has no steps left. Type the next task below.")
     return PlanValue(message="\n\n".join([*notes, _WELCOME]))
 
 
