@@ -52,6 +52,8 @@ def aged(blobs: FolderBlobs, content: bytes) -> str:
 
 def test_ids_sort_by_time_and_are_never_given_twice(tmp_path: Path) -> None:
     early = new_session_id(tmp_path, now=0.0)
+    within_a_second = [new_session_id(tmp_path, now=900.0 + part / 8) for part in range(8)]
+    assert sorted(within_a_second) == within_a_second
     late = {new_session_id(tmp_path, now=86_400.0 * 365) for _ in range(50)}
 
     assert early.startswith("700101-000000-")

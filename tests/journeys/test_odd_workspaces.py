@@ -275,11 +275,9 @@ def test_two_thousand_files_changed_in_one_step_land_and_come_back(turbo: Turbo)
         file.write_text(f"file {number}\n")
     age(turbo.workspace)
     tree = whole_tree(turbo.workspace)
-    began = time.monotonic()
 
     done = run_steps(turbo, [shell("sed -i s/file/FILE/ d*/f*.txt && touch d0/new")])
 
-    took = time.monotonic() - began
     assert done.code == 0, done.err
     for number in range(2_000):
         file = turbo.workspace / f"d{number % 40}" / f"f{number}.txt"
@@ -287,7 +285,6 @@ def test_two_thousand_files_changed_in_one_step_land_and_come_back(turbo: Turbo)
     assert len(differences(tree, whole_tree(turbo.workspace))) == 2_001
     assert turbo("session", "undo").code == 0
     assert not differences(tree, whole_tree(turbo.workspace))
-    assert took < 30, f"{took:.1f} s"
 
 
 def test_links_modes_empty_folders_and_pipes_land_as_what_they_are(turbo: Turbo) -> None:

@@ -90,11 +90,13 @@ def new_session_id(state: Path, *, now: float | None = None) -> str:
         SessionError: The state folder cannot be written.
     """
     folder = sessions_folder(state)
-    stamp = time.strftime("%y%m%d-%H%M%S", time.gmtime(now))
+    now = time.time() if now is None else now
+    # Ids are sorted to find the newest, so the second's 256th part comes before the random one.
+    stamp = f"{time.strftime('%y%m%d-%H%M%S', time.gmtime(now))}-{int(now % 1 * 256):02x}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            session_id = f"{stamp}-{token_hex(2)}"
+            session_id = f"{stamp}{token_hex(1)}"
             try:
                 (folder / session_id).mkdir(mode=0o700)
             except FileExistsError:
