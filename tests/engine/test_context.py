@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from turbo_tui.core.ports import Message, ToolCall
 from turbo_tui.engine.context import (
-    SHORTENED,
     FinishedStep,
     choose_reading,
     digest,
     estimate_tokens,
     head_and_tail,
     message_tokens,
-    shorten_tool_outputs,
 )
 
 
@@ -79,27 +77,6 @@ def test_a_digest_that_is_too_long_forgets_the_oldest_first() -> None:
     assert text.splitlines()[-2].startswith("30. Step number 29: landed")
     assert "earlier steps are not listed" in text.splitlines()[0]
     assert estimate_tokens(text) <= 420
-
-
-def test_old_tool_answers_are_shortened_and_stay_paired() -> None:
-    messages = [
-        Message("user", "task"),
-        *(Message("tool", f"{n}" * 500, call_id=str(n), tool="shell") for n in range(4)),
-        Message("tool", "short", call_id="9", tool="shell"),
-    ]
-
-    shorter = shorten_tool_outputs(messages, keep=2)
-
-    assert [message.text == SHORTENED for message in shorter] == [
-        False,
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert [message.call_id for message in shorter] == [message.call_id for message in messages]
-    assert shorten_tool_outputs(shorter, keep=2) == shorter
 
 
 def test_the_middle_of_a_long_text_is_cut() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +43,6 @@ from turbo_tui.core.ports import (
     Verdict,
 )
 from turbo_tui.engine.asking_models import Budget, Spending
-from turbo_tui.engine.context import SHORTENED
 from turbo_tui.engine.executor import MOST_CALLS, StepOutcome, run_step
 from turbo_tui.engine.tool_calls import calls_in_text
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
@@ -511,36 +511,40 @@ async def test_the_time_cap_stops_a_check(bench: Bench) -> None:
     assert outcome.summary == "Done."
 
 
-async def test_an_overfull_window_drops_old_tool_outputs_once_and_goes_on(bench: Bench) -> None:
+async def test_a_conversation_that_outgrows_the_window_ends_the_step_whole(bench: Bench) -> None:
     (bench.root / "a").write_text("word " * 100)
     reads = [calling("read_file", path="a", start_line=1) for _ in range(4)]
-    model = ScriptedModel(*reads, ContextTooLongError("too long"), "Done.")
+    model = ScriptedModel(*reads, ContextTooLongError("8192 tokens at most."))
 
     outcome = await bench.run(STEP, model)
 
-    assert outcome.ok
-    tools = [message.text for message in model.requests[-1].messages if message.role == "tool"]
-    assert [text == SHORTENED for text in tools] == [True, True, True, False]
-
-
-async def test_a_window_that_cannot_be_met_fails_clearly(bench: Bench) -> None:
-    model = ScriptedModel(ContextTooLongError("8192 tokens at most"))
-
-    with pytest.raises(ContextTooLongError, match=r"Step s1 outgrew.*8192.*Split the step"):
-        await bench.run(STEP, model)
+    assert not outcome.ok
+    assert "outgrew the window of scripted" in outcome.reason
+    assert "8192 tokens at most. Its work is kept: go on from it" in outcome.reason
+    asked = [[message.text for message in request.messages] for request in model.requests]
+    assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(asked))
 
 
 async def test_a_small_window_is_heeded_before_the_server_cuts_silently(bench: Bench) -> None:
     (bench.root / "a").write_text(("word " * 20 + "\n") * 50)
-    reads = [calling("read_file", path="a") for _ in range(5)]
+    reads = [calling("read_file", path="a") for _ in range(9)]
     model = ScriptedModel(*reads, "Done.", context_tokens=8_000)
 
     outcome = await bench.run(STEP, model)
 
-    assert outcome.ok
-    tools = [message.text for message in model.requests[-1].messages if message.role == "tool"]
-    assert tools[0] == SHORTENED
-    assert tools[-1] != SHORTENED
+    assert not outcome.ok
+    assert "it would need about" in outcome.reason
+    assert model.replies, "it was not asked again"
+
+
+async def test_a_tool_answer_takes_only_its_share_of_a_small_window(bench: Bench) -> None:
+    (bench.root / "a").write_text(("word " * 20 + "\n") * 500)
+    model = ScriptedModel(calling("read_file", path="a"), "Done.", context_tokens=8_000)
+
+    assert (await bench.run(STEP, model)).ok
+
+    (told,) = [m.text for m in model.requests[-1].messages if m.role == "tool"]
+    assert len(told) <= 8_000 * 3.6 * 0.15 + 100
 
 
 # --- ends that are not the model's -----------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from turbo_tui.core.ports import Message
 
@@ -14,7 +14,6 @@ CHARS_PER_TOKEN = 3.6
 MESSAGE_OVERHEAD = 6  # role markers and separators of a chat template
 
 MIN_USEFUL_CHARS = 400
-SHORTENED = "[older tool output was removed to save room; call the tool again if you need it]"
 
 
 def estimate_tokens(text: str) -> int:
@@ -149,26 +148,3 @@ def _named(files: Sequence[str], most: int = 8) -> str:
 def _one_line(text: str, width: int = 300) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"
-
-
-# --- when the window is too small ----------------------------------------------
-
-
-def shorten_tool_outputs(messages: Sequence[Message], *, keep: int = 2) -> list[Message]:
-    """Drop the text of old tool answers; calls and answers stay paired, as servers demand.
-
-    Args:
-        messages: The conversation so far.
-        keep: How many of the newest tool answers stay whole.
-
-    Returns:
-        The same conversation; equal to `messages` when there was nothing to shorten.
-    """
-    answers = [index for index, message in enumerate(messages) if message.role == "tool"]
-    old = set(answers[: max(0, len(answers) - keep)])
-    return [
-        replace(message, text=SHORTENED)
-        if index in old and len(message.text) > len(SHORTENED)
-        else message
-        for index, message in enumerate(messages)
-    ]

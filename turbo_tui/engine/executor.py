@@ -36,12 +36,12 @@ from turbo_tui.core.ports import (
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
 from turbo_tui.engine.checks import Check, run_check
 from turbo_tui.engine.context import (
+    CHARS_PER_TOKEN,
     choose_reading,
     estimate_tokens,
     head_and_tail,
     message_tokens,
     reply_tokens,
-    shorten_tool_outputs,
 )
 from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
 from turbo_tui.engine.staging import LoggedStage
@@ -57,7 +57,9 @@ TOO_MANY = (
     "so far before you go on."
 )
 CHECK_ROUNDS = 2
-TOLD_OUTPUT = 30_000  # characters of a tool's answer that the model sees
+TOLD_OUTPUT = 30_000  # characters of a tool's answer that the model sees, at most,
+TOLD_SHARE = 0.15  # and never more than this part of its window,
+LEAST_TOLD = 1_500  # though always enough to see how a command failed
 CHECK_OUTPUT = 6_000  # characters of each failing check that the model sees
 SUMMARY_CHARS = 8_000
 READING_SHARE = 0.4  # of the window, at most, for pinned files
@@ -197,6 +199,7 @@ class _Work:
         self._model: LoggedModel | None = None
         self._clock: asyncio.Timeout | None = None
         self._failed_calls: Counter[tuple[str, str]] = Counter()
+        self._told_chars = TOLD_OUTPUT
         self.stage: Stage = stage
         if not isinstance(stage, LoggedStage):
             self.stage = LoggedStage(
@@ -270,6 +273,8 @@ class _Work:
     ) -> StepOutcome:
         """Let the model work until it says it is done, then check, repair, check again."""
         self._model = model
+        share = int(model.context_tokens * CHARS_PER_TOKEN * TOLD_SHARE)
+        self._told_chars = min(TOLD_OUTPUT, max(share, LEAST_TOLD))
         messages = [Message("system", EXECUTOR), Message("user", question)]
         summary = ""
         failing: list[Check] = []
@@ -329,29 +334,29 @@ class _Work:
         messages: list[Message],
         on_delta: OnDelta | None,
     ) -> ModelReply:
-        """Ask; when the conversation outgrew the window, shorten old tool answers and ask again.
+        """Ask; a conversation that outgrew the window ends the step, its work kept.
 
-        Servers such as Ollama cut a long conversation silently, so the estimate is heeded
-        before the server complains.
+        Nothing is taken out of a tool loop while it runs: a model that misses what it has read
+        goes in circles. What is done is summed up between attempts and steps instead. Servers
+        such as Ollama cut a long conversation silently, so the estimate is heeded first.
         """
         room = reply_tokens(model.context_tokens)
-        request = ModelRequest(tuple(messages), tools=specs, max_tokens=room)
         fixed = room + estimate_tokens("".join(_as_text(spec) for spec in specs))
-        if message_tokens(messages) + fixed > model.context_tokens:
-            messages[:] = shorten_tool_outputs(messages)
-            request = replace(request, messages=tuple(messages))
+        needed = message_tokens(messages) + fixed
+        if needed > model.context_tokens:
+            raise self._outgrown(model, f"it would need about {needed:,}")
+        request = ModelRequest(tuple(messages), tools=specs, max_tokens=room)
         try:
             return await model.complete(request, on_delta)
         except ContextTooLongError as error:
-            shorter = shorten_tool_outputs(messages, keep=1)
-            if shorter == messages:
-                raise ContextTooLongError(
-                    f"Step {self.step.id} outgrew the window of {model.name} "
-                    f"({model.context_tokens:,} tokens) and nothing more can be left out: {error} "
-                    "Split the step, pin fewer files, or use a model with a larger window."
-                ) from error
-            messages[:] = shorter
-            return await model.complete(replace(request, messages=tuple(messages)), on_delta)
+            raise self._outgrown(model, str(error)) from error
+
+    def _outgrown(self, model: LoggedModel, why: str) -> _StuckError:
+        return _StuckError(
+            f"Step {self.step.id} outgrew the window of {model.name} ({model.context_tokens:,} "
+            f"tokens): {why.rstrip('.')}. Its work is kept: go on from it with a fresh "
+            "conversation, split the step, pin fewer files, or use a model with a larger window."
+        )
 
     async def _answer(self, call: ToolCall) -> Message:
         """Carry out one call; what goes wrong with it is told to the model."""
@@ -367,7 +372,7 @@ class _Work:
                     f"The model made the same failing call {SAME_FAILURES} times: {call.name} "
                     f"said: {error}"
                 ) from None
-        told = head_and_tail(text, TOLD_OUTPUT)
+        told = head_and_tail(text, self._told_chars)
         return Message("tool", told, call_id=call.call_id, tool=call.name)
 
     # --- the checks ---------------------------------------------------------------
