@@ -14,7 +14,6 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.deltas import Delta, gone_below
 from turbo_tui.sandbox.toolchains import SYSTEM_PATH
+from turbo_tui.sandbox.trials import trial_folder
 
 READY_S = 10.0
 GONE_S = 2.0
@@ -151,7 +151,7 @@ def why_not(workspace: Path, state: Path) -> str | None:
             f"{workspace} belongs to user {owner.st_uid}, group {owner.st_gid}, and an overlay "
             "without root cannot change such files; chown it to yourself to use overlays"
         )
-    trial = Path(tempfile.mkdtemp(prefix="trial-", dir=state))
+    trial = trial_folder(state, "trial")
     try:
         return _trial(workspace, trial)
     finally:

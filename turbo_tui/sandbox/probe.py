@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from turbo_tui.sandbox import bubblewrap
 from turbo_tui.sandbox.landlock import LEAST_ABI, Landlock, landlock_abi
 from turbo_tui.sandbox.limits import Limits
 from turbo_tui.sandbox.place import Confiner, ConfinerName, Place
+from turbo_tui.sandbox.trials import trial_folder
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 FORCE = "TURBO_TUI_RUNG"  # bubblewrap, landlock or unsandboxed: no other is tried
@@ -131,7 +131,7 @@ async def trial(confiner: Confiner, state: Path | None = None) -> str:
 
 
 def _trial_folder(state: Path | None) -> Path:
-    return Path(tempfile.mkdtemp(prefix="turbo-tui-probe-", dir=state)).resolve()
+    return trial_folder(state, "turbo-tui-probe").resolve()
 
 
 async def _trial(confiner: Confiner, root: Path) -> str:
