@@ -18,8 +18,8 @@ from textual.binding import Binding, BindingsMap
 from turbo_tui import __version__
 from turbo_tui.app.session_screen import SessionScreen
 from turbo_tui.app.turbo_app import TurboApp
-from turbo_tui.cli import Commands, program
 from turbo_tui.commands import session
+from turbo_tui.commands.program import Commands, program
 from turbo_tui.engine.recipes import BUILT_IN, load_recipes
 from turbo_tui.tools.catalogue import builtin_tools
 from turbo_widgets.diff_pane import DiffPane

@@ -51,7 +51,7 @@ print("booted")
 
 
 def test_help_imports_no_screen() -> None:
-    code = "import sys, click.testing, turbo_tui.cli as c\n"
+    code = "import sys, click.testing, turbo_tui.commands.program as c\n"
     code += "r = click.testing.CliRunner().invoke(c.program, ['--help'])\n"
     code += "assert 'sandbox' in r.output, r.output\nassert 'textual' not in sys.modules"
     subprocess.run((sys.executable, "-c", code), check=True)

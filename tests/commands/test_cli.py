@@ -10,7 +10,8 @@ import click
 import pytest
 
 from turbo_tui import __version__, cli
-from turbo_tui.cli import Commands, main, program
+from turbo_tui.cli import COMMANDS, main, only_opens
+from turbo_tui.commands.program import Commands, program
 from turbo_tui.core.errors import WorkspaceError
 
 Shell = tuple[int, str, str]
@@ -130,7 +131,7 @@ def test_every_foreseen_error_is_a_message_and_an_exit_code(
 
     monkeypatch.setattr(program, "main", fail)
 
-    assert shell() == (code, "", said)
+    assert shell("doctor") == (code, "", said)
 
 
 def test_windows_is_pointed_to_wsl2(
@@ -146,3 +147,12 @@ def test_windows_is_pointed_to_wsl2(
 
 def test_a_name_that_is_no_command_has_no_module() -> None:
     assert program.get_command(click.Context(program), "nonsense") is None
+
+
+def test_a_folder_alone_opens_without_the_flags_library() -> None:
+    assert frozenset(Commands.modules) == COMMANDS
+    assert only_opens([])
+    assert only_opens(["./run"])
+    assert not only_opens(["run"])
+    assert not only_opens(["--demo"])
+    assert not only_opens(["some/folder", "--here"])

@@ -1,0 +1,97 @@
+"""Names and flags of the command line. A command's module is imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import ClassVar
+
+import click
+
+from turbo_tui import __version__
+
+
+class Commands(click.Group):
+    """Commands by name; anything that is no command is a folder to open."""
+
+    modules: ClassVar[dict[str, tuple[str, str]]] = {
+        "run": ("turbo_tui.commands.run", "carry out a task without the app"),
+        "plan": ("turbo_tui.commands.plan", "only plan a task"),
+        "sandbox": ("turbo_tui.commands.sandbox", "run one command as a step would"),
+        "session": ("turbo_tui.commands.session", "list, show, resume, undo, verify sessions"),
+        "doctor": ("turbo_tui.commands.doctor", "say what works here and how to mend the rest"),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order of use."""
+        del ctx
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module; `open` is the app itself."""
+        del ctx
+        if cmd_name == "open":
+            return open_app
+        if cmd_name not in self.modules:
+            return None
+        module = importlib.import_module(self.modules[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read `turbo-tui [PATH] [--demo …]` as the command `open`."""
+        if not args or (args[0] not in self.modules and args[0] not in {"--help", "--version"}):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.modules.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["--help"]},
+    options_metavar="[PATH] [--demo] [--here]",
+    subcommand_metavar="| COMMAND …",
+)
+@click.version_option(__version__, prog_name="turbo-tui")
+def program() -> None:
+    """Open the coding assistant on PATH (default: the current folder), or run a COMMAND.
+
+    PATH means its enclosing git root; `--here` keeps PATH itself. `--demo` opens a bundled
+    project with a recorded model session. A folder with a command's name: write ./run.
+    """
+
+
+@click.command("open", hidden=True)
+@click.argument("path", default=".")
+@click.option("--demo", is_flag=True, help="A bundled project and a recorded model session.")
+@click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option("--new", is_flag=True, help="Start a new session, do not offer an old one.")
+@click.option("--session", default="", metavar="ID", help="Take up this session.")
+def open_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -> None:
+    """Open the app on PATH."""
+    from turbo_tui.commands.open import open_in_app  # noqa: PLC0415  textual is imported only here
+
+    raise SystemExit(open_in_app(path, demo=demo, here=here, new=new, session=session))
+
+
+def run_program() -> int:
+    """Read the words of the command line and run what they name; return the exit code.
+
+    Raises:
+        TurboError: As the command's own.
+        KeyboardInterrupt: The user interrupted it.
+    """
+    try:
+        program.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    return 0
