@@ -113,6 +113,13 @@ class Screen:
                 patience = 4.0
         assert answered(), f"{key!r} does not answer the card:\n{self.text}"
 
+    def settled(self) -> str:
+        """Read until nothing more comes for a moment: a frame may arrive in pieces."""
+        end = time.monotonic() + PATIENCE_S
+        while select.select([self._master], [], [], 0.5)[0] and time.monotonic() < end:
+            self._feed(0)
+        return self.text
+
     def wait_while(self, text: str) -> None:
         """Read until a text stands no longer on the screen."""
         self.until(lambda: text not in self.text, f"{text!r} to go")

@@ -222,7 +222,7 @@ def test_a_review_killed_half_way_shows_the_same_panes_again(turbo: Turbo) -> No
         go_to_second_file(screen)
         screen.press("x")
         screen.wait_for("[ ] README.md")
-        before = panes(screen.text)
+        before = panes(screen.settled())
         screen.kill()
 
     with Screen(turbo, size=TALL) as screen:
@@ -230,7 +230,7 @@ def test_a_review_killed_half_way_shows_the_same_panes_again(turbo: Turbo) -> No
         screen.wait_for("wants to land 3 files", "[ ] README.md")
         go_to_second_file(screen)
         screen.until(lambda: screen.text.count("session resumed") == 2, "both resumes in the log")
-        after = panes(screen.text)
+        after = panes(screen.settled())
 
     assert after["plan"] == before["plan"]
     assert after["changes"] == before["changes"]
