@@ -21,7 +21,7 @@ from turbo_tui.engine.approval import Approve, Asks, ConsentedModel
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.redacting import RedactedBlobs
 from turbo_tui.engine.roles import ModelPlanner, Setting, ToolRunner
-from turbo_tui.engine.rules import by_rules, saved_rule
+from turbo_tui.engine.rules import by_rules
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 
 
@@ -208,14 +208,6 @@ async def test_a_cancelled_ask_is_closed_in_the_log() -> None:
         await asking
 
     assert bench.views.asks.waiting == {}
-
-
-def test_saving_an_answer_for_the_project_makes_a_rule() -> None:
-    rule = saved_rule(Ask("network", "curl https://example.com", "x"), "config.toml")
-
-    assert rule is not None
-    assert rule.effect == "allow"
-    assert saved_rule(Ask("commit", "git commit", "x"), "config.toml") is None
 
 
 def test_kept_replies_hold_no_secret(tmp_path: Path) -> None:

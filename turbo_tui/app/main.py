@@ -10,8 +10,6 @@ from turbo_tui.app.opened import OpenRun, Options
 from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core.plain import plain_lines
 
-INTERRUPTED = 130
-
 
 def run_app(open_run: OpenRun, options: Options | None = None) -> int:
     """Show the app until the user leaves; return the exit code.

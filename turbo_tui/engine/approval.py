@@ -51,13 +51,11 @@ class Asks:
         *,
         approve: Approve = "ask",
         rules: Rules = no_rules,
-        remember: Callable[[Ask], None] | None = None,
     ) -> None:
         self.refused_by_mode = False
         self._append = append
         self._approve = approve
         self._rules = rules
-        self._remember = remember
         self._waiting: dict[str, tuple[Ask, asyncio.Future[Verdict]]] = {}
         self._granted: set[tuple[str, str, str]] = set()
 
@@ -107,8 +105,6 @@ class Asks:
             raise UsageError(f"This question cannot be answered with {answer!r}.")
         if answer in {"step", "plan"}:
             self._granted.add(self._scope_key(ask, answer))
-        if answer == "project" and self._remember is not None:
-            self._remember(ask)
         self._append(ApprovalAnswered(ask_id, answer, feedback), "user")
         if not future.done():
             future.set_result(Verdict(answer != "no", feedback))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turbo_tui.core.policy import Act, ActKind, Effect, Rule, rule_for, ruling
+from turbo_tui.core.policy import Act, ActKind, Effect, Rule, ruling
 from turbo_tui.core.ports import Ask
 from turbo_tui.engine.approval import Rules
 
@@ -30,8 +30,3 @@ def by_rules(rules: tuple[Rule, ...], workspace: str) -> Rules:
         return ("ask", "") if rule is None else (rule.effect, str(rule))
 
     return decide
-
-
-def saved_rule(ask: Ask, source: str) -> Rule | None:
-    """Return the rule that the answer "this project" saves; None where none makes sense."""
-    return rule_for(act_of(ask), source)
