@@ -9,7 +9,7 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ import pathspec
 
 from turbo_tui.core import ports
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SessionError, ToolError, TurboError
 from turbo_tui.core.events import Ended
 
@@ -204,32 +205,30 @@ class FolderStage:
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: ports.OnOutput | None = None,
     ) -> ports.CommandResult:
         """Run a real process in the folder; its process group ends with it."""
-        self.ran.append(tuple(argv))
-        if network:
-            self.networked.append(tuple(argv))
+        argv = tuple(command.argv)
+        self.ran.append(argv)
+        if command.grants.network != "off":
+            self.networked.append(argv)
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             *argv,
-            cwd=self.root / cwd,
+            cwd=self.root / command.cwd,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **command.env},
             start_new_session=True,
         )
         ended: Ended = "exited"
         try:
-            content, _ = await asyncio.wait_for(process.communicate(stdin), timeout_s)
+            content, _ = await asyncio.wait_for(
+                process.communicate(command.stdin), command.timeout_s
+            )
         except TimeoutError:
             ended, content = "timeout", b""
         finally:

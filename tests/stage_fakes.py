@@ -6,10 +6,10 @@ import asyncio
 import os
 import stat
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox.place import ConfinerName, Place
 
@@ -25,29 +25,30 @@ class OpenConfiner:
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run to the end; limits and network are not looked at."""
-        del network
         self.places.append(place)
         started = time.monotonic()
-        words = (*place.enter, "sh", "-c", 'cd "$0" && exec "$@"', place.tree / cwd, *argv)
+        words = (
+            *place.enter,
+            "sh",
+            "-c",
+            'cd "$0" && exec "$@"',
+            place.tree / command.cwd,
+            *command.argv,
+        )
         process = await asyncio.create_subprocess_exec(
             *words,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C", **(env or {})},
+            env={**os.environ, "LC_ALL": "C", **command.env},
         )
-        async with asyncio.timeout(timeout_s):
-            output, _ = await process.communicate(stdin)
+        async with asyncio.timeout(command.timeout_s):
+            output, _ = await process.communicate(command.stdin)
         text = output.decode(errors="replace")
         if on_output is not None:
             on_output(text)

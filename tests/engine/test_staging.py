@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import FolderStage, MemoryBlobs, ScriptedAsker
+from turbo_tui.core.command import ANY_NETWORK, Command
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Event
 from turbo_tui.core.ports import (
@@ -31,13 +31,8 @@ class BrokenStage(FolderStage):
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         raise SandboxError("bwrap is gone")
@@ -64,7 +59,7 @@ async def test_a_command_is_logged_as_it_starts_and_as_it_ends(tmp_path: Path) -
     stage, log, _, streamed = logged(FolderStage(tmp_path))
     heard: list[str] = []
 
-    result = await stage.run(("sh", "-c", "echo out; exit 3"), on_output=heard.append)
+    result = await stage.run(Command(("sh", "-c", "echo out; exit 3")), on_output=heard.append)
 
     requested, finished = log
     assert isinstance(requested, CommandRequested)
@@ -83,7 +78,7 @@ async def test_a_command_is_logged_as_it_starts_and_as_it_ends(tmp_path: Path) -
 async def test_long_output_is_cut_and_kept_whole_as_a_blob(tmp_path: Path) -> None:
     stage, log, blobs, _ = logged(FolderStage(tmp_path))
 
-    await stage.run(("seq", "1", "10000"))
+    await stage.run(Command(("seq", "1", "10000")))
 
     finished = log[-1]
     assert isinstance(finished, CommandFinished)
@@ -94,7 +89,7 @@ async def test_long_output_is_cut_and_kept_whole_as_a_blob(tmp_path: Path) -> No
 async def test_granted_network_is_on_the_record(tmp_path: Path) -> None:
     stage, log, _, _ = logged(FolderStage(tmp_path))
 
-    await stage.run(("true",), network=True)
+    await stage.run(Command(("true",), grants=ANY_NETWORK))
 
     finished = log[-1]
     assert isinstance(finished, CommandFinished)
@@ -112,7 +107,7 @@ async def test_a_cancelled_command_is_on_the_record(tmp_path: Path) -> None:
         begun.set()
 
     stage = LoggedStage(FolderStage(tmp_path), append, "s1", blobs=MemoryBlobs())
-    task = asyncio.create_task(stage.run(("sleep", "60")))
+    task = asyncio.create_task(stage.run(Command(("sleep", "60"))))
     await begun.wait()
 
     task.cancel()
@@ -128,7 +123,7 @@ async def test_a_sandbox_that_does_not_start_is_on_the_record(tmp_path: Path) ->
     stage, log, _, _ = logged(BrokenStage(tmp_path))
 
     with pytest.raises(SandboxError):
-        await stage.run(("true",))
+        await stage.run(Command(("true",)))
 
     finished = log[-1]
     assert isinstance(finished, CommandFinished)
@@ -145,9 +140,9 @@ async def test_without_a_sandbox_each_command_is_asked(tmp_path: Path) -> None:
     asker = ScriptedAsker(Verdict(allowed=True), Verdict(allowed=False, feedback="not that"))
     stage, log, _, _ = logged(bare, asker)
 
-    await stage.run(("echo", "a b"))
+    await stage.run(Command(("echo", "a b")))
     with pytest.raises(ToolError, match="They said: not that"):
-        await stage.run(("rm", "-rf", "src"))
+        await stage.run(Command(("rm", "-rf", "src")))
 
     assert [(ask.action, ask.subject) for ask in asker.asked] == [
         ("command", "echo 'a b'"),
@@ -165,7 +160,7 @@ async def test_without_a_sandbox_and_nobody_to_ask_nothing_runs(tmp_path: Path) 
     stage, log, _, _ = logged(bare)
 
     with pytest.raises(ToolError, match="did not allow"):
-        await stage.run(("true",))
+        await stage.run(Command(("true",)))
 
     assert not bare.ran
     assert not log

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import LEAST_ABI, Landlock, landlock_abi
@@ -57,7 +58,7 @@ def script(code: str) -> tuple[str, ...]:
 
 async def python(confiner: Confiner, place: Place, code: str, **kwargs: float) -> CommandResult:
     """Run a Python program in a place."""
-    return await confiner.run(place, script(code), timeout_s=kwargs.get("timeout_s", 30.0))
+    return await confiner.run(place, Command(script(code), timeout_s=kwargs.get("timeout_s", 30.0)))
 
 
 def outside(code: str, cwd: Path, env: dict[str, str] | None = None) -> str:

@@ -22,6 +22,7 @@ from tests.sandbox.confining import (
     place_in,
     python,
 )
+from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
@@ -241,7 +242,7 @@ async def test_a_listener_of_the_host_is_not_reached_over_tcp(
         result = await python(confiner, place_in(tmp_path / "ws"), code)
 
         granted = await confiner.run(
-            place_in(tmp_path / "ws"), ("/usr/bin/python3", "-c", code), network=True
+            place_in(tmp_path / "ws"), Command(("/usr/bin/python3", "-c", code), grants=ANY_NETWORK)
         )
     assert "CONNECTED" not in result.output
     assert "CONNECTED" in granted.output
@@ -269,7 +270,9 @@ async def test_unix_sockets_are_not_reached_even_with_the_network(
         assert outside(code, place.workspace).count("CONNECTED") == 2
 
         argv = ("/usr/bin/python3", "-c", "\n".join(line[12:] for line in code.splitlines()))
-        result = await confiner.run(place, argv, network=network)
+        result = await confiner.run(
+            place, Command(argv, grants=ANY_NETWORK if network else NOTHING)
+        )
 
     assert result.exit_code == 0
     assert "CONNECTED" not in result.output
@@ -560,4 +563,4 @@ async def test_a_command_starts_in_the_workspace_or_not_at_all(
     cwd: str, confiner: Confiner, tmp_path: Path
 ) -> None:
     with pytest.raises(SandboxError, match="folder"):
-        await confiner.run(place_in(tmp_path / "ws"), ("true",), cwd=cwd)
+        await confiner.run(place_in(tmp_path / "ws"), Command(("true",), cwd=cwd))

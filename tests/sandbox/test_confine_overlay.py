@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.confining import END_S, needs_bubblewrap, needs_landlock, script
+from turbo_tui.core.command import Command
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
@@ -62,8 +63,8 @@ async def confiner(request: pytest.FixtureRequest) -> Confiner:
 async def test_what_is_written_stays_above_the_workspace(confiner: Confiner, place: Place) -> None:
     line = "rm old; echo new > new; mkdir sub; stat -c %u new; id -u"
 
-    result = await confiner.run(place, ("sh", "-ec", line))
-    again = await confiner.run(place, ("cat", "new"))
+    result = await confiner.run(place, Command(("sh", "-ec", line)))
+    again = await confiner.run(place, Command(("cat", "new")))
 
     assert result.exit_code == 0, result.output
     assert result.output == f"{os.geteuid()}\n{os.geteuid()}\n"
@@ -76,7 +77,9 @@ async def test_what_is_written_stays_above_the_workspace(confiner: Confiner, pla
 
 
 async def test_a_timeout_ends_what_runs_in_the_overlay(confiner: Confiner, place: Place) -> None:
-    result = await confiner.run(place, ("sh", "-c", "setsid sleep 60 & sleep 60"), timeout_s=0.5)
+    result = await confiner.run(
+        place, Command(("sh", "-c", "setsid sleep 60 & sleep 60"), timeout_s=0.5)
+    )
 
     assert result.ended == "timeout"
     assert result.duration_s < 0.5 + END_S
@@ -86,6 +89,6 @@ async def test_our_own_folder_is_hidden_in_an_overlay_too(place: Place) -> None:
     await needs_bubblewrap()
     code = "import os; print(sorted(os.listdir('.')), os.listdir('.turbo'))"
 
-    result = await Bubblewrap().run(place, script(code))
+    result = await Bubblewrap().run(place, Command(script(code)))
 
     assert result.output == "['.turbo', 'old'] []\n"

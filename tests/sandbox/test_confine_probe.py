@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.confining import needs_bubblewrap, needs_landlock
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import probe as probing
@@ -37,13 +37,8 @@ class BrokenConfiner(Bubblewrap):
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         raise SandboxError("no permissions to create a new namespace.")

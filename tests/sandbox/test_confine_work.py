@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.confining import needs_bubblewrap, needs_landlock, place_in, python
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
@@ -49,7 +50,7 @@ def needs(*programs: str) -> None:
 
 
 async def shell(confiner: Confiner, place: Place, line: str) -> CommandResult:
-    return await confiner.run(place, ("sh", "-ec", line), timeout_s=60)
+    return await confiner.run(place, Command(("sh", "-ec", line), timeout_s=60))
 
 
 async def test_git_reads_and_stages(confiner: Confiner, place: Place) -> None:
@@ -101,7 +102,8 @@ async def test_node_runs_and_starts_children(confiner: Confiner, place: Place) -
     needs("node")
 
     result = await confiner.run(
-        place, ("node", "-e", "console.log(require('child_process').execSync('echo hi') + '')")
+        place,
+        Command(("node", "-e", "console.log(require('child_process').execSync('echo hi') + '')")),
     )
 
     assert result.output == "hi\n\n"
@@ -267,7 +269,7 @@ async def test_two_commands_at_once_do_not_meet(bubblewrap: Bubblewrap, place: P
     line = "touch ~/$0; sleep 0.2; ls ~"
 
     results = await asyncio.gather(
-        *(bubblewrap.run(place, ("sh", "-c", line, name)) for name in ("one", "two"))
+        *(bubblewrap.run(place, Command(("sh", "-c", line, name))) for name in ("one", "two"))
     )
 
     assert [result.output for result in results] == ["one\n", "two\n"]

@@ -20,6 +20,7 @@ from tests.sandbox.confining import (
     python,
     zombies,
 )
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
@@ -79,7 +80,7 @@ async def carried(word: str) -> None:
 async def test_the_exit_code_is_what_a_shell_shows(
     line: str, exit_code: int, confiner: Confiner, tmp_path: Path
 ) -> None:
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line))
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line)))
 
     assert (result.exit_code, result.ended) == (exit_code, "exited")
 
@@ -90,7 +91,7 @@ async def test_a_program_that_cannot_run_is_the_commands_failure(
 ) -> None:
     (tmp_path / "text").write_text("not a program")
 
-    result = await confiner.run(place_in(tmp_path), (name,))
+    result = await confiner.run(place_in(tmp_path), Command((name,)))
 
     assert result.exit_code == exit_code
     assert name in result.output
@@ -100,7 +101,9 @@ async def test_both_streams_come_in_order_and_live(confiner: Confiner, tmp_path:
     seen: list[str] = []
     line = "echo one; echo two >&2; printf 'three'; sleep 0.5; echo ' four'"
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line), on_output=seen.append)
+    result = await confiner.run(
+        place_in(tmp_path), Command(("sh", "-c", line)), on_output=seen.append
+    )
 
     assert result.output == "one\ntwo\nthree four\n"
     assert "".join(seen) == result.output
@@ -110,8 +113,8 @@ async def test_both_streams_come_in_order_and_live(confiner: Confiner, tmp_path:
 async def test_standard_input_is_given_or_empty_never_waited_for(
     confiner: Confiner, tmp_path: Path
 ) -> None:
-    given = await confiner.run(place_in(tmp_path), ("cat",), stdin=b"hello\n")
-    empty = await confiner.run(place_in(tmp_path), ("cat",))
+    given = await confiner.run(place_in(tmp_path), Command(("cat",), stdin=b"hello\n"))
+    empty = await confiner.run(place_in(tmp_path), Command(("cat",)))
 
     assert given.output == "hello\n"
     assert (empty.output, empty.ended) == ("", "exited")
@@ -122,9 +125,7 @@ async def test_folder_and_variables_of_a_command(confiner: Confiner, tmp_path: P
 
     result = await confiner.run(
         place_in(tmp_path),
-        ("sh", "-c", "pwd; echo $MODE; echo hi > ~/x"),
-        cwd="sub",
-        env={"MODE": "a b"},
+        Command(("sh", "-c", "pwd; echo $MODE; echo hi > ~/x"), cwd="sub", env={"MODE": "a b"}),
     )
 
     assert result.output == f"{tmp_path}/sub\na b\n"
@@ -163,7 +164,7 @@ async def test_a_command_may_tidy_up_when_its_time_is_over(
 ) -> None:
     line = "trap 'echo tidy > note; exit 5' TERM; sleep 60 & wait"  # `wait` hears it at once
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line), timeout_s=1.5)
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=1.5))
 
     assert (result.ended, result.exit_code) == ("timeout", 5)
     assert (tmp_path / "note").read_text() == "tidy\n"
@@ -173,7 +174,7 @@ async def test_cancelling_ends_the_tree_soon(confiner: Confiner, tmp_path: Path)
     word = mark()
     line = "(setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' WORD &) ; sleep 60"
     running = asyncio.create_task(
-        confiner.run(place_in(tmp_path), ("sh", "-c", line.replace("WORD", word)))
+        confiner.run(place_in(tmp_path), Command(("sh", "-c", line.replace("WORD", word))))
     )
     await carried(word)
     began = time.monotonic()
@@ -194,7 +195,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(
     word = mark()
     open_before = descriptors()
     running = asyncio.create_task(
-        confiner.run(place_in(tmp_path), ("sh", "-c", "sleep 60; :", word))
+        confiner.run(place_in(tmp_path), Command(("sh", "-c", "sleep 60; :", word)))
     )
     await asyncio.sleep(after_s)
 
@@ -213,7 +214,7 @@ async def test_a_daemon_that_holds_the_output_neither_hangs_nor_survives(
     word = mark()
     line = f"(setsid sh -c 'while :; do sleep 1; done' {word} &); echo done"
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line), timeout_s=20)
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=20))
 
     assert (result.output, result.ended) == ("done\n", "exited")  # so it was not the time limit
     assert await gone(word)
@@ -224,10 +225,12 @@ async def test_no_zombie_or_descriptor_is_left_by_many_commands(
     confiner: Confiner, tmp_path: Path
 ) -> None:
     place = place_in(tmp_path)
-    await confiner.run(place, ("true",))
+    await confiner.run(place, Command(("true",)))
     before = len(descriptors())
 
-    await asyncio.gather(*(confiner.run(place, ("sh", "-c", "sleep 0.05 &")) for _ in range(8)))
+    await asyncio.gather(
+        *(confiner.run(place, Command(("sh", "-c", "sleep 0.05 &"))) for _ in range(8))
+    )
 
     assert len(descriptors()) == before
     assert zombies() == []
@@ -249,7 +252,9 @@ async def test_a_flood_keeps_its_head_and_its_tail_and_the_loop_alive(
     watching = asyncio.create_task(watch())
     line = "echo first; yes 0123456789 | head -c 50000000; echo last"
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line), on_output=pieces.append)
+    result = await confiner.run(
+        place_in(tmp_path), Command(("sh", "-c", line)), on_output=pieces.append
+    )
 
     watching.cancel()
     assert result.output.startswith("first\n0123456789\n")
@@ -266,7 +271,7 @@ async def test_output_is_made_safe(confiner: Confiner, tmp_path: Path) -> None:
     seen: list[str] = []
     argv = ("printf", "a\\033]52;c;ZXZpbA==\\007b\\033[6nc\\033[31mred")
 
-    result = await confiner.run(place_in(tmp_path), argv, on_output=seen.append)
+    result = await confiner.run(place_in(tmp_path), Command(argv), on_output=seen.append)
 
     assert result.output == "abcred"
     assert "".join(seen) == "abcred"
@@ -327,7 +332,7 @@ async def test_a_fork_bomb_is_ended(make: Make, tmp_path: Path) -> None:
 async def test_a_file_cannot_grow_beyond_the_limit(make: Make, tmp_path: Path) -> None:
     confiner = make(Limits(file_bytes=100_000))
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", "yes > big"))
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", "yes > big")))
 
     assert (tmp_path / "big").stat().st_size <= 100_000
     assert result.exit_code != 0
@@ -346,7 +351,7 @@ async def test_a_full_disk_is_not_made_fuller(make: Make, tmp_path: Path) -> Non
     confiner = make(Limits(free_disk_bytes=free - (64 << 20)))
     line = "head -c 200000000 /dev/zero > big; sync; sleep 20"
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", line), timeout_s=15)
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=15))
 
     assert result.ended == "limit"
     assert "free on the disk" in result.output
@@ -356,7 +361,7 @@ async def test_the_private_tmp_is_limited(tmp_path: Path) -> None:
     await needs_bubblewrap()
     confiner = Bubblewrap(Limits(scratch_bytes=1 << 20))
 
-    result = await confiner.run(place_in(tmp_path), ("sh", "-c", "yes > /tmp/big"))
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", "yes > /tmp/big")))
 
     assert "No space left" in result.output
 
@@ -372,4 +377,4 @@ async def test_the_sandboxs_own_failure_is_not_the_commands(tmp_path: Path) -> N
     place.workspace.rmdir()
 
     with pytest.raises(SandboxError):
-        await Bubblewrap().run(place, ("true",))
+        await Bubblewrap().run(place, Command(("true",)))

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import snapshot, words_of
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.bubblewrap import PROGRAM, Bubblewrap
 from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
@@ -33,7 +34,7 @@ async def test_only_what_the_command_did_is_a_change(
 ) -> None:
     before = snapshot(tmp_path / "work")
     stage = await stages.open("s")
-    result = await stage.run(["sh", "-c", f"pwd; echo more >> f; echo x > {tmp_path}/out"])
+    result = await stage.run(Command(["sh", "-c", f"pwd; echo more >> f; echo x > {tmp_path}/out"]))
     changes = await stage.changes()
     await stage.close()
 
@@ -50,7 +51,7 @@ async def test_git_works_in_a_stage_and_nothing_of_it_lands(
     subprocess.run(["git", "init", "-q", tmp_path / "work"], check=True)  # noqa: ASYNC221
     before = snapshot(tmp_path / "work")
     stage = await stages.open("s")
-    result = await stage.run(["sh", "-c", "git add -A && git status --short"])
+    result = await stage.run(Command(["sh", "-c", "git add -A && git status --short"]))
     changes = await stage.changes()
     await stage.close()
 
@@ -78,7 +79,7 @@ async def test_git_s_log_is_there_in_a_worktree_a_submodule_and_below_the_top(
     for workspace in (tmp_path / "tree", main / "sub", main / "pkg"):
         stages = open_stages(workspace, tmp_path / "state", MemoryBlobs(), Bubblewrap())
         stage = await stages.open("s")
-        result = await stage.run(["git", "log", "--format=%s"])
+        result = await stage.run(Command(["git", "log", "--format=%s"]))
         changes = await stage.changes()
         await stage.close()
 

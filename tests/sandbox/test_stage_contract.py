@@ -17,6 +17,7 @@ import pytest
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.changes import FileChange
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError, ToolError
 from turbo_tui.sandbox.stage import Kind, WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
@@ -104,7 +105,7 @@ def git(folder: Path, *words: str) -> None:
 
 
 async def shell(stage: WorkspaceStage, line: str) -> str:
-    result = await stage.run(["sh", "-c", line])
+    result = await stage.run(Command(["sh", "-c", line]))
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -441,13 +442,14 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
+from turbo_tui.core.command import Command
 from turbo_tui.sandbox.stages import open_stages
 
 async def main(workspace, state, kind):
     confiner = OpenConfiner()
     stages = open_stages(Path(workspace), Path(state), MemoryBlobs(), confiner, rung=kind)
     stage = await stages.open("s")
-    await stage.run(["sh", "-c", "echo half >> src/a.py"])
+    await stage.run(Command(["sh", "-c", "echo half >> src/a.py"]))
     print((*confiner.places[-1].enter, 0, 0, 0)[2], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -538,7 +540,7 @@ async def test_closing_leaves_nothing_behind(
     with pytest.raises(StageError, match="closed"):
         stage.files.read("run.sh")
     with pytest.raises(StageError, match="closed"):
-        await stage.run(["true"])
+        await stage.run(Command(["true"]))
 
 
 async def test_discarding_closes_and_deletes_and_does_nothing_twice(

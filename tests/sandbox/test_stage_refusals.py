@@ -16,6 +16,7 @@ import pytest
 
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner, snapshot, words_of
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox import overlay
 from turbo_tui.sandbox.stages import open_stages
@@ -30,6 +31,7 @@ import asyncio, json, sys
 from pathlib import Path
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import TurboError
 from turbo_tui.sandbox.stages import open_stages
 
@@ -40,7 +42,7 @@ async def main(workspace, state, command, kind="auto"):
             Path(workspace), Path(state), MemoryBlobs(), OpenConfiner(), rung=kind
         )
         stage = await stages.open("s")
-        said["output"] = (await stage.run(["sh", "-c", command])).output
+        said["output"] = (await stage.run(Command(["sh", "-c", command]))).output
         try:
             stage.files.write("theirs/new", b"x" * 3_000_000)
         except TurboError as error:
@@ -196,7 +198,7 @@ async def test_as_root_new_files_belong_to_the_workspace_s_owner(
     stage.files.write("new/file", b"x")
     stage.files.write("f", b"x")
 
-    shown = await stage.run(["stat", "-c", "%u:%g", ".", "new", "new/file", "f"])
+    shown = await stage.run(Command(["stat", "-c", "%u:%g", ".", "new", "new/file", "f"]))
 
     assert shown.output.split() == ["1234:4321"] * 4
     assert (confiner.places[0].owner_uid, confiner.places[0].owner_gid) == (1234, 4321)
@@ -208,7 +210,7 @@ async def test_a_workspace_behind_a_link_is_the_folder_it_names(work: Path, tmp_
     confiner = OpenConfiner()
     stages = open_stages(tmp_path / "link", tmp_path / "s", MemoryBlobs(), confiner)
     stage = await stages.open("s")
-    await stage.run(["true"])
+    await stage.run(Command(["true"]))
 
     assert confiner.places[0].workspace == work
     await stage.close()
@@ -220,7 +222,7 @@ async def test_a_git_folder_outside_is_named_to_the_confiner(tmp_path: Path) -> 
     subprocess.run(["git", "init", "-q", tmp_path / "repo"], check=True)  # noqa: ASYNC221
     confiner = OpenConfiner()
     stage = await open_stages(inner, tmp_path / "s", MemoryBlobs(), confiner).open("s")
-    await stage.run(["true"])
+    await stage.run(Command(["true"]))
 
     assert confiner.places[0].git_dir == tmp_path / "repo" / ".git"
     await stage.close()
@@ -320,7 +322,7 @@ async def test_folders_deeper_than_a_call_stack_are_read_and_deleted(
     stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
     stage = await stages.open("s")
     deep = "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')\nopen('f', 'w').close()"
-    await stage.run(["python3", "-c", deep])
+    await stage.run(Command(["python3", "-c", deep]))
 
     assert words_of(await stage.changes()) == ["add " + "d/" * 1200 + "f"]
     await stage.close()
@@ -382,7 +384,7 @@ async def test_links_that_lead_nowhere_are_judged_by_their_words(
         f"cd d; ln -s no/where in; ln -s no/../../../x out; ln -s {work}/no/where abs; ln -s x/y x;"
         f"ln -s {work}/no/../../x away"
     )
-    await stage.run(["sh", "-c", line])
+    await stage.run(Command(["sh", "-c", line]))
     changes = await stage.changes()
     await stage.close()
 

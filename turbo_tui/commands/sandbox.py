@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
 from turbo_tui.core.errors import SandboxError, TurboError
 from turbo_tui.core.ports import CommandResult, SandboxReport, Stage
 from turbo_tui.wiring import open_workspace
@@ -112,7 +113,8 @@ async def _run(
     stage: Stage, argv: tuple[str, ...], *, cwd: str, net: bool, timeout_s: float, live: bool
 ) -> tuple[CommandResult, ChangeSet]:
     result = await stage.run(
-        argv, cwd=cwd, network=net, timeout_s=timeout_s, on_output=_write if live else None
+        Command(argv, cwd=cwd, grants=ANY_NETWORK if net else NOTHING, timeout_s=timeout_s),
+        on_output=_write if live else None,
     )
     return result, await stage.changes()
 

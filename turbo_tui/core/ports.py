@@ -6,13 +6,14 @@ blocking work to a thread or a process and returns promptly on cancellation.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command, CommandUsage
 from turbo_tui.core.events import Ended, Event
 
 # --- the log -----------------------------------------------------------------
@@ -143,6 +144,7 @@ class CommandResult:
         exit_code: As a shell shows it: 128 + N when signal N ended it.
         output: stdout and stderr as they came, sanitised, head and tail kept (1 MB each).
         dropped_bytes: Output between head and tail that was not kept.
+        usage: What it used of the machine.
     """
 
     exit_code: int
@@ -150,6 +152,7 @@ class CommandResult:
     output: str
     duration_s: float
     dropped_bytes: int = 0
+    usage: CommandUsage = field(default_factory=CommandUsage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +224,8 @@ class Stage(Protocol):
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end; all its processes end with it.

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult, Stage
 
 CHECK_TIMEOUT_S = 600.0
@@ -85,7 +86,7 @@ async def run_check(
     Raises:
         SandboxError: The sandbox could not be started.
     """
-    result = await stage.run(argv, timeout_s=timeout_s)
+    result = await stage.run(Command(argv, timeout_s=timeout_s))
     failed = result.ended != "exited" or result.exit_code != 0
     failures = tuple(read_failures(result.output, root=root)) if failed else ()
     return Check(tuple(argv), result, failures)

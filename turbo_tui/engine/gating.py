@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import shlex
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import (
     Ask,
@@ -66,13 +67,8 @@ class GatedStage:
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command that the rules let through.
@@ -80,7 +76,7 @@ class GatedStage:
         Raises:
             ToolError: A rule, or the user whom a rule made us ask, forbids it.
         """
-        ask = Ask("command", shlex.join(argv), "a rule of yours says to ask", self._step_id)
+        ask = Ask("command", shlex.join(command.argv), "a rule of yours says to ask", self._step_id)
         effect, rule = self._rules(ask)
         if rule and effect != "allow":
             verdict = await self._asks.ask(ask)
@@ -89,15 +85,7 @@ class GatedStage:
                 raise ToolError(
                     f"`{ask.subject}` is not allowed here: {why}. Reach the goal another way."
                 )
-        result = await self._stage.run(
-            argv,
-            cwd=cwd,
-            timeout_s=timeout_s,
-            network=network,
-            stdin=stdin,
-            env=env,
-            on_output=on_output,
-        )
+        result = await self._stage.run(command, on_output=on_output)
         return replace(result, output=self._redact(result.output))
 
     async def changes(self) -> ChangeSet:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import shlex
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Ended, Event
 from turbo_tui.core.ports import (
@@ -70,29 +71,25 @@ class LoggedStage:
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
-        """Run a command on the record. `network` is only passed once the user was asked.
+        """Run a command on the record. `grants` are only passed once the user was asked.
 
         Raises:
             ToolError: There is no sandbox here and the user refused the command.
             SandboxError: The sandbox could not be started.
         """
-        await self._ask_if_unsandboxed(argv, asked_already=network)
+        network = command.grants.network
+        await self._ask_if_unsandboxed(command.argv, asked_already=network != "off")
         command_id = uuid.uuid4().hex[:16]
         held = {each.name: each.held for each in self.report.guarantees}
-        if network:
-            held["network"] = False
         # Where nothing holds the network, "off" would be a promise that is not kept.
-        reach = "off" if held.get("network", False) else "all"
-        self._append(CommandRequested(command_id, self._step_id, tuple(argv), reach))
+        reach = network if held.get("network", False) else "all"
+        held["network"] = reach == "off"
+        request = CommandRequested(command_id, self._step_id, tuple(command.argv), reach)
+        self._append(request)
 
         def finish(result: CommandResult) -> CommandResult:
             self._append(self._finished(command_id, result, reach, held))
@@ -105,15 +102,7 @@ class LoggedStage:
                 on_output(text)
 
         try:
-            result = await self._stage.run(
-                argv,
-                cwd=cwd,
-                timeout_s=timeout_s,
-                network=network,
-                stdin=stdin,
-                env=env,
-                on_output=stream,
-            )
+            result = await self._stage.run(command, on_output=stream)
         except asyncio.CancelledError:
             finish(_no_result(130, "cancelled", "cancelled"))
             raise

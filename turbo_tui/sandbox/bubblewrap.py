@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.environment import environment
-from turbo_tui.sandbox.limits import Limits, prlimit_argv
+from turbo_tui.sandbox.limits import DEFAULTS, prlimit_argv
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.running import Launch, run_tree
 
@@ -48,7 +49,7 @@ class Bubblewrap:
         hide: Iterable[Path] = (),
         program: str = "",
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = (limits or Limits()).over(DEFAULTS)
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
         self._hide = tuple(hide)
@@ -94,13 +95,8 @@ class Bubblewrap:
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end, as `core.ports.Stage.run` says.
@@ -108,13 +104,14 @@ class Bubblewrap:
         Raises:
             SandboxError: The sandbox could not be started.
         """
-        options = self.options(place, cwd=cwd, network=network, env=env)
+        limits = command.limits.over(self._limits)
+        options = self.options(place, command)
         status_read, status_write = os.pipe()
         os.set_blocking(status_read, False)
         rules = seccomp.filter_path("inet")
         # Opened anew for each command: descriptors of one opening share their offset.
         filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
-        command = (
+        argv = (
             *place.enter,
             self._program,
             *options,
@@ -123,26 +120,24 @@ class Bubblewrap:
             *_seccomp_options(filters),
             "--",
             *_become(place),
-            *prlimit_argv(self._limits),
-            *argv,
+            *prlimit_argv(limits),
+            *command.argv,
         )
         return await run_tree(
             Launch(
-                argv=command,
+                argv=argv,
                 env=STARTER_ENV,
-                stdin=stdin,
+                stdin=command.stdin,
                 pass_fds=(status_write, *filters),
                 status_fd=status_read,
-                timeout_s=timeout_s,
-                limits=self._limits,
+                timeout_s=command.timeout_s,
+                limits=limits,
                 disk=hiding.host_view(place),
                 on_output=on_output,
             )
         )
 
-    def options(
-        self, place: Place, *, cwd: str, network: bool, env: Mapping[str, str] | None
-    ) -> list[str]:
+    def options(self, place: Place, command: Command) -> list[str]:
         """Return bubblewrap's options for a command, all but the descriptors.
 
         Raises:
@@ -151,6 +146,7 @@ class Bubblewrap:
         """
         if place.workspace == Path("/"):
             raise SandboxError("The root of the system cannot be a workspace: nothing is outside.")
+        network = command.grants.network == "all"
         tools = toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
         variables = environment(
             self._environ,
@@ -159,7 +155,7 @@ class Bubblewrap:
             scratch=_scratch(place),
             tools=tools.env,
             network=network,
-            extra=env,
+            extra=command.env,
         )
         words = [*self._namespaces(place, network=network), "--clearenv"]
         for name, value in variables.items():
@@ -172,7 +168,7 @@ class Bubblewrap:
         for mask in hiding.workspace_masks(place):
             words += mask
         words += self._closed_for_writing(place)
-        words += ("--chdir", _inside(place, cwd))
+        words += ("--chdir", _inside(place, command.cwd))
         return words
 
     def _host(self, place: Place) -> Iterator[str]:

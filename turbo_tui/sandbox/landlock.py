@@ -11,17 +11,18 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, Rules
-from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.limits import DEFAULTS
 from turbo_tui.sandbox.place import ConfinerName, Place
-from turbo_tui.sandbox.supervised import Command, Confinement, run_supervised
+from turbo_tui.sandbox.supervised import Confinement, run_supervised
 
 LEAST_ABI = 3  # before it a file could be emptied without the right to write: truncate(2)
 SCOPE_ABI = 6  # from it on, signals and abstract sockets stay inside
@@ -60,7 +61,7 @@ class Landlock:
         home: Path | None = None,
         hide: Iterable[Path] = (),
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = (limits or Limits()).over(DEFAULTS)
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
         self._hide = tuple(hide)
@@ -98,13 +99,8 @@ class Landlock:
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end, as `core.ports.Stage.run` says.
@@ -112,6 +108,7 @@ class Landlock:
         Raises:
             SandboxError: It could not be started, or Landlock is too old or off.
         """
+        network = command.grants.network != "off"
         rules_file = seccomp.filter_path("inet" if network else "none")
         if self._abi < LEAST_ABI or rules_file is None:
             raise SandboxError(
@@ -129,11 +126,12 @@ class Landlock:
 
         return await run_supervised(
             place,
-            Command(argv, cwd, timeout_s, network, stdin, env, on_output),
+            command,
             tools,
             confine,
-            limits=self._limits,
+            limits=command.limits.over(self._limits),
             environ=self._environ,
+            on_output=on_output,
         )
 
     @cached_property

@@ -6,10 +6,10 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-GIB = 1 << 30
+from turbo_tui.core.command import GIB, Limits
+
 WATCH_S = 0.2
 PRLIMIT_PATH = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
 
@@ -20,33 +20,18 @@ def _memory_bytes() -> int:
     return min(4 * GIB, total // 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one command may use.
-
-    Attributes:
-        memory_bytes: Resident and not shared, over the whole tree; watched five times a second.
-        processes: Over the whole tree; also a kernel limit, which root is not held to.
-        cpu_s: Of one process; 0 for none.
-        file_bytes: Of one file.
-        open_files: Of one process.
-        scratch_bytes: Of the private /tmp, which is memory.
-        shared_bytes: Of the private /dev/shm.
-        free_disk_bytes: What must stay free where the stage is written.
-    """
-
-    memory_bytes: int = 0
-    processes: int = 1024
-    cpu_s: int = 0
-    file_bytes: int = 4 * GIB
-    open_files: int = 4096
-    scratch_bytes: int = GIB // 2
-    shared_bytes: int = GIB // 16
-    free_disk_bytes: int = GIB // 4
-
-    def memory(self) -> int:
-        """Return the memory limit in bytes; the default depends on the machine."""
-        return self.memory_bytes or _memory_bytes()
+DEFAULTS = Limits(
+    wall_s=1800.0,
+    memory_bytes=_memory_bytes(),
+    processes=1024,
+    open_files=4096,
+    file_bytes=4 * GIB,
+    written_bytes=16 * GIB,
+    free_disk_bytes=GIB // 4,
+    output_bytes=2_000_000,
+    scratch_bytes=GIB // 2,
+    shared_bytes=GIB // 16,
+)
 
 
 def prlimit_argv(limits: Limits, program: str = "") -> tuple[str, ...]:
@@ -84,8 +69,8 @@ async def exceeded(root: Callable[[], int], limits: Limits, disk: Path | None) -
 
 def _look(pid: int, limits: Limits, disk: Path | None) -> str:
     processes, memory_bytes = tree_usage(pid)
-    if memory_bytes > limits.memory():
-        return f"more than {limits.memory() / GIB:.1f} GiB of memory"
+    if memory_bytes > limits.memory_bytes:
+        return f"more than {limits.memory_bytes / GIB:.1f} GiB of memory"
     if processes > limits.processes:
         return f"more than {limits.processes} processes"
     if disk is not None and _free(disk) < limits.free_disk_bytes:

@@ -5,11 +5,11 @@ Stages make a `Place`; a `Confiner` runs commands in one. Neither knows how the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 
 ConfinerName = Literal["bubblewrap", "landlock", "unsandboxed"]
@@ -29,6 +29,7 @@ class Place:
         git_dir: Where `.git` really is when it lies outside the workspace (parent folder,
             worktree, submodule); to be bound read-only.
         read_only: Further paths relative to the workspace to mask or bind read-only.
+        masked: Files relative to the workspace that hold secrets: shown empty, read-only.
     """
 
     workspace: Path
@@ -38,6 +39,7 @@ class Place:
     owner_gid: int
     git_dir: Path | None = None
     read_only: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 class Confiner(Protocol):
@@ -56,13 +58,8 @@ class Confiner(Protocol):
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end, as `core.ports.Stage.run` says.

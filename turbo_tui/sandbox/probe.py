@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox import bubblewrap
 from turbo_tui.sandbox.landlock import LEAST_ABI, Landlock, landlock_abi
-from turbo_tui.sandbox.limits import Limits
 from turbo_tui.sandbox.place import Confiner, ConfinerName, Place
 from turbo_tui.sandbox.trials import trial_folder
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
@@ -151,7 +151,7 @@ async def _trial(confiner: Confiner, root: Path) -> str:
         argv = ("/bin/sh", "-c", _SCRIPT, "sh", str(outside), str(port))
         place = Place(workspace, workspace, (), os.geteuid(), os.getegid())
         try:
-            result = await confiner.run(place, argv, timeout_s=PROBE_S)
+            result = await confiner.run(place, Command(argv, timeout_s=PROBE_S))
         except SandboxError as error:
             return explain(str(error))
     if result.exit_code or not (workspace / "inside").is_file():

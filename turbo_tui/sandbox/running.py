@@ -20,14 +20,15 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from turbo_tui.core.command import Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.events import Ended
 from turbo_tui.core.ports import CommandResult, OnOutput
-from turbo_tui.sandbox.limits import Limits, exceeded
+from turbo_tui.sandbox.limits import DEFAULTS, exceeded
 from turbo_tui.sandbox.output import KeptOutput, LiveOutput
 
 GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
@@ -64,7 +65,7 @@ class Launch:
     status_fd: int | None = None
     supervised: bool = False
     timeout_s: float = 120.0
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = DEFAULTS
     disk: Path | None = None
     on_output: OnOutput | None = None
 

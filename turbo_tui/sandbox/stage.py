@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError, TurboError
 from turbo_tui.core.ports import BatchingBlobs, Blobs, CommandResult, OnOutput, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath
@@ -154,25 +155,15 @@ class WorkspaceStage:
 
     async def run(
         self,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end; then keep the originals of what it changed."""
         await self.mount()
         result = await self._confiner.run(
             self._place(),
-            argv,
-            cwd=cwd,
-            timeout_s=timeout_s,
-            network=network,
-            stdin=stdin,
-            env=self._environment(env),
+            replace(command, env=self._environment(command.env)),
             on_output=on_output,
         )
         if self._meta.kind == "overlay" and os.geteuid() != 0 and _OVERFLOW in result.output:
@@ -244,11 +235,11 @@ class WorkspaceStage:
             git_dir=self._git.outside if self._git is not None else None,
         )
 
-    def _environment(self, wanted: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    def _environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
         if self._git is None or not self._git.prefix:
             return wanted
         # The workspace is a mount here, and git looks for its folder above it.
-        return {"GIT_DISCOVERY_ACROSS_FILESYSTEM": "1", **(wanted or {})}
+        return {"GIT_DISCOVERY_ACROSS_FILESYSTEM": "1", **wanted}
 
     def _check_open(self) -> None:
         if self._closed:

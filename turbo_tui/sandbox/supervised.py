@@ -8,35 +8,22 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, OnOutput
 from turbo_tui.sandbox import hiding, toolchains
 from turbo_tui.sandbox.confine_exec import Order, Rules
 from turbo_tui.sandbox.environment import environment
-from turbo_tui.sandbox.limits import Limits
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.running import Launch, run_tree
 
 SCRIPT = Path(__file__).with_name("confine_exec.py")
 STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command as `core.ports.Stage.run` gets it."""
-
-    argv: Sequence[str]
-    cwd: str = "."
-    timeout_s: float = 120.0
-    network: bool = False
-    stdin: bytes = b""
-    env: Mapping[str, str] | None = None
-    on_output: OnOutput | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +42,7 @@ async def run_supervised(
     *,
     limits: Limits,
     environ: Mapping[str, str],
+    on_output: OnOutput | None = None,
 ) -> CommandResult:
     """Run a command in a place's tree, with a scratch folder of its own.
 
@@ -65,6 +53,7 @@ async def run_supervised(
         confine: Told the scratch folder, says what to put on the command.
         limits: What it may use.
         environ: The user's environment.
+        on_output: Gets output as it comes.
 
     Raises:
         SandboxError: It could not be started.
@@ -78,7 +67,7 @@ async def run_supervised(
                 home=str(scratch / "home"),
                 scratch=str(scratch / "tmp"),
                 tools=tools.env,
-                network=command.network,
+                network=command.grants.network != "off",
                 extra=command.env,
             ),
             cwd=inside(place, command.cwd),
@@ -107,7 +96,7 @@ async def run_supervised(
                     timeout_s=command.timeout_s,
                     limits=limits,
                     disk=hiding.host_view(place),
-                    on_output=command.on_output,
+                    on_output=on_output,
                 )
             )
         finally:

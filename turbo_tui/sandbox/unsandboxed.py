@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import toolchains
-from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.limits import DEFAULTS
 from turbo_tui.sandbox.place import ConfinerName, Place
-from turbo_tui.sandbox.supervised import Command, Confinement, run_supervised
+from turbo_tui.sandbox.supervised import Confinement, run_supervised
 
 
 class Unsandboxed:
@@ -29,7 +30,7 @@ class Unsandboxed:
         environ: Mapping[str, str] | None = None,
         home: Path | None = None,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = (limits or Limits()).over(DEFAULTS)
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
 
@@ -52,13 +53,8 @@ class Unsandboxed:
     async def run(
         self,
         place: Place,
-        argv: Sequence[str],
+        command: Command,
         *,
-        cwd: str = ".",
-        timeout_s: float = 120.0,
-        network: bool = False,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end, as `core.ports.Stage.run` says; `network` changes nothing.
@@ -69,9 +65,10 @@ class Unsandboxed:
         tools = toolchains.detect(place.workspace, self._home, self._environ, ())
         return await run_supervised(
             place,
-            Command(argv, cwd, timeout_s, network, stdin, env, on_output),
+            command,
             tools,
             lambda _: Confinement(),
-            limits=self._limits,
+            limits=command.limits.over(self._limits),
             environ=self._environ,
+            on_output=on_output,
         )

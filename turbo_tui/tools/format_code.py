@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from turbo_tui.core.command import Command
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext, ToolSpec
 from turbo_tui.tools.arguments import Arguments, parameters
@@ -155,12 +156,14 @@ async def _installed(context: ToolContext, formatter: Formatter) -> str:
     for place in formatter.places:
         candidate = f"{place}/{formatter.program}"
         if place.startswith("/"):
-            asked = await context.stage.run(["sh", "-c", 'test -x "$1"', "sh", candidate])
+            asked = await context.stage.run(Command(["sh", "-c", 'test -x "$1"', "sh", candidate]))
             if asked.exit_code == 0:
                 return candidate
         elif context.stage.files.entry(candidate) is not None:
             return candidate
-    asked = await context.stage.run(["sh", "-c", 'command -v "$1"', "sh", formatter.program])
+    asked = await context.stage.run(
+        Command(["sh", "-c", 'command -v "$1"', "sh", formatter.program])
+    )
     return formatter.program if asked.exit_code == 0 else ""
 
 
@@ -173,7 +176,7 @@ async def _run(
             argv += [found for found in paths if found.endswith(".go")]
         else:
             argv.append(path)
-    result = await context.stage.run(argv, timeout_s=TIMEOUT_S)
+    result = await context.stage.run(Command(argv, timeout_s=TIMEOUT_S))
     shown = shlex.join([formatter.program, *formatter.argv, path])
     rows = result.output.rstrip().splitlines()
     if result.ended != "exited":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from turbo_tui.core.command import Command
 from turbo_tui.core.ports import ToolContext, ToolSpec
 from turbo_tui.tools.arguments import Arguments, parameters
 from turbo_tui.tools.shell import MOST_SECONDS, told
@@ -32,6 +33,8 @@ class Python:
         code = given.text("code")
         timeout_s = given.number("timeout_s", 120, at_least=1, at_most=MOST_SECONDS)
         result = await context.stage.run(
-            ("python3", "-"), stdin=code.encode("utf-8", "replace"), timeout_s=float(timeout_s)
+            Command(
+                ("python3", "-"), stdin=code.encode("utf-8", "replace"), timeout_s=float(timeout_s)
+            )
         )
         return told(result, timeout_s)

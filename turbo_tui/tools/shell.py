@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
+from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import Ask, CommandResult, ToolContext, ToolSpec
 from turbo_tui.engine.context import head_and_tail
@@ -76,7 +77,12 @@ class Shell:
             shown = command if cwd == "." else f"cd {shlex.quote(cwd)} && {command}"
             await _ask_for_network(shown, given.text("reason", "", empty=True), context)
         result = await context.stage.run(
-            ("bash", "-c", command), cwd=cwd, timeout_s=float(timeout_s), network=network
+            Command(
+                ("bash", "-c", command),
+                cwd=cwd,
+                timeout_s=float(timeout_s),
+                grants=ANY_NETWORK if network else NOTHING,
+            )
         )
         return told(result, timeout_s)
 
