@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from tests import fakes
 from tests.fakes import MemoryBlobs
 from tests.session_fakes import FolderLander, FolderStages, MemoryEventStore
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import ModelUnreachableError, TaskError, UsageError
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Stage
+from turbo_tui.core.ports import Rung, Stage
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
@@ -188,6 +189,23 @@ async def test_a_step_set_to_auto_by_the_user_lands_by_itself(house: House) -> N
     await house.run.idle()
 
     assert house.statuses() == {"s1": "landed", "s2": "staged"}
+
+
+@pytest.mark.parametrize("rung", ["overlay+landlock", "copy+landlock", "copy+unsandboxed"])
+async def test_where_the_sandbox_holds_less_a_step_set_to_auto_asks_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rung: Rung
+) -> None:
+    monkeypatch.setattr(fakes, "FAKE_REPORT", replace(fakes.FAKE_REPORT, rung=rung))
+    house = build(tmp_path / "ws")
+    house.run.give_task("make two files")
+    await house.run.idle()
+    house.run.set_mode("s1", "auto")
+    house.run.go()
+    await house.run.idle()
+
+    assert house.statuses()["s1"] == "staged"
+    said = [record.event for record in house.store.records if isinstance(record.event, ev.Noted)]
+    assert f"set to auto, and asks all the same, because {rung}" in said[-1].text
 
 
 async def test_auto_in_a_plan_from_a_file_is_only_a_proposal(house: House) -> None:

@@ -492,7 +492,13 @@ class Run:
         if self._approve != "ask":
             return self._approve in {"staged", "all"}
         # `auto` is: land if the checks pass and nothing had to be asked.
-        return state.step.mode == "auto" and state.step.id not in self.views.asks.asked_by
+        if state.step.mode != "auto" or state.step.id in self.views.asks.asked_by:
+            return False
+        if not state.rung.endswith("+bubblewrap"):
+            # What a step did beside its stage cannot be ruled out there: a person looks at it.
+            self._log(ev.Noted("warning", _not_by_itself(state)))
+            return False
+        return True
 
     async def _land_and_go_on(self, state: StepState, *, by: str) -> None:
         if await self._land(state, by=by):
@@ -536,6 +542,13 @@ class Run:
         self._log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes))
         await self._discard(stage_id)
         return True
+
+
+def _not_by_itself(state: StepState) -> str:
+    return (
+        f"{state.step.title}: set to auto, and asks all the same, because {state.rung} does not "
+        "hold everything; `turbo-tui doctor` says what is missing"
+    )
 
 
 def _left_out(changes: ChangeSet) -> str:
