@@ -146,6 +146,18 @@ def test_a_trusted_project_counts_in_full(tmp_path: Path) -> None:
     assert settings.caps.max_usd == 100.0
 
 
+@pytest.mark.parametrize("mine", ["", '[sandbox]\nrung = "copy+landlock"\n'])
+def test_a_trusted_project_does_not_choose_the_sandbox(tmp_path: Path, mine: str) -> None:
+    theirs = '[sandbox]\nrung = "copy+unsandboxed"\ncommand_timeout_s = 5\n'
+
+    settings = settings_of(tmp_path, mine, theirs, trusted=True)
+
+    assert settings.sandbox.rung == ("copy+landlock" if mine else "auto")
+    assert settings.sandbox.command_timeout_s == 5
+    assert "copy+unsandboxed" in settings.warnings[0]
+    assert "only your own config.toml or TURBO_TUI_RUNG" in settings.warnings[0]
+
+
 def test_a_trusted_projects_model_is_not_named_by_the_user(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "", PROJECT, trusted=True)
 

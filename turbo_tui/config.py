@@ -190,7 +190,16 @@ def _with_project(settings: Settings, path: Path, content: bytes, trusted: bool)
     fresh = _apply(text, path, replace(settings, rules=()), origin="project")
     # What is sent where is agreed host by host, by the user.
     rules = tuple(rule for rule in fresh.rules if (rule.effect, rule.kind) != ("allow", "host"))
-    return replace(fresh, rules=(*settings.rules, *rules))
+    warnings = fresh.warnings
+    if fresh.sandbox.rung != settings.sandbox.rung:
+        # A project would choose by what it needs; a weaker sandbox is for the user to choose.
+        said = (
+            f"Left out: {path}: [sandbox] rung = {fresh.sandbox.rung!r}: only your own "
+            "config.toml or TURBO_TUI_RUNG chooses how commands are confined."
+        )
+        warnings = (*warnings, said)
+    sandbox = replace(fresh.sandbox, rung=settings.sandbox.rung)
+    return replace(fresh, sandbox=sandbox, rules=(*settings.rules, *rules), warnings=warnings)
 
 
 def _with_dotenv(env: dict[str, str], content: bytes) -> tuple[dict[str, str], dict[str, str]]:
@@ -291,6 +300,7 @@ RUNGS = (
     "copy+bubblewrap",
     "overlay+landlock",
     "copy+landlock",
+    "copy+seatbelt",
     "copy+unsandboxed",
 )
 SANDBOX: Rows = {

@@ -108,7 +108,12 @@ class BatchingBlobs(Protocol):
 # --- stages and the sandbox --------------------------------------------------
 
 Rung = Literal[
-    "overlay+bubblewrap", "copy+bubblewrap", "overlay+landlock", "copy+landlock", "copy+unsandboxed"
+    "overlay+bubblewrap",
+    "copy+bubblewrap",
+    "overlay+landlock",
+    "copy+landlock",
+    "copy+seatbelt",
+    "copy+unsandboxed",
 ]
 Level = Literal["full", "reduced", "none"]
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 
-ConfinerName = Literal["bubblewrap", "landlock", "unsandboxed"]
+ConfinerName = Literal["bubblewrap", "landlock", "seatbelt", "unsandboxed"]
 
 
 @dataclass(frozen=True, slots=True)
