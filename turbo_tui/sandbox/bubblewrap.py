@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from turbo_tui.core.command import Command, Limits
+from turbo_tui.core.command import Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
@@ -144,32 +144,52 @@ class Bubblewrap:
             SandboxError: The folder is outside the workspace, a mask is behind a symlink, or
                 the workspace is the whole system.
         """
+        words = self.mounts(place, command.grants, command.limits.over(self._limits))
+        words.append("--clearenv")
+        for name, value in self.variables(place, command).items():
+            words += ("--setenv", name, value)
+        words += ("--chdir", inside(place, command.cwd))
+        return words
+
+    def mounts(self, place: Place, grants: Grants, limits: Limits) -> list[str]:
+        """Return the options that are the same for every command of a place with these grants.
+
+        A worker that waits for its command was started with them; what belongs to the command
+        alone are its variables, its folder and its argv.
+
+        Raises:
+            SandboxError: A mask is behind a symlink, or the workspace is the whole system.
+        """
         if place.workspace == Path("/"):
             raise SandboxError("The root of the system cannot be a workspace: nothing is outside.")
-        network = command.grants.network == "all"
-        tools = toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
-        variables = environment(
-            self._environ,
-            path=tools.path,
-            home=_home(place),
-            scratch=_scratch(place),
-            tools=tools.env,
-            network=network,
-            extra=command.env,
-        )
-        words = [*self._namespaces(place, network=network), "--clearenv"]
-        for name, value in variables.items():
-            words += ("--setenv", name, value)
+        network = grants.network == "all"
+        tools = self._tools(place)
+        words = [*self._namespaces(place, network=network)]
         words += self._host(place)
-        words += self._scratch(place, tools)
+        words += self._scratch(place, tools, limits)
         words += self._shown_read_only(place, tools)
         words += _resolver(self._all_hidden) if network else ()
         words += self._shown("--bind", place.tree, place.workspace)
         for mask in hiding.workspace_masks(place):
             words += mask
         words += self._closed_for_writing(place)
-        words += ("--chdir", _inside(place, command.cwd))
         return words
+
+    def variables(self, place: Place, command: Command) -> dict[str, str]:
+        """Return a command's whole environment."""
+        tools = self._tools(place)
+        return environment(
+            self._environ,
+            path=tools.path,
+            home=_home(place),
+            scratch=_scratch(place),
+            tools=tools.env,
+            network=command.grants.network == "all",
+            extra=command.env,
+        )
+
+    def _tools(self, place: Place) -> toolchains.Toolchains:
+        return toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
 
     def _host(self, place: Place) -> Iterator[str]:
         """Yield the host's files, read-only, with what must not be seen hidden."""
@@ -269,16 +289,17 @@ class Bubblewrap:
 
         Bubblewrap would make them 0700, and as root that shuts out the owner who runs here.
         """
-        for parent in reversed(target.parents):
-            if any(parent != top and parent.is_relative_to(top) for top in self._all_hidden):
+        tops = [top for top in self._all_hidden if hiding.below(target, (top,))]
+        for parent in reversed(target.parents) if tops else ():
+            if any(parent != top and hiding.below(parent, (top,)) for top in tops):
                 yield from ("--perms", "0755", "--dir", str(parent))
         yield from (option, str(source), str(target))
 
-    def _scratch(self, place: Place, tools: toolchains.Toolchains) -> Iterator[str]:
+    def _scratch(self, place: Place, tools: toolchains.Toolchains, limits: Limits) -> Iterator[str]:
         """Yield the private /tmp, /dev/shm and home, in memory and limited."""
         for folder, size in (
-            (hiding.SCRATCH, self._limits.scratch_bytes),
-            (SHARED_MEMORY, self._limits.shared_bytes),
+            (hiding.SCRATCH, limits.scratch_bytes),
+            (SHARED_MEMORY, limits.shared_bytes),
         ):
             limit = ("--size", str(size)) if self._knows("--size") else ()
             yield from ("--perms", "1777", *limit, "--tmpfs", folder)
@@ -327,7 +348,7 @@ def _become(place: Place) -> tuple[str, ...]:
     return (setpriv, user, group, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--")
 
 
-def _inside(place: Place, cwd: str) -> str:
+def inside(place: Place, cwd: str) -> str:
     """Return a folder of the workspace as an absolute path.
 
     Raises:

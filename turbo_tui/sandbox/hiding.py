@@ -160,6 +160,8 @@ def git_folders(git_dir: Path) -> tuple[Path, ...]:
     return (shared, git_dir) if (shared / "HEAD").is_file() else (git_dir,)
 
 
-def below(folder: Path, others: Iterable[Path]) -> bool:
-    """Whether a folder is one of the others or lies in one."""
-    return any(folder.is_relative_to(other) for other in others)
+def below(path: Path, others: Iterable[Path]) -> bool:
+    """Whether a path is one of the others or lies in one; none of them has `..` in it."""
+    # Asked hundreds of times for each command: ten times faster than `is_relative_to`.
+    text = f"{path}/"
+    return any(text.startswith(f"{str(other).rstrip('/')}/") for other in others)
