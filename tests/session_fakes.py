@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pathspec
+
 from tests.fakes import FolderStage, MemoryBlobs
-from turbo_tui.core.changes import ChangeSet, FileChange, Node, invert
+from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node, invert
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Conflict, LandedEntry, Landing, Record, Recovery
 
@@ -62,16 +64,38 @@ class CopyStage(FolderStage):
 
     async def changes(self) -> ChangeSet:
         now = nodes(self.root, self._blobs)
-        files = [
-            FileChange(path, self._base.get(path), now.get(path))
-            for path in sorted({*self._base, *now})
-            if self._base.get(path) != now.get(path)
-        ]
-        return ChangeSet(tuple(files))
+        is_ignored = _ignores(self.root)
+        files: list[FileChange] = []
+        folded: dict[str, list[FileChange]] = {}
+        for path in sorted({*self._base, *now}):
+            if self._base.get(path) == now.get(path):
+                continue
+            change = FileChange(path, self._base.get(path), now.get(path))
+            if is_ignored(path):
+                folded.setdefault(path.split("/")[0] if "/" in path else ".", []).append(change)
+            else:
+                files.append(change)
+        lines = (IgnoredFolder(folder, tuple(found)) for folder, found in sorted(folded.items()))
+        return ChangeSet(tuple(files), tuple(lines))
+
+
+def _ignores(root: Path) -> Callable[[str], bool]:
+    """Read what the `.gitignore` at the top says; only files in folders of their own fold."""
+    rules = root / ".gitignore"
+    lines = rules.read_text().splitlines() if rules.is_file() else []
+    return pathspec.PathSpec.from_lines("gitignore", lines).match_file
 
 
 class FolderStages:
-    """Stages as plain copies, found again by their id in a folder of their own."""
+    """Stages as plain copies, found again by their id in a folder of their own.
+
+    A stage on others is a copy with their differences put over it, oldest first. A settled one
+    is what is left in its folder: the files that the workspace's `.gitignore` names.
+
+    Attributes:
+        opened: Each stage's id and what it was opened on.
+        settled: What was settled, with what was kept; empty for nothing.
+    """
 
     bases: dict[Path, dict[str, Node]] = {}  # noqa: RUF012  outlives one process's object
 
@@ -79,17 +103,25 @@ class FolderStages:
         self._workspace = workspace
         self._folder = folder
         self._blobs = blobs
+        self.opened: list[tuple[str, tuple[str, ...]]] = []
+        self.settled: dict[str, tuple[str, ...]] = {}
 
     @property
     def report(self) -> SandboxReport:
         return FolderStage(self._workspace).report
 
-    async def open(self, stage_id: str) -> CopyStage:
+    async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> CopyStage:
         target = self._folder / stage_id
         if target.exists():
             raise StageError(f"stage {stage_id} exists already")
+        for below in on:
+            if self._folder / below not in self.bases or not (self._folder / below).exists():
+                raise StageError(f"stage {below}, which {stage_id} is to lie on, is gone")
         shutil.copytree(self._workspace, target)
-        self.bases[target] = nodes(self._workspace, self._blobs)
+        for below in on:
+            self._put_over(self._folder / below, target)
+        self.opened.append((stage_id, tuple(on)))
+        self.bases[target] = nodes(target, self._blobs)
         return CopyStage(target, stage_id, self.bases[target], self._blobs)
 
     async def reopen(self, stage_id: str) -> CopyStage:
@@ -98,8 +130,38 @@ class FolderStages:
             raise StageError(f"nothing is kept of stage {stage_id}")
         return CopyStage(target, stage_id, self.bases[target], self._blobs)
 
+    async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
+        target = self._folder / stage_id
+        if not target.exists():
+            return False
+        base, now = self.bases[target], nodes(target, self._blobs)
+        is_ignored = _ignores(target)
+        kept = tuple(
+            path
+            for path, node in now.items()
+            if node != base.get(path) and is_ignored(path) and path not in landed
+        )
+        for path in now:
+            if path not in kept:
+                (target / path).unlink()
+        self.bases[target] = {}
+        self.settled[stage_id] = kept
+        if not kept:
+            await self.discard(stage_id)
+        return bool(kept)
+
     async def discard(self, stage_id: str) -> None:
         shutil.rmtree(self._folder / stage_id, ignore_errors=True)
+
+    def _put_over(self, below: Path, target: Path) -> None:
+        base, now = self.bases[below], nodes(below, self._blobs)
+        for path in {*base, *now}:
+            if base.get(path) == now.get(path):
+                continue
+            (target / path).unlink(missing_ok=True)
+            if path in now:
+                (target / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(below / path, target / path)
 
 
 class FolderLander:

@@ -6,7 +6,7 @@ blocking work to a thread or a process and returns promptly on cancellation.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -260,8 +260,13 @@ class Stages(Protocol):
         """What the next stage will be confined by."""
         ...
 
-    async def open(self, stage_id: str) -> Stage:
-        """Make a fresh stage on the workspace as it stands.
+    async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> Stage:
+        """Make a fresh stage on the workspace as it stands, or on other stages over it.
+
+        Args:
+            stage_id: Not in use.
+            on: Ids of kept, open or settled stages that it lies on, oldest first. Their changes
+                are seen in it (of a settled one what it kept), and are none of its own.
 
         Raises:
             StageError: It cannot be made; the message says why and what to do.
@@ -269,15 +274,34 @@ class Stages(Protocol):
         ...
 
     async def reopen(self, stage_id: str) -> Stage:
-        """Take up a kept stage, also one whose process was killed.
+        """Take up a kept stage, on what it lay on, also one whose process was killed.
 
         Raises:
-            StageError: Nothing is kept under that id.
+            StageError: Nothing is kept under that id, or what it lies on is gone.
+        """
+        ...
+
+    async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
+        """Close a stage that was decided on; keep what git ignores for the stages after it.
+
+        Args:
+            stage_id: Open, kept, or unknown; of an unknown one nothing is kept.
+            landed: Paths of ignored files that were landed: they are in the workspace now.
+
+        Returns:
+            Whether anything was kept, so that later stages may be opened `on` it.
+
+        Raises:
+            StageError: Its folder cannot be read or changed.
         """
         ...
 
     async def discard(self, stage_id: str) -> None:
-        """Delete a closed or abandoned stage's layer; do nothing when there is none."""
+        """Delete a closed or abandoned stage's layer; do nothing when there is none.
+
+        A stage that others lie on is gone at once for `reopen` and `open`; its files go with
+        the last of those.
+        """
         ...
 
 

@@ -15,7 +15,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -143,8 +143,10 @@ class WorkspaceStages:
         """What the next stage will be confined by."""
         return self._report_of(self._kind)
 
-    async def open(self, stage_id: str) -> WorkspaceStage:
-        """Make a fresh stage on the workspace as it stands."""
+    async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> WorkspaceStage:
+        """Make a fresh stage on the workspace as it stands, or on other stages over it."""
+        if on:
+            raise StageError(f"Stage {stage_id} cannot lie on others yet: {', '.join(on)}.")
         folder = self._path_of(stage_id)
         meta = Meta(os.fspath(self._workspace), self._kind, time.time_ns())
         try:
@@ -189,6 +191,12 @@ class WorkspaceStages:
             return await self._mount(stage_id, folder, meta)
         except OSError as error:
             raise self._cannot(stage_id, error) from error
+
+    async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
+        """Close a stage that was decided on; nothing of it is kept yet."""
+        del landed
+        await self.discard(stage_id)
+        return False
 
     async def discard(self, stage_id: str) -> None:
         """Delete a closed or abandoned stage's layer; do nothing when there is none."""
