@@ -54,6 +54,12 @@ class OpenConfiner:
             on_output(text)
         return CommandResult(process.returncode or 0, "exited", text, time.monotonic() - started)
 
+    def warm(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
+    async def dismiss(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
 
 def snapshot(root: Path) -> dict[str, tuple[int, int, int, int, bytes]]:
     """Everything beneath a folder: mode, owner, group, mtime, content or target."""

@@ -137,6 +137,12 @@ class Bubblewrap:
             )
         )
 
+    def warm(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
+    async def dismiss(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
     def options(self, place: Place, command: Command) -> list[str]:
         """Return bubblewrap's options for a command, all but the descriptors.
 

@@ -134,6 +134,12 @@ class Landlock:
             on_output=on_output,
         )
 
+    def warm(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
+    async def dismiss(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
     @cached_property
     def _system(self) -> tuple[str, ...]:
         """Paths of the system that may be read; for root not those only root may read."""

@@ -68,3 +68,14 @@ class Confiner(Protocol):
             SandboxError: The sandbox could not be started.
         """
         ...
+
+    def warm(self, place: Place) -> None:
+        """Make ready, in the background, for the next commands in a place; returns at once.
+
+        What is made ready belongs to the place until `dismiss`.
+        """
+        ...
+
+    async def dismiss(self, place: Place) -> None:
+        """End what waits for commands in a place; nothing holds its mounts when this returns."""
+        ...

@@ -72,3 +72,9 @@ class Unsandboxed:
             environ=self._environ,
             on_output=on_output,
         )
+
+    def warm(self, place: Place) -> None:
+        """Nothing waits here for a command."""
+
+    async def dismiss(self, place: Place) -> None:
+        """Nothing waits here for a command."""
