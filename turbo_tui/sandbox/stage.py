@@ -170,6 +170,8 @@ class WorkspaceStage:
             self._refused("a file that a command changes belongs to another user or group")
         async with self._reading:
             await asyncio.to_thread(self._keep_originals)
+        if not self._closed:
+            self._confiner.warm(self._place())
         return result
 
     async def changes(self) -> ChangeSet:
@@ -208,6 +210,7 @@ class WorkspaceStage:
             await holder.stop()
             raise
         self._holder = holder
+        self._confiner.warm(self._place())
 
     async def remount(self) -> None:
         """Mount anew with the same layer, so that what changed in the workspace shows."""
@@ -217,6 +220,7 @@ class WorkspaceStage:
             await self.mount()
 
     async def _unmount(self) -> None:
+        await self._confiner.dismiss(self._place())  # what waits there holds the mount
         if self._tree is not self._layer:  # an open descriptor would keep the mount
             self._tree.close()
             self._tree = self._layer
