@@ -20,7 +20,8 @@ from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.review import Review
-from turbo_tui.engine.run import Run, StepResult
+from turbo_tui.engine.run import Run
+from turbo_tui.engine.stepping import StepResult
 
 API = "".join(f"line {number}\n" for number in range(1, 41))
 PLAN = Plan(

@@ -21,7 +21,8 @@ from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.review import Review
-from turbo_tui.engine.run import Run, StepResult
+from turbo_tui.engine.run import Run
+from turbo_tui.engine.stepping import StepResult
 
 
 @dataclass
@@ -378,7 +379,7 @@ async def test_resuming_does_not_land_twice_what_the_journal_has(house: House) -
     assert state is not None
     changes = house.run.review.change_set(state.changes)
     house.run.session.append(ev.StepApproved("s1", state.changes, state.changes), "user")
-    await house.run.lander.land(changes, session_id="7f3a", step_id="s1")
+    await house.run.footing.lander.land(changes, session_id="7f3a", step_id="s1")
 
     second = house.again()
     await recover(second.run)

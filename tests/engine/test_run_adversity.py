@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine.test_run import House, WritingRunner, build, staged
-from tests.session_fakes import FolderLander, FolderStages
+from tests.session_fakes import CopyStage, FolderLander, FolderStages
 from turbo_tui.commands.resume import take_up
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
@@ -19,7 +20,7 @@ from turbo_tui.core.ports import Ask, Landing, Stage, Verdict
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
-from turbo_tui.engine.run import StepResult
+from turbo_tui.engine.stepping import StepResult
 
 
 class NamingRunner(WritingRunner):
@@ -50,7 +51,7 @@ def redacting(house: House) -> None:
     """Let the house's session redact, as a real one does."""
     session = Session(house.store, clock=lambda: 1.0, redact=Redactor())
     session.subscribe(house.run.views.apply)
-    house.run.session = session
+    house.run.footing.session = session
 
 
 # --- the impatient user ------------------------------------------------------------
@@ -79,8 +80,8 @@ class SlowStages(FolderStages):
     reading: asyncio.Event
     go_on: asyncio.Event
 
-    async def open(self, stage_id: str):  # noqa: ANN201
-        stage = await super().open(stage_id)
+    async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> CopyStage:
+        stage = await super().open(stage_id, on=on)
         read = stage.changes
 
         async def changes() -> ChangeSet:
@@ -109,7 +110,7 @@ def house(tmp_path: Path) -> House:
 
 async def test_no_number_of_interruptions_parts_a_landing_from_its_record(house: House) -> None:
     await staged(house)
-    lander = house.run.lander = SlowLander(house)
+    lander = house.run.footing.lander = SlowLander(house)
     house.run.approve("s1")
     await lander.begun.wait()
 
@@ -123,7 +124,7 @@ async def test_no_number_of_interruptions_parts_a_landing_from_its_record(house:
 
 async def test_a_landing_that_fails_while_interrupted_is_told_as_refused(house: House) -> None:
     await staged(house)
-    lander = house.run.lander = SlowLander(house)
+    lander = house.run.footing.lander = SlowLander(house)
     lander.refuses = True
     house.run.approve("s1")
     await lander.begun.wait()
@@ -140,7 +141,7 @@ async def test_an_interrupted_step_is_never_left_running(tmp_path: Path) -> None
     house = build(tmp_path / "ws", approve="staged")
     stages = SlowStages(house.workspace, tmp_path / "stages", house.blobs)
     stages.reading, stages.go_on = asyncio.Event(), asyncio.Event()
-    house.run.stages = stages
+    house.run.footing.stages = stages
     house.run.adopt_plan(Plan("t", "file", (Step("s1", "one"),)))
     house.run.go()
     await stages.reading.wait()
@@ -158,7 +159,7 @@ async def test_undo_pressed_twice_takes_back_once(house: House) -> None:
     await staged(house)
     house.run.approve("s1")
     await house.run.idle()
-    lander = house.run.lander = SlowLander(house)
+    lander = house.run.footing.lander = SlowLander(house)
     first = asyncio.create_task(house.run.undo())
     await lander.begun.wait()
 
@@ -177,7 +178,7 @@ async def test_closing_waits_for_an_undo_and_its_record(house: House) -> None:
     await staged(house)
     house.run.approve("s1")
     await house.run.idle()
-    lander = house.run.lander = SlowLander(house)
+    lander = house.run.footing.lander = SlowLander(house)
     undoing = asyncio.create_task(house.run.undo())
     await lander.begun.wait()
 
@@ -235,7 +236,9 @@ async def test_a_stage_that_cannot_be_deleted_costs_only_room(house: House) -> N
         async def discard(self, stage_id: str) -> None:
             raise StageError(f"Cannot delete {stage_id}: it is busy.")
 
-    house.run.stages = Stuck(house.workspace, house.workspace.parent / "stages", house.blobs)
+    house.run.footing.stages = Stuck(
+        house.workspace, house.workspace.parent / "stages", house.blobs
+    )
     house.run.approve("s1")
     await house.run.idle()
 

@@ -17,7 +17,7 @@ from turbo_tui.core.errors import PlanError, UsageError
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Record, Stage
 from turbo_tui.core.views import Views
-from turbo_tui.engine.run import StepResult
+from turbo_tui.engine.stepping import StepResult
 
 LINES = [f"line {n}\n" for n in range(40)]
 PLAN = Plan(

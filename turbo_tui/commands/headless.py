@@ -84,8 +84,8 @@ def status_of(run: Run) -> tuple[ev.Status, str]:
         return "interrupted", f"step {step} was interrupted; its work is kept"
     if "failed" in by_status:
         return _refused_or(run, "failed"), by_status["failed"].reason
-    if run.landing_error:
-        return "error", run.landing_error
+    if run.landings.error:
+        return "error", run.landings.error
     waiting = [state for state in plan.steps if state.reviewable or state.status == "proposed"]
     if waiting:
         return "needs_approval", _waiting_words(waiting[0])
@@ -147,7 +147,7 @@ def closing_words(run: Run) -> str:
         what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}"
         return f"turbo-tui: {what}. Session {session}; `turbo-tui session undo` takes it back.\n"
     words = f"turbo-tui: {reason or status}.\n".replace("..", ".")
-    if run.landing_error and status == "error":
+    if run.landings.error and status == "error":
         words += f"Then land it with: turbo-tui session resume {session} --approve staged\n"
     elif status == "needs_approval":
         root = run.views.workspace

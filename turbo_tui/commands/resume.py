@@ -140,7 +140,7 @@ async def take_up(run: Run, *, approve: Approve, go_on: bool, restart: bool) -> 
     if approve == "none":
         return
     waiting = next((s for s in run.views.plan.steps if _may_land(s)), None)
-    if waiting is not None and run.bases_known(waiting):
+    if waiting is not None and run.landings.bases_known(waiting):
         run.approve(waiting.step.id)
         await run.idle()
     if run.views.plan.next_step() is not None and not run.busy:

@@ -21,7 +21,7 @@ async def recover(run: Run) -> None:
         if state.status == "approved":
             await _land_what_was_approved(run, state)
         elif state.status in {"landed", "done", "skipped"} and state.stage_id:
-            await run.stages.discard(state.stage_id)  # where a crash came before that
+            await run.footing.stages.discard(state.stage_id)  # where a crash came before that
     running = run.views.plan.running
     if running is not None:
         await _interrupt(run, running)
@@ -34,7 +34,7 @@ async def recover(run: Run) -> None:
 
 async def _finish_landings(run: Run) -> None:
     session_id = run.session.session_id
-    for recovery in await run.lander.recover():
+    for recovery in await run.footing.lander.recover():
         if recovery.session_id != session_id:
             continue
         run.session.append(
@@ -53,7 +53,7 @@ async def _land_what_was_approved(run: Run, state: StepState) -> None:
     done = next(
         (
             entry
-            for entry in run.lander.landings()
+            for entry in run.footing.lander.landings()
             if _is_landing_of(entry, run.session.session_id, state.step.id)
             and entry.landing_id not in known
         ),
@@ -61,10 +61,10 @@ async def _land_what_was_approved(run: Run, state: StepState) -> None:
     )
     if done is not None:
         run.session.append(ev.StepLanded(state.step.id, done.landing_id, done.paths))
-        await run.stages.discard(state.stage_id)
+        await run.footing.stages.discard(state.stage_id)
         return
     selected = run.review.change_set(state.selected)
-    await run.land_approved(state.step.id, selected, stage_id=state.stage_id)
+    await run.landings.land_approved(state.step.id, selected, stage_id=state.stage_id)
 
 
 def _is_landing_of(entry: LandedEntry, session_id: str, step_id: str) -> bool:
@@ -75,7 +75,7 @@ async def _interrupt(run: Run, state: StepState) -> None:
     blob, paths = "", ()
     reason = "the app ended while it ran"
     try:
-        stage = await run.stages.reopen(state.stage_id)
+        stage = await run.footing.stages.reopen(state.stage_id)
         changes = await stage.changes()
         await stage.close(keep=True)
     except StageError as error:

@@ -19,7 +19,7 @@ from turbo_tui.engine.executor import run_step
 from turbo_tui.engine.gating import GatedStage
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.planner import make_plan
-from turbo_tui.engine.run import StepResult
+from turbo_tui.engine.stepping import StepResult
 
 GIVEN_BYTES = 48_000  # of each file given to an executor unasked
 

@@ -1,0 +1,77 @@
+"""What a run stands on: its log and views, stages, lander, review and asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.errors import StageError, UsageError
+from turbo_tui.core.ports import Lander, Record, Stages
+from turbo_tui.core.session import Session
+from turbo_tui.core.views import StepState, Views
+from turbo_tui.engine.approval import Approve, Asks
+from turbo_tui.engine.review import Review
+
+
+@dataclass(slots=True)
+class Footing:
+    """What planning, stepping and landing share.
+
+    Attributes:
+        approve: Who answers: a person, or one of the headless modes.
+        unreachable: The last model failure ended a plan or a step.
+    """
+
+    session: Session
+    views: Views
+    stages: Stages
+    lander: Lander
+    review: Review
+    asks: Asks
+    approve: Approve = "ask"
+    unreachable: bool = False
+
+    def log(self, event: ev.Event, by: str = "engine") -> Record:
+        """Put an event into the session's log."""
+        return self.session.append(event, by)
+
+    def known(self, step_id: str) -> StepState:
+        """Return a step's state.
+
+        Raises:
+            UsageError: There never was such a step.
+        """
+        state = self.views.plan.state(step_id)
+        if state is None:
+            raise UsageError(f"There is no step {step_id!r}.")
+        return state
+
+    def in_plan(self, step_id: str) -> StepState:
+        """Return the state of a step that is still in the plan.
+
+        Raises:
+            UsageError: There is no such step, or no longer.
+        """
+        state = self.known(step_id)
+        if state not in self.views.plan.steps:
+            raise UsageError(f"Step {step_id} is no longer in the plan.")
+        return state
+
+    def reviewable(self, step_id: str) -> StepState:
+        """Return the state of a step whose changes wait for a decision.
+
+        Raises:
+            UsageError: There is no such step, or nothing of it to decide.
+        """
+        state = self.known(step_id)
+        if not state.reviewable:
+            raise UsageError(f"Step {step_id} is {state.status} and has nothing to review.")
+        return state
+
+    async def discard(self, stage_id: str) -> None:
+        """Delete a stage; that it cannot be deleted is noted."""
+        try:
+            if stage_id:
+                await self.stages.discard(stage_id)
+        except StageError as error:
+            self.log(ev.Noted("warning", str(error)))  # only room on the disk is lost
