@@ -14,6 +14,9 @@ from turbo_tui.sandbox.place import Place
 HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/var/tmp")  # noqa: S108 - hidden, not used
 SCRATCH = "/tmp"  # noqa: S108 - a private one inside the sandbox
 
+# What a masked file shows. Not /dev/null: it cannot be opened where devices are off, as here.
+EMPTY = str(Path(__file__).with_name("empty"))
+
 # Writable by uid 0 by ownership alone, without capabilities and also in a user namespace:
 # `kernel/core_pattern` names a program that the kernel runs as the real root.
 KERNEL_SETTINGS = (
@@ -117,18 +120,27 @@ def workspace_masks(place: Place) -> Iterator[tuple[str, ...]]:
     """Yield bubblewrap options for what is masked within the workspace.
 
     Only what is there is mounted over: no placeholder appears in anybody's change set.
-    Hooks and config can be read, not written; our own `.turbo` is not seen at all.
+    Hooks and config of git can be read, not written; our own `.turbo` is not seen at all; files
+    with secrets are empty.
+
+    `.vscode`, `.idea` and `.envrc` can be written: what a step makes of them is reviewed before
+    it lands, with a warning that they run commands. Nothing of git's own is ever shown for
+    review, and git of the host may look into a stage: so its hooks and config stay as they are.
 
     Raises:
         SandboxError: A place to be masked is behind a symlink.
     """
     seen = host_view(place)
     if place.git_dir is None or not (seen / ".git").is_symlink():
-        yield from _bind(place, seen, ".git", folder="--bind", file="--ro-bind")
-        for name in (".git/hooks", ".git/config", ".git/config.worktree"):
-            yield from _bind(place, seen, name, folder="--ro-bind", file="--ro-bind")
+        yield from _git_masks(place, seen, ".git")
     for name in place.read_only:
-        yield from _bind(place, seen, name, folder="--ro-bind", file="--ro-bind")
+        if name.endswith("/.git") or name.startswith(".git/modules/"):
+            yield from _git_masks(place, seen, name)
+        else:
+            yield from _bind(place, seen, name, folder="--ro-bind", file="--ro-bind")
+    for name in place.masked:
+        if _is_reachable_file(seen, name):
+            yield ("--ro-bind", EMPTY, str(place.workspace / name))
     own = str(place.workspace / ".turbo")
     match plain_kind(seen, ".turbo"):
         case "folder":
@@ -138,6 +150,22 @@ def workspace_masks(place: Place) -> Iterator[tuple[str, ...]]:
             yield ("--ro-bind", os.devnull, own)
         case _:
             return
+
+
+def _git_masks(place: Place, seen: Path, name: str) -> Iterator[tuple[str, ...]]:
+    """Yield what closes a git folder's hooks and config; the file of a submodule as a whole."""
+    # A mount point itself cannot be renamed, and so no other folder put in its place.
+    yield from _bind(place, seen, name, folder="--bind", file="--ro-bind")
+    for part in ("hooks", "config", "config.worktree"):
+        yield from _bind(place, seen, f"{name}/{part}", folder="--ro-bind", file="--ro-bind")
+
+
+def _is_reachable_file(seen: Path, name: str) -> bool:
+    """Whether a file of the workspace still shows in the place, by that path."""
+    try:
+        return plain_kind(seen, name) == "file"
+    except SandboxError:
+        return False  # the step has put a link there: what was below it does not show any more
 
 
 def _bind(
