@@ -138,12 +138,18 @@ class StepModeSet(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepStarted(Event):
-    """A step began in a stage; `rung` names what confines it."""
+    """A step began in a stage; `rung` names what confines it.
+
+    Attributes:
+        on: Ids of the stages that it lies on, oldest first: what earlier steps left that git
+            ignores, then steps that wait for their review. Empty: the workspace alone.
+    """
 
     step_id: str
     attempt: int
     stage_id: str
     rung: str
+    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +171,11 @@ class StepStaged(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepFinished(Event):
-    """A step ended well and left nothing to land."""
+    """A step ended well and left nothing to land; `layer` is as in StepLanded."""
 
     step_id: str
     summary: str = ""
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +211,32 @@ class StepRejected(Event):
 
     step_id: str
     feedback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSetBack(Event):
+    """A step lost what it was made on: its work was dropped, and it is to run again."""
+
+    step_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepGroundMoved(Event):
+    """What a step was made on is not what came of it; the step's work is kept.
+
+    From now on it never lands by itself, and what it changed is merged where that differs.
+
+    Attributes:
+        below: The step that it was made on.
+        paths: Where the workspace is not what that step had made of it.
+        why: What was done to that step, in words.
+    """
+
+    step_id: str
+    below: str
+    paths: tuple[str, ...] = ()
+    why: str = ""
 
 
 # --- the review --------------------------------------------------------------
@@ -246,12 +279,17 @@ class StepApproved(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepLanded(Event):
-    """What was approved stands in the workspace; `landing` can be undone."""
+    """What was approved stands in the workspace; `landing` can be undone.
+
+    Attributes:
+        layer: Id of the stage, where what git ignores in it was kept for later steps.
+    """
 
     step_id: str
     landing: str
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,12 +425,18 @@ class CommandFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class CheckFinished(Event):
-    """A check of a step ended; `failures` are `file:line` places where they could be read."""
+    """A check of a step ended.
+
+    Attributes:
+        failures: `file:line` places where they could be read.
+        failed_before: It fails without the step's changes as well.
+    """
 
     step_id: str
     argv: tuple[str, ...]
     passed: bool
     failures: tuple[str, ...] = ()
+    failed_before: bool = False
 
 
 # --- asking ------------------------------------------------------------------

@@ -24,6 +24,8 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.StepStaged,
         events.StepSkipped,
         events.StepRejected,
+        events.StepSetBack,
+        events.StepGroundMoved,
         events.HunkDecided,
         events.IgnoredDecided,
         events.StepApproved,
@@ -39,7 +41,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
 NAMES = frozenset(
     {
         *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
-        *("changes", "selected", "merged", "landing"),
+        *("changes", "selected", "merged", "landing", "on", "layer", "below"),
     }
 )
 """Fields by which a record speaks about something else: redacted, they would name nothing, and
