@@ -298,3 +298,14 @@ def test_data_lies_where_the_xdg_specification_says() -> None:
     assert where.state == Path("/var/ada/turbo-tui")
     assert where.cache == Path("/home/ada/.cache/turbo-tui")
     assert where.config == Path("/home/ada/.config/turbo-tui")
+
+
+@pytest.mark.parametrize("wrong", ["true", "-1", "9", "1.5", '"2"'])
+def test_how_far_steps_run_ahead_is_a_small_number(tmp_path: Path, wrong: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[run]\nahead = 0\n")
+    assert load_settings(file, environment={}).run.ahead == 0
+
+    file.write_text(f"[run]\nahead = {wrong}\n")
+    with pytest.raises(ConfigError, match=r"\[run\] ahead = .* a whole number from 0 to 8"):
+        load_settings(file, environment={})

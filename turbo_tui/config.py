@@ -101,6 +101,18 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How a plan is run.
+
+    Attributes:
+        ahead: So many steps may wait for their review while the next one runs on top of them;
+            0 runs no step before all earlier ones are decided.
+    """
+
+    ahead: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, as they count now.
 
@@ -114,6 +126,7 @@ class Settings:
     executor: ModelSettings = field(default_factory=ModelSettings)
     caps: Caps = field(default_factory=Caps)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
+    run: RunSettings = field(default_factory=RunSettings)
     rules: tuple[Rule, ...] = ()
     dry_run: bool = False
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
@@ -242,7 +255,7 @@ def _apply(text: str, path: Path, settings: Settings, origin: Origin = "file") -
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}. Mend that line.") from error
-    known = ("planner", "executor", "caps", "sandbox", "rules")
+    known = ("planner", "executor", "caps", "sandbox", "run", "rules")
     for name in document:
         if name not in known:
             raise ConfigError(f"{path}: unknown section [{name}].{_nearest(name, known)}")
@@ -252,6 +265,7 @@ def _apply(text: str, path: Path, settings: Settings, origin: Origin = "file") -
         executor=_model(document, "executor", path, settings.executor, origin),
         caps=_section(document, "caps", path, settings.caps, CAPS),
         sandbox=_section(document, "sandbox", path, settings.sandbox, SANDBOX),
+        run=_section(document, "run", path, settings.run, RUN),
         rules=(*settings.rules, *_rules(document.get("rules", []), path)),
     )
 
@@ -307,9 +321,16 @@ SANDBOX: Rows = {
     "rung": (lambda value: value in RUNGS, f"one of {', '.join(RUNGS)}"),
     "command_timeout_s": (_is_number, "a number of seconds above 0"),
 }
+MOST_AHEAD = 8
+RUN: Rows = {
+    "ahead": (
+        lambda value: type(value) is int and 0 <= value <= MOST_AHEAD,
+        f"a whole number from 0 to {MOST_AHEAD}",
+    ),
+}
 
 
-Section = TypeVar("Section", ModelSettings, Caps, SandboxSettings)
+Section = TypeVar("Section", ModelSettings, Caps, SandboxSettings, RunSettings)
 
 
 def _section(
