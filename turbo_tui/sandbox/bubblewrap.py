@@ -20,7 +20,7 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.environment import environment
-from turbo_tui.sandbox.limits import DEFAULTS, prlimit_argv
+from turbo_tui.sandbox.limits import held_by_kernel, held_to, prlimit_argv, threads_here
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.running import Launch, run_tree
 
@@ -49,7 +49,7 @@ class Bubblewrap:
         hide: Iterable[Path] = (),
         program: str = "",
     ) -> None:
-        self._limits = (limits or Limits()).over(DEFAULTS)
+        self._limits = limits or Limits()
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
         self._hide = tuple(hide)
@@ -63,7 +63,7 @@ class Bubblewrap:
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
         """What it holds here."""
-        limited = bool(prlimit_argv(self._limits))
+        limited = bool(prlimit_argv(Limits()))
         filtered = seccomp.filter_path("inet") is not None
         root = os.geteuid() == 0
         return (
@@ -84,10 +84,12 @@ class Bubblewrap:
             Guarantee(
                 "limits",
                 limited,
-                "memory, processes, open files, file size, disk, time"
-                + ("; for root, processes are watched, not refused" if root else "")
-                if limited
-                else "memory, processes, disk and time only: util-linux' prlimit is missing",
+                f"{held_by_kernel()}; disk and time watched"
+                + (
+                    "; open files, file size and processor time of each process by the kernel"
+                    if limited
+                    else "; nothing else, util-linux' prlimit is missing"
+                ),
             ),
             Guarantee("tree", True, "its own process namespace: all ends with the command"),
         )
@@ -104,7 +106,7 @@ class Bubblewrap:
         Raises:
             SandboxError: The sandbox could not be started.
         """
-        limits = command.limits.over(self._limits)
+        limits = held_to(command.limits, self._limits)
         options = self.options(place, command)
         status_read, status_write = os.pipe()
         os.set_blocking(status_read, False)
@@ -120,7 +122,8 @@ class Bubblewrap:
             *_seccomp_options(filters),
             "--",
             *_become(place),
-            *prlimit_argv(limits),
+            # With no user namespace, the kernel counts all that the owner runs.
+            *prlimit_argv(limits, processes_of_user=threads_here() if _is_for_owner(place) else 0),
             *command.argv,
         )
         return await run_tree(
@@ -150,7 +153,7 @@ class Bubblewrap:
             SandboxError: The folder is outside the workspace, a mask is behind a symlink, or
                 the workspace is the whole system.
         """
-        words = self.mounts(place, command.grants, command.limits.over(self._limits))
+        words = self.mounts(place, command.grants, held_to(command.limits, self._limits))
         words.append("--clearenv")
         for name, value in self.variables(place, command).items():
             words += ("--setenv", name, value)

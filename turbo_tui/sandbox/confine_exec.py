@@ -84,10 +84,18 @@ def main(order_fd: int) -> int:
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and that is inherited
             signal.signal(ignored, signal.SIG_DFL)
         os._exit(become_command(order))
-    os.close(order["status_fd"])  # the command's own end closes as it starts
     code = supervise(child)
     end_all(child)
+    tell_usage(order["status_fd"])
     return code
+
+
+def tell_usage(status_fd: int) -> None:
+    """Say what the kernel counted for all that were waited for: seconds, KiB, blocks."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    numbers = [used.ru_utime + used.ru_stime, used.ru_maxrss, used.ru_oublock]
+    with suppress(OSError):  # nobody listens any more
+        os.write(status_fd, json.dumps({"usage": numbers}).encode() + b"\n")
 
 
 def supervise(child: int) -> int:

@@ -20,7 +20,7 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, Rules
-from turbo_tui.sandbox.limits import DEFAULTS
+from turbo_tui.sandbox.limits import held_by_kernel, held_to
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.supervised import Confinement, run_supervised
 
@@ -61,7 +61,7 @@ class Landlock:
         home: Path | None = None,
         hide: Iterable[Path] = (),
     ) -> None:
-        self._limits = (limits or Limits()).over(DEFAULTS)
+        self._limits = limits or Limits()
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
         self._hide = tuple(hide)
@@ -90,7 +90,12 @@ class Landlock:
                 "their command lines can",
             ),
             Guarantee("network", True, "no sockets at all unless the network is granted"),
-            Guarantee("limits", True, "memory, processes, open files, file size, disk, time"),
+            Guarantee(
+                "limits",
+                True,
+                f"{held_by_kernel()}; disk and time watched; open files, file size and processor "
+                "time of each process by the kernel",
+            ),
             Guarantee(
                 "tree", False, f"processes end with the command; they are not hidden{signals}"
             ),
@@ -129,7 +134,7 @@ class Landlock:
             command,
             tools,
             confine,
-            limits=command.limits.over(self._limits),
+            limits=held_to(command.limits, self._limits),
             environ=self._environ,
             on_output=on_output,
         )

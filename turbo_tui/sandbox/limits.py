@@ -5,13 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
-from turbo_tui.core.command import GIB, Limits
+from turbo_tui.core.command import GIB, MIB, CommandUsage, Limits
+from turbo_tui.sandbox.cgroup import Base, Group, find_base
+from turbo_tui.sandbox.usage import Counted, Meter, read_tree
 
+# A command that is over sooner is never looked at, and costs nothing.
+FIRST_LOOK_S = 0.05
 WATCH_S = 0.2
 PRLIMIT_PATH = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
+IN_MEMORY = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
+NO_SPACE = "No space left on device"  # strerror(ENOSPC)
+SETTING = "`{name}` in [sandbox] of config.toml raises this"
 
 
 def _memory_bytes() -> int:
@@ -34,79 +46,233 @@ DEFAULTS = Limits(
 )
 
 
-def prlimit_argv(limits: Limits, program: str = "") -> tuple[str, ...]:
+def held_to(command: Limits, settings: Limits) -> Limits:
+    """Return what a command is held to: the user's settings, else its tool's, else our own.
+
+    Settings come first, so that what a message says about raising a limit is true.
+    """
+    return settings.over(command.over(DEFAULTS))
+
+
+def prlimit_argv(
+    limits: Limits, program: str = "", *, processes_of_user: int = 0
+) -> tuple[str, ...]:
     """Return the prefix that sets the kernel's limits; empty where util-linux is missing."""
     prlimit = program or shutil.which("prlimit", path=PRLIMIT_PATH)
     if not prlimit:
         return ()
-    return (
-        prlimit,
-        f"--nproc={limits.processes}",
-        f"--fsize={limits.file_bytes}",
-        f"--nofile={limits.open_files}",
-        "--core=0",
-        *((f"--cpu={limits.cpu_s}",) if limits.cpu_s else ()),
-        "--",
-    )
+    wanted = kernel_limits(limits, processes_of_user=processes_of_user)
+    return (prlimit, *(f"--{name}={value}" for name, value in wanted.items()), "--")
 
 
-async def exceeded(root: Callable[[], int], limits: Limits, disk: Path | None) -> str:
-    """Return why the tree must be stopped, once it must; until then do not return.
+def kernel_limits(limits: Limits, *, processes_of_user: int = 0) -> dict[str, int]:
+    """Return the limits as getrlimit(2) names them.
+
+    Args:
+        limits: What the tree is held to.
+        processes_of_user: How many the user may have beside it, where the kernel counts all of
+            the user's and not those of a namespace.
+    """
+    wanted = {
+        "nproc": limits.processes + processes_of_user,
+        "fsize": limits.file_bytes,
+        "nofile": limits.open_files,
+        "core": 0,
+    }
+    return wanted | ({"cpu": limits.cpu_s} if limits.cpu_s else {})
+
+
+def threads_here() -> int:
+    """Return how many threads this machine has now; never fewer than the user's own."""
+    try:
+        return int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[2])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def held_by_kernel() -> str:
+    """Say who holds memory and processes of a whole tree: the kernel's groups, or our watch."""
+    if _base() is not None:
+        return "memory and processes of the tree by a control group of the kernel"
+    return f"memory and processes of the tree by a look every {WATCH_S} s"
+
+
+@cache
+def _base() -> Base | None:
+    """Return where groups can be made, cleared of what a killed process left there."""
+    base = find_base()
+    if base is not None:
+        base.clear()
+    return base
+
+
+@dataclass(frozen=True, slots=True)
+class _Disk:
+    """A file system that must not run full; ignored if it is nearly full at the start."""
+
+    path: Path
+    keep_bytes: int
+
+    @property
+    def full(self) -> bool:
+        return _free(self.path) < self.keep_bytes
+
+
+class Watch:
+    """Hold one command to its limits and meter what it uses.
 
     Args:
         root: Gives the process below which all others are; it may become known late.
         limits: What the tree is held to.
-        disk: A path whose file system must not run full; ignored if it is nearly full now.
+        disk: A path whose file system must not run full.
     """
-    if disk is not None and _free(disk) < limits.free_disk_bytes:
-        disk = None
-    while True:
-        await asyncio.sleep(WATCH_S)
-        reason = await asyncio.to_thread(_look, root(), limits, disk)
-        if reason:
-            return reason
+
+    def __init__(self, root: Callable[[], int], limits: Limits, disk: Path | None = None) -> None:
+        self._root = root
+        self._limits = limits
+        self._disk = _Disk(disk, limits.free_disk_bytes) if disk is not None else None
+        self._meter = Meter()
+        self._group: Group | None = None
+        self._refusal = ""  # what the kernel held it to, in words
+        self._thread = Lock()  # a look that is under way as the command ends
+        self._over = False
+
+    async def exceeded(self) -> str:
+        """Return why the tree must be stopped, once it must; until then do not return."""
+        await asyncio.sleep(FIRST_LOOK_S)
+        await asyncio.to_thread(self._begin)
+        while True:
+            reason = await asyncio.to_thread(self._look)
+            if reason:
+                return reason
+            await asyncio.sleep(WATCH_S)
+
+    async def end(self, counted: Counted | None = None) -> None:
+        """Take the last numbers, what the kernel counted among them: the tree is gone."""
+        if counted is not None:
+            self._meter.end(counted)
+        self._over = True
+        if self._thread.locked() or self._group is not None:
+            await asyncio.to_thread(self._leave)
+
+    def ended_by(self, exit_code: int, output: str) -> str:
+        """Return the limit that a command ran into by itself, as `exceeded` does.
+
+        Args:
+            exit_code: How it ended, or what it started last.
+            output: What it wrote, for the one limit that shows nowhere else.
+        """
+        if exit_code and self._refusal:
+            return self._refusal
+        if exit_code == 128 + signal.SIGXFSZ:
+            size = in_mib(self._limits.file_bytes)
+            return over(f"a file grew larger than {size}", "file_mb")
+        cpu_s = self._meter.usage.cpu_s or 0.0
+        killed = exit_code in {128 + signal.SIGXCPU, 128 + signal.SIGKILL}
+        if killed and self._limits.cpu_s and cpu_s >= self._limits.cpu_s:
+            return self._cpu
+        if exit_code and NO_SPACE in output[-4096:] and not (self._disk and self._disk.full):
+            return self._scratch
+        return ""
+
+    @property
+    def usage(self) -> CommandUsage:
+        """What the command used."""
+        return self._meter.usage
+
+    def _begin(self) -> None:
+        with self._thread:
+            if self._disk is not None and self._disk.full:
+                self._disk = None
+            base = None if self._over else _base()
+            group = base.make(self._limits) if base is not None else None
+            if group is None:
+                return
+            try:
+                group.adopt(self._root())
+            except OSError:
+                group.close()
+            else:
+                self._group = group
+
+    def _leave(self) -> None:
+        with self._thread:
+            if self._group is not None:
+                self._count(self._group)
+                self._refusal = self._refused(self._group)
+                self._group.close()
+                self._group = None
+
+    def _count(self, group: Group) -> None:
+        self._meter.kernel(peak_memory_bytes=group.peak_memory_bytes)
+
+    def _look(self) -> str:
+        with self._thread:
+            return "" if self._over else next(self._reached(), "")
+
+    def _reached(self) -> Iterator[str]:
+        limits, root = self._limits, self._root()
+        now = read_tree(root, memory_limit=limits.memory_bytes, most=limits.processes)
+        now = self._meter.add(now)
+        if self._group is not None:
+            self._count(self._group)
+            yield from filter(None, [self._refused(self._group)])
+        if now.memory_bytes > limits.memory_bytes:
+            yield self._memory
+        if now.threads >= limits.processes:
+            yield self._processes
+        if limits.cpu_s and now.cpu_s > limits.cpu_s:
+            yield self._cpu
+        if (now.written_bytes or 0) > limits.written_bytes:
+            size = in_mib(limits.written_bytes)
+            yield over(f"it wrote more than {size} to the disk", "written_mb")
+        if self._disk is not None and self._disk.full:
+            size = in_mib(limits.free_disk_bytes)
+            yield f"less than {size} were left free on the disk; make room there"
+        if _is_full_in_memory(root):
+            yield self._scratch
+
+    def _refused(self, group: Group) -> str:
+        return {"memory": self._memory, "processes": self._processes}.get(group.refused, "")
+
+    @property
+    def _memory(self) -> str:
+        size = in_mib(self._limits.memory_bytes)
+        return over(f"it used more than {size} of memory", "memory_mb")
+
+    @property
+    def _processes(self) -> str:
+        return over(f"it had {self._limits.processes:,} processes or threads", "processes")
+
+    @property
+    def _cpu(self) -> str:
+        return over(f"it used more than {self._limits.cpu_s:,} s of processor time", "cpu_s")
+
+    @property
+    def _scratch(self) -> str:
+        size = in_mib(self._limits.scratch_bytes)
+        return over(f"its private /tmp of {size}, or /dev/shm, was full", "tmp_mb")
 
 
-def _look(pid: int, limits: Limits, disk: Path | None) -> str:
-    processes, memory_bytes = tree_usage(pid)
-    if memory_bytes > limits.memory_bytes:
-        return f"more than {limits.memory_bytes / GIB:.1f} GiB of memory"
-    if processes > limits.processes:
-        return f"more than {limits.processes} processes"
-    if disk is not None and _free(disk) < limits.free_disk_bytes:
-        return f"less than {limits.free_disk_bytes / GIB:.2f} GiB free on the disk"
-    return ""
+def over(what: str, setting: str) -> str:
+    """Say which limit was reached, and how to raise it."""
+    return f"{what}; {SETTING.format(name=setting)}"
 
 
-def tree_usage(pid: int) -> tuple[int, int]:
-    """Return how many processes are in a tree, and its memory in bytes.
-
-    Memory is what is private to each, and the largest share of what they have in common.
-    """
-    import psutil  # noqa: PLC0415 - not needed for the first frame
-
-    try:
-        root = psutil.Process(pid)
-        tree = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return 0, 0
-    usage = [_memory_of(process.pid) for process in tree]
-    private = sum(private for private, _ in usage)
-    return len(tree), private + max(shared for _, shared in usage)
+def in_mib(size_bytes: int) -> str:
+    """Return a size as the settings give it."""
+    return f"{size_bytes / MIB:,.0f} MiB"
 
 
-def _memory_of(pid: int) -> tuple[int, int]:
-    """Return a process's private and shared anonymous memory in bytes; zeros when it is gone."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
-    except OSError:
-        return 0, 0
-    kib = {"RssAnon": 0, "RssShmem": 0}
-    for line in status.splitlines():
-        name, _, value = line.partition(":")
-        if name in kib:
-            kib[name] = int(value.split()[0])
-    return kib["RssAnon"] * 1024, kib["RssShmem"] * 1024
+def _is_full_in_memory(root: int) -> bool:
+    """Whether a folder that the tree has in memory, of its own, has no room left."""
+    for folder in IN_MEMORY:
+        inner = f"/proc/{root}/root{folder}"
+        with suppress(OSError):
+            # In the host's own folder somebody else may be filling it.
+            if os.stat(inner).st_dev != os.stat(folder).st_dev and not os.statvfs(inner).f_bavail:  # noqa: PTH116 - hot
+                return True
+    return False
 
 
 def _free(path: Path) -> int:

@@ -28,8 +28,10 @@ from turbo_tui.core.command import Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.events import Ended
 from turbo_tui.core.ports import CommandResult, OnOutput
-from turbo_tui.sandbox.limits import DEFAULTS, exceeded
+from turbo_tui.sandbox.guard import marked
+from turbo_tui.sandbox.limits import DEFAULTS, Watch, over
 from turbo_tui.sandbox.output import KeptOutput, LiveOutput
+from turbo_tui.sandbox.usage import Counted, counted
 
 GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
 DRAIN_S = 0.2  # for output that is still in the pipe when the command is gone
@@ -52,7 +54,7 @@ class Launch:
         pass_fds: Descriptors that the starter inherits beside its standard ones; they are
             closed here once it has them.
         status_fd: Read end of a pipe on which the starter writes lines of JSON: bubblewrap's
-            `--json-status-fd`, of which the supervisor writes `exit-code` alone.
+            `--json-status-fd`, of which the supervisor writes `exit-code` alone, and `usage`.
         supervised: `argv` is our supervisor, which takes SIGTERM as the order to end its tree.
         disk: A path whose file system must not run full.
     """
@@ -84,23 +86,29 @@ async def run_tree(launch: Launch) -> CommandResult:
 async def _run_tree(launch: Launch) -> CommandResult:
     began = time.monotonic()
     loop = asyncio.get_running_loop()
-    kept = KeptOutput()
+    limits = launch.limits
+    kept = KeptOutput(limits.output_bytes // 2)
     live = LiveOutput(launch.on_output, loop) if launch.on_output is not None else None
     tree = await _start(launch, kept, live)
     ended: Ended = "exited"
     reason = ""
-    watchdog = asyncio.ensure_future(exceeded(tree.root_pid, launch.limits, launch.disk))
+    watch = Watch(tree.root_pid, limits, launch.disk)
+    watchdog = asyncio.ensure_future(watch.exceeded())
     exit_seen = asyncio.ensure_future(tree.process.wait())
     try:
         done, _ = await asyncio.wait(
-            {watchdog, exit_seen}, timeout=launch.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            {watchdog, exit_seen},
+            timeout=min(launch.timeout_s, limits.wall_s),
+            return_when=asyncio.FIRST_COMPLETED,
         )
         if exit_seen not in done:
             ended = "limit" if done else "timeout"
             reason = watchdog.result() if done else ""
+            if not done and limits.wall_s < launch.timeout_s:
+                reason = over(f"it ran longer than {limits.wall_s:g} s", "command_timeout_s")
     finally:
         watchdog.cancel()
-        rites = asyncio.ensure_future(tree.end())
+        rites = asyncio.ensure_future(_end(tree, watch))
         _last_rites.add(rites)
         rites.add_done_callback(_last_rites.discard)
         await asyncio.shield(rites)
@@ -113,6 +121,8 @@ async def _run_tree(launch: Launch) -> CommandResult:
             f"The sandbox could not be started: {output.strip() or 'it gave no reason'}. "
             "`turbo-tui doctor` shows what works here."
         )
+    if ended == "exited" and (reason := watch.ended_by(tree.exit_code, output)):
+        ended = "limit"
     if reason:
         output += f"\n[stopped: {reason}]\n"
     return CommandResult(
@@ -121,7 +131,13 @@ async def _run_tree(launch: Launch) -> CommandResult:
         output=output,
         duration_s=time.monotonic() - began,
         dropped_bytes=kept.dropped_bytes,
+        usage=watch.usage,
     )
+
+
+async def _end(tree: Tree, watch: Watch) -> None:
+    await tree.end()
+    await watch.end(tree.counted)
 
 
 class Tree:
@@ -129,6 +145,7 @@ class Tree:
 
     def __init__(self, process: Process, output_fd: int, launch: Launch) -> None:
         self.process = process
+        self.counted: Counted | None = None  # by the kernel, once the tree is gone
         self._supervised = launch.supervised
         self._loop = asyncio.get_running_loop()
         self._output_fd = output_fd
@@ -195,6 +212,8 @@ class Tree:
                     self._init_fd = os.pidfd_open(self._init_pid)
             if "exit-code" in fields:
                 self._command_ran = True
+            if "usage" in fields:
+                self.counted = counted(*cast("tuple[float, int, int]", fields["usage"]))
 
     async def end(self) -> None:
         """See to it that every process is gone; read what is left of the output."""
@@ -206,7 +225,7 @@ class Tree:
             self._loop.remove_reader(self._status_fd)
             os.close(self._status_fd)
         if self._init_fd >= 0:
-            await self._bury(self._init_fd)
+            self.counted = await self._bury(self._init_fd)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._output_done.wait(), DRAIN_S)
         self._loop.remove_reader(self._output_fd)
@@ -261,8 +280,12 @@ class Tree:
             return False
         return True
 
-    async def _bury(self, pidfd: int) -> None:
-        """Wait until a namespace's process 1 is dead, and all below with it; reap it."""
+    async def _bury(self, pidfd: int) -> Counted | None:
+        """Wait until a namespace's process 1 is dead, and all below with it; reap it.
+
+        Returns:
+            What the kernel counted for all of them; None where another has reaped it.
+        """
         with suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         gone = asyncio.Event()
@@ -270,9 +293,16 @@ class Tree:
         with suppress(TimeoutError):
             await asyncio.wait_for(gone.wait(), GONE_S)
         self._loop.remove_reader(pidfd)
+        found = None
         with suppress(ChildProcessError):
-            os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - no wait
+            # By its descriptor first: its number is its own only as long as it is not reaped.
+            dead = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - no wait
+            if dead is not None:
+                used = os.wait4(dead.si_pid, os.WNOHANG)[2]  # noqa: ASYNC222 - no wait
+                cpu_s = used.ru_utime + used.ru_stime
+                found = counted(cpu_s, used.ru_maxrss, used.ru_oublock)
         os.close(pidfd)
+        return found
 
 
 async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> Tree:
@@ -281,13 +311,15 @@ async def _start(launch: Launch, kept: KeptOutput, live: LiveOutput | None) -> T
     os.set_blocking(read_end, False)
     _widen(read_end)
     source = _source(launch.stdin)
+    # The supervisor looks after itself, and asks its tree to end before it kills.
+    guarded = {} if launch.supervised else marked()
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
             *launch.argv,
             stdin=source,
             stdout=write_end,
             stderr=write_end,
-            env=dict(launch.env),
+            env={**launch.env, **guarded},
             cwd=launch.cwd,
             pass_fds=launch.pass_fds,
             start_new_session=True,

@@ -19,6 +19,7 @@ from turbo_tui.core.ports import CommandResult, OnOutput
 from turbo_tui.sandbox import hiding, toolchains
 from turbo_tui.sandbox.confine_exec import Order, Rules
 from turbo_tui.sandbox.environment import environment
+from turbo_tui.sandbox.limits import kernel_limits, threads_here
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.running import Launch, run_tree
 
@@ -72,8 +73,9 @@ async def run_supervised(
             ),
             cwd=inside(place, command.cwd),
             status_fd=-1,
-            limits=kernel_limits(limits),
+            limits=kernel_limits(limits, processes_of_user=threads_here()),
             become=_become(place),
+            parent=os.getpid(),
             shown_as=_shown_as(place),
             landlock=None,
             seccomp="",
@@ -101,17 +103,6 @@ async def run_supervised(
             )
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
-
-
-def kernel_limits(limits: Limits) -> dict[str, int]:
-    """Return the limits as getrlimit(2) names them."""
-    wanted = {
-        "nproc": limits.processes,
-        "fsize": limits.file_bytes,
-        "nofile": limits.open_files,
-        "core": 0,
-    }
-    return wanted | ({"cpu": limits.cpu_s} if limits.cpu_s else {})
 
 
 def inside(place: Place, cwd: str) -> str:

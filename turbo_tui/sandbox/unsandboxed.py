@@ -9,7 +9,7 @@ from pathlib import Path
 from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import toolchains
-from turbo_tui.sandbox.limits import DEFAULTS
+from turbo_tui.sandbox.limits import held_to
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.supervised import Confinement, run_supervised
 
@@ -30,7 +30,7 @@ class Unsandboxed:
         environ: Mapping[str, str] | None = None,
         home: Path | None = None,
     ) -> None:
-        self._limits = (limits or Limits()).over(DEFAULTS)
+        self._limits = limits or Limits()
         self._environ = dict(os.environ if environ is None else environ)
         self._home = home or toolchains.home_folder()
 
@@ -68,7 +68,7 @@ class Unsandboxed:
             command,
             tools,
             lambda _: Confinement(),
-            limits=command.limits.over(self._limits),
+            limits=held_to(command.limits, self._limits),
             environ=self._environ,
             on_output=on_output,
         )
