@@ -20,10 +20,12 @@ from typing import Literal
 
 FILTERS = Path(__file__).parent / "filters"
 
-Sockets = Literal["inet", "none"]
+# `none`: no socket. `inet`: IPv4, IPv6 and netlink, since there is a network namespace around the
+# command or the network was granted. `unix`: those, and unix sockets, which were granted.
+Sockets = Literal["inet", "unix", "none"]
 Machine = Literal["x86_64", "aarch64"]
 MACHINES: tuple[Machine, ...] = ("x86_64", "aarch64")
-SOCKETS: tuple[Sockets, ...] = ("inet", "none")
+SOCKETS: tuple[Sockets, ...] = ("inet", "unix", "none")
 
 # Offsets in struct seccomp_data; both machines are little endian: low half first.
 NR, ARCH, ARGS = 0, 4, 16
@@ -36,7 +38,7 @@ X32_BIT = 0x40000000
 
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into, or paste into, the terminal
-AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_TYPE_MASK, SOCK_DGRAM = 0xF, 2
 
 # name: (x86_64, aarch64); None where the machine has no such call.
@@ -98,6 +100,9 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "iopl": (172, None),
     "ioperm": (173, None),
 }
+# What debuggers need of it (strace, gdb). A filter holds for a traced process as well: since
+# Linux 4.8 a call that a tracer changed is looked at anew, seccomp(2).
+DEBUGGING = ("ptrace", "process_vm_readv", "process_vm_writev", "kcmp")
 CLONE = {"x86_64": 56, "aarch64": 220}
 CLONE3 = 435
 IOCTL = {"x86_64": 16, "aarch64": 29}
@@ -143,22 +148,23 @@ class Program:
         return self.labels[label] - at - 1 if label else 0
 
 
-def refused_numbers(machine: Machine) -> Iterator[int]:
+def refused_numbers(machine: Machine, *, ptrace: bool = False) -> Iterator[int]:
     """Yield the numbers of the calls refused whatever their arguments."""
     column = MACHINES.index(machine)
-    for numbers in REFUSED.values():
+    for name, numbers in REFUSED.items():
         number = numbers[column]
-        if number is not None:
+        if number is not None and not (ptrace and name in DEBUGGING):
             yield number
 
 
-def build(machine: Machine, sockets: Sockets) -> bytes:
+def build(machine: Machine, sockets: Sockets, *, ptrace: bool = False) -> bytes:
     """Assemble the filter for a machine.
 
     Args:
         machine: Whose call numbers.
-        sockets: `inet` allows IPv4, IPv6 and netlink (there is a network namespace around
-            it, or the network was granted); `none` allows no socket.
+        sockets: Which may be made.
+        ptrace: Whether the command may debug processes; around it is a process namespace, or
+            Landlock, and so these are its own.
     """
     p = Program()
     p.load(ARCH)
@@ -166,13 +172,14 @@ def build(machine: Machine, sockets: Sockets) -> bytes:
     p.load(NR)
     if machine == "x86_64":
         p.jump(JGE, X32_BIT, yes="refuse")
-    for number in refused_numbers(machine):
+    for number in refused_numbers(machine, ptrace=ptrace):
         p.jump(JEQ, number, yes="refuse")
     p.jump(JEQ, CLONE3, yes="missing")  # its flags are behind a pointer; libc falls back to clone
     p.jump(JEQ, CLONE[machine], yes="clone")
     p.jump(JEQ, IOCTL[machine], yes="ioctl")
     p.jump(JEQ, SOCKET[machine], yes="socket")
-    p.jump(JEQ, SOCKETPAIR[machine], yes="socketpair")
+    if sockets != "unix":
+        p.jump(JEQ, SOCKETPAIR[machine], yes="socketpair")
     p.give(ALLOW)
     p.label("clone")
     p.load(ARGS)
@@ -184,7 +191,9 @@ def build(machine: Machine, sockets: Sockets) -> bytes:
     p.jump(JEQ, TIOCLINUX, yes="refuse", no="allow")
     p.label("socket")
     p.load(ARGS)
-    if sockets == "inet":
+    if sockets == "unix":
+        p.jump(JEQ, AF_UNIX, yes="allow")
+    if sockets != "none":
         p.jump(JEQ, AF_INET, yes="allow")
         p.jump(JEQ, AF_INET6, yes="allow")
         p.jump(JEQ, AF_NETLINK, yes="allow", no="refuse")
@@ -205,10 +214,14 @@ def build(machine: Machine, sockets: Sockets) -> bytes:
     return p.assemble()
 
 
-def filter_path(sockets: Sockets, machine: str = "") -> Path | None:
+def filter_path(sockets: Sockets, machine: str = "", *, ptrace: bool = False) -> Path | None:
     """Return the kept filter for a machine (default: this one); None where there is none."""
-    path = FILTERS / f"{machine or platform.machine()}-{sockets}.bpf"
+    path = FILTERS / _file_name(machine or platform.machine(), sockets, ptrace=ptrace)
     return path if path.is_file() else None
+
+
+def _file_name(machine: str, sockets: Sockets, *, ptrace: bool) -> str:
+    return f"{machine}-{sockets}{'-ptrace' if ptrace else ''}.bpf"
 
 
 def write_filters(folder: Path = FILTERS) -> list[Path]:
@@ -216,9 +229,10 @@ def write_filters(folder: Path = FILTERS) -> list[Path]:
     written: list[Path] = []
     for machine in MACHINES:
         for sockets in SOCKETS:
-            path = folder / f"{machine}-{sockets}.bpf"
-            path.write_bytes(build(machine, sockets))
-            written.append(path)
+            for ptrace in (False, True):
+                path = folder / _file_name(machine, sockets, ptrace=ptrace)
+                path.write_bytes(build(machine, sockets, ptrace=ptrace))
+                written.append(path)
     return written
 
 
