@@ -41,6 +41,7 @@ def order(tmp_path: Path, *argv: str, landlock: Rules | None = None, seccomp: st
         status_fd=os.open(tmp_path / "status", os.O_CREAT | os.O_WRONLY),
         limits={"nofile": 256, "core": 0},
         become=[],
+        parent=os.getppid(),
         shown_as=[],
         landlock=landlock,
         seccomp=seccomp,
@@ -48,6 +49,7 @@ def order(tmp_path: Path, *argv: str, landlock: Rules | None = None, seccomp: st
 
 
 def supervise(what: Order) -> int:
+    what["parent"] = os.getppid()
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps(what).encode())
         file.seek(0)

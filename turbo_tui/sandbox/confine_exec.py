@@ -65,6 +65,7 @@ class Order(TypedDict):
     status_fd: int
     limits: dict[str, int]
     become: list[int]  # uid, gid: root turns into the owner; empty for no change
+    parent: int  # who started the supervisor and must outlive it
     shown_as: list[int]  # uid, gid that the root of a user namespace is mapped to; or empty
     landlock: Rules | None
     seccomp: str
@@ -78,6 +79,8 @@ def main(order_fd: int) -> int:
     if LINUX:
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != order["parent"]:  # it died before it could be told by the signal
+        return FAILED
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
