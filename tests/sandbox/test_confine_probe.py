@@ -13,22 +13,60 @@ from tests.sandbox.confining import needs_bubblewrap, needs_landlock
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
+from turbo_tui.sandbox import mends
 from turbo_tui.sandbox import probe as probing
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.mends import explain, install_line
 from turbo_tui.sandbox.place import ConfinerName, Place
-from turbo_tui.sandbox.probe import NAMES, explain, install_line, probe, trial
+from turbo_tui.sandbox.probe import NAMES, probe
+from turbo_tui.sandbox.trials import trial
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 NAMES_OF_GUARANTEES = ["writes", "reads", "network", "limits", "tree"]
 
 
 class LeakyConfiner(Unsandboxed):
-    """Calls itself bubblewrap and confines nothing."""
+    """Calls itself bubblewrap and confines nothing; as a shell of the user's would run it."""
 
     @property
     def name(self) -> ConfinerName:
         return "bubblewrap"
+
+    async def run(
+        self,
+        place: Place,
+        command: Command,
+        *,
+        on_output: OnOutput | None = None,
+    ) -> CommandResult:
+        argv = ["/bin/sh", "-c", self.changed(command.argv[2]), *command.argv[3:]]
+        process = await asyncio.create_subprocess_exec(
+            *argv, cwd=place.tree, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        return CommandResult(process.returncode or 0, "exited", out.decode(), 0.1)
+
+    def changed(self, script: str) -> str:
+        """Return the script without what shall hold."""
+        return script
+
+
+class HoldsAllBut(LeakyConfiner):
+    """Leaves out of the script every attempt but one, as if all others were refused."""
+
+    def __init__(self, attempt: str) -> None:
+        super().__init__()
+        self._attempt = attempt
+
+    def changed(self, script: str) -> str:
+        marks = {"write": '"$1"', "read": '"$2"', "network": "/dev/tcp", "outlive": "$away sleep"}
+        marks.pop(self._attempt, None)
+        return "\n".join(
+            "    echo tried" if mark == "/dev/tcp" else ":" if mark else line
+            for line in script.splitlines()
+            for mark in [next((mark for mark in marks.values() if mark in line), "")]
+        )
 
 
 class BrokenConfiner(Bubblewrap):
@@ -58,6 +96,20 @@ async def test_a_sandbox_that_does_not_hold_is_found_out() -> None:
     assert await trial(LeakyConfiner()) == "a command wrote outside its folder"
 
 
+@pytest.mark.parametrize(
+    ("attempt", "fault"),
+    [
+        ("write", "a command wrote outside its folder"),
+        ("read", "a command read a file that is to be hidden"),
+        ("network", "a command reached the network"),
+        ("outlive", "a process outlived its command"),
+        ("nothing", ""),
+    ],
+)
+async def test_each_single_leak_is_found_out(attempt: str, fault: str) -> None:
+    assert await trial(HoldsAllBut(attempt)) == fault
+
+
 async def test_a_sandbox_that_does_not_start_says_why() -> None:
     assert "no permissions to create" in await trial(BrokenConfiner())
 
@@ -85,7 +137,10 @@ async def test_with_nothing_every_reason_is_given(monkeypatch: pytest.MonkeyPatc
     assert [reason.split(":")[0] for reason in probed.reasons] == ["bubblewrap", "landlock"]
 
 
-@pytest.mark.parametrize("rung", NAMES)
+ON_LINUX = [name for name in NAMES if name != "seatbelt"]
+
+
+@pytest.mark.parametrize("rung", ON_LINUX)
 async def test_a_rung_can_be_named(rung: str) -> None:
     if rung == "bubblewrap":
         await needs_bubblewrap()
@@ -96,7 +151,8 @@ async def test_a_rung_can_be_named(rung: str) -> None:
     by_variable = await probe(environ={"TURBO_TUI_RUNG": rung, "PATH": os.environ["PATH"]})
 
     assert by_argument.confiner.name == by_variable.confiner.name == rung
-    assert len(by_argument.reasons) == NAMES.index(by_argument.confiner.name)
+    assert len(by_argument.reasons) == ON_LINUX.index(rung)
+    assert all(f"names {rung}" in reason for reason in by_argument.reasons)
 
 
 async def test_a_named_rung_that_is_not_there_is_an_error(
@@ -108,6 +164,22 @@ async def test_a_named_rung_that_is_not_there_is_an_error(
         await probe(rung="bubblewrap")
     with pytest.raises(SandboxError, match="no such sandbox; use bubblewrap"):
         await probe(rung="docker")
+
+
+async def test_a_rung_of_another_system_is_an_error() -> None:
+    with pytest.raises(
+        SandboxError, match=r"works on macOS only\. .* no other was tried"
+    ):
+        await probe(rung="seatbelt")
+
+
+async def test_a_bubblewrap_that_may_not_be_executed_is_told_from_one_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bwrap").write_text("")
+    monkeypatch.setattr(probing.bubblewrap, "PROGRAM", str(tmp_path / "bwrap"))
+
+    assert "may not be executed: run `chmod 755" in probing.missing("bubblewrap")
 
 
 def test_only_linux_has_the_first_two() -> None:
@@ -131,6 +203,25 @@ def test_a_refusal_is_explained_by_the_kernels_settings(
     (tmp_path / setting).write_text(value + "\n")
 
     assert mend in explain("bwrap: failed.", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("bwrap: Can't mount proc on /newroot/proc: Operation not permitted", "systempaths=unconf"),
+        ("bwrap: Unknown option --clearenv", "too old: 0.5 or newer is needed"),
+        (
+            "bwrap: Creating new namespace failed: Operation not permitted",
+            "start turbo-tui outside",
+        ),
+    ],
+)
+def test_a_refusal_is_explained_by_what_bubblewrap_says(
+    said: str, mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mends, "CONTAINER_FILES", ())
+
+    assert mend in explain(said, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,18 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, get_args
 
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import Blobs, Level, Rung, SandboxReport
+from turbo_tui.core.ports import Blobs, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.copytree import copy_tree
 from turbo_tui.sandbox.overlay import why_not
-from turbo_tui.sandbox.place import Confiner
+from turbo_tui.sandbox.place import Confiner, ConfinerName
+from turbo_tui.sandbox.report import compose
 from turbo_tui.sandbox.stage import Kind, Meta, WorkspaceStage
 
+CONFINERS = get_args(ConfinerName)
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -209,6 +211,21 @@ class WorkspaceStages:
         except OSError as error:
             raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
 
+    def confine_by(self, confiner: Confiner, reasons: Sequence[str]) -> None:
+        """Confine further stages by another one: the one so far does not hold any more.
+
+        Open stages keep theirs, and with it refuse to run anything.
+        """
+        # What was said of confiners is said anew; why stages are copies still counts.
+        of_stages = (why for why in self._reasons if why.partition(":")[0] not in CONFINERS)
+        self._reasons = (*reasons, *of_stages)
+        self._confiner = confiner
+        if self._kind == "overlay":
+            why = _why_no_overlay(self._workspace, self._folder, confiner)
+            if why is not None:
+                self._kind = "copy"
+                self._reasons = (*self._reasons, f"{why}.")
+
     def _prefer_copies(self, why: str) -> None:
         """Make further stages as copies: an overlay has met a file that it cannot change."""
         if self._kind == "overlay":
@@ -288,13 +305,7 @@ class WorkspaceStages:
             await self.discard(stage_id)
 
     def _report_of(self, kind: Kind) -> SandboxReport:
-        confiner = self._confiner
-        given = confiner.guarantees
-        level: Level = "full" if all(promise.held for promise in given) else "reduced"
-        if confiner.name == "unsandboxed":
-            level = "none"
-        rung = cast("Rung", f"{kind}+{confiner.name}")
-        return SandboxReport(rung, level, given, self._reasons)
+        return compose(kind, self._confiner, self._reasons)
 
     def _cannot(self, stage_id: str, error: OSError) -> StageError:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

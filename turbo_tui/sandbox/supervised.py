@@ -29,10 +29,15 @@ STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What the supervisor puts on the command before it starts."""
+    """What the supervisor puts on the command before it starts.
+
+    Attributes:
+        prefix: Words before the command's own: a program that confines it and becomes it.
+    """
 
     landlock: Rules | None = None
     seccomp: str = ""
+    prefix: tuple[str, ...] = ()
 
 
 async def run_supervised(
@@ -83,6 +88,7 @@ async def run_supervised(
         )
         confinement = confine(scratch)
         order["landlock"], order["seccomp"] = confinement.landlock, confinement.seccomp
+        order["argv"] = [*confinement.prefix, *command.argv]
         status_read, order["status_fd"] = os.pipe()
         os.set_blocking(status_read, False)
         order_fd = _order_file(order)
