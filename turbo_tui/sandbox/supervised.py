@@ -81,7 +81,6 @@ async def run_supervised(
             limits=kernel_limits(limits, processes_of_user=threads_here()),
             become=_become(place),
             parent=os.getpid(),
-            parent=os.getpid(),
             shown_as=_shown_as(place),
             landlock=None,
             seccomp="",
