@@ -12,7 +12,7 @@ import os
 import stat
 import subprocess
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from pathlib import Path
 MAX_LINKS = 40  # as the kernel: path_resolution(7)
 O_PATH: int = getattr(os, "O_PATH", os.O_RDONLY)  # Linux only; reading serves elsewhere
 _FOLDER = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DEEP = 100  # folders held open at once on a walk; commands can nest them without end
 
 
 class OutsideError(OSError):
@@ -109,14 +111,12 @@ class Beneath:
 
         The entries' `stat` works as long as the descriptor is open.
         """
+        return _entries(self.open_folder(path))
+
+    def open_folder(self, path: str) -> int:
+        """Open a folder given by its real path so that it can be listed; the caller closes it."""
         with self.folder(path) as handle:
-            fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=handle)
-        try:
-            with os.scandir(fd) as entries:
-                return fd, list(entries)
-        except BaseException:
-            os.close(fd)
-            raise
+            return os.open(".", _LISTED, dir_fd=handle)
 
     def open_file(self, path: str) -> int:
         """Open a regular file given by its real path for reading.
@@ -206,6 +206,61 @@ class _Walk:
         self._left.extendleft(reversed(_parts(target)))
 
 
+def walk_folders(
+    tree: Beneath, refused: Callable[[str, OSError], None]
+) -> Iterator[tuple[str, int, list[os.DirEntry[str]]]]:
+    """Yield each folder, `.` first and outer before inner, open, with what lies in it.
+
+    Each is opened from the one above, so a deep tree costs no walk from the top per folder. The
+    descriptor is closed when the walk is done with what lies below.
+
+    Args:
+        tree: What is walked.
+        refused: Told of each folder that cannot be listed, and why; may raise.
+    """
+    stack: list[tuple[int, str, list[str]]] = []
+    path, name, above = ".", "", -1
+    try:
+        while True:
+            try:
+                near = above >= 0
+                fd, entries = (
+                    _entries(os.open(name, _LISTED, dir_fd=above)) if near else tree.listing(path)
+                )
+            except OSError as error:
+                refused(path, error)
+            else:
+                stack.append((fd, "" if path == "." else f"{path}/", []))
+                yield path, fd, entries
+                stack[-1][2].extend(e.name for e in entries if e.is_dir(follow_symlinks=False))
+                if len(stack) > DEEP:
+                    os.close(fd)
+                    stack[-1] = (-1, *stack[-1][1:])
+            while stack and not stack[-1][2]:
+                fd = stack.pop()[0]
+                if fd >= 0:
+                    os.close(fd)
+            if not stack:
+                return
+            above, prefix, names = stack[-1]
+            name = names.pop()
+            path = prefix + name
+    finally:
+        for fd, _, _ in stack:
+            if fd >= 0:
+                os.close(fd)
+
+
+def _entries(fd: int) -> tuple[int, list[os.DirEntry[str]]]:
+    """List an open folder; the descriptor is closed when that fails."""
+    try:
+        with os.scandir(fd) as entries:
+            return fd, list(entries)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
 def open_regular(name: str, parent: int) -> int:
     """Open a regular file for reading; a FIFO or a device is refused, never waited for."""
     # O_NONBLOCK: opening a FIFO without a writer would wait for ever; fifo(7).
@@ -228,12 +283,39 @@ def remove_tree(folder: Path) -> None:
     with suppress(FileNotFoundError):
         parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _remove_below(parent, folder.name)
-        except RecursionError:
-            # A command nested folders deeper than we can; rm(1) walks without a stack.
-            subprocess.run(["/bin/rm", "-rf", "--", folder], check=True, stdin=subprocess.DEVNULL)
+            _remove_folder(parent, folder.name)
         finally:
             os.close(parent)
+
+
+def remove_at(parent: int, name: str) -> None:
+    """Delete what stands at `name` in an open folder, whatever it is; nothing may stand there.
+
+    Raises:
+        OSError: Something in it cannot be deleted.
+    """
+    try:
+        os.unlink(name, dir_fd=parent)
+    except FileNotFoundError:
+        pass
+    except (IsADirectoryError, PermissionError):
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if not stat.S_ISDIR(found.st_mode):
+            raise
+        _remove_folder(parent, name)
+
+
+def _remove_folder(parent: int, name: str) -> None:
+    try:
+        _remove_below(parent, name)
+    except RecursionError:
+        # A command nested folders deeper than we can; rm(1) walks without a stack.
+        subprocess.run(
+            ["/bin/rm", "-rf", "--", f"/proc/self/fd/{parent}/{name}"],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(parent,),
+        )
 
 
 def _remove_below(parent: int, name: str) -> None:
