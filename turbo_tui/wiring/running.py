@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from turbo_tui import __version__
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import new_session_id, sessions_folder
 from turbo_tui.core import events as ev
+from turbo_tui.core.errors import SessionError
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
@@ -24,6 +27,7 @@ from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.run import Run
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 from turbo_tui.vcs.repository import CommandLineGit
+from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.minds import Minds, Recorded
 from turbo_tui.wiring.reading import Project, secrets_in
 from turbo_tui.wiring.workspace import Workspace
@@ -99,10 +103,29 @@ async def open_run(
         asks=asks,
         approve=approve,
     )
+    if workspace.confining is not None:
+        _watch(workspace.confining, session, run)
     run.at_close(minds.close)
     run.at_close(project.close)
     await recover(run)
     return OpenedRun(run, live, project, minds)
+
+
+def _watch(confining: Confining, session: Session, run: Run) -> None:
+    """Note it in the log when something else confines commands; try what was only remembered."""
+
+    def tell(words: str) -> None:
+        with suppress(SessionError):  # closed meanwhile
+            session.append(ev.Noted("warning", words))
+
+    async def stop() -> None:
+        confining.tell = None
+        check.cancel()
+        await asyncio.wait({check})
+
+    confining.tell = tell
+    check = asyncio.create_task(confining.check_later())
+    run.at_close(stop)
 
 
 def open_session(workspace: Workspace, session_id: str, redact: Redactor) -> tuple[Session, Views]:

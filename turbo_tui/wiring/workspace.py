@@ -14,6 +14,7 @@ from turbo_tui.trust import Consents, Trust, project_files
 if TYPE_CHECKING:
     from turbo_tui.adapters.blobs import FolderBlobs
     from turbo_tui.core.ports import Lander, Stages
+    from turbo_tui.wiring.confining import Confining
 
 
 @dataclass(slots=True)
@@ -24,12 +25,14 @@ class Workspace:
         root: The git root, or the folder itself; absolute, symlinks resolved.
         state: Where sessions, stages, blobs and landings lie; never inside `root`.
         trusted: The project's `.turbo/` and `.env` count as configuration.
+        confining: What confines the stages' commands, once there are stages.
     """
 
     root: Path
     paths: Paths
     settings: Settings
     trusted: bool
+    confining: Confining | None = field(default=None, repr=False)
     _blobs: FolderBlobs | None = field(default=None, repr=False)
     _lander: Lander | None = field(default=None, repr=False)
     _stages: Stages | None = field(default=None, repr=False)
@@ -68,29 +71,29 @@ class Workspace:
         return self._lander
 
     async def stages(self) -> Stages:
-        """Probe the sandbox (cached) and return what makes stages here."""
+        """Probe the sandbox, or remember what held, and return what makes stages here.
+
+        Raises:
+            WorkspaceError: The state folder cannot be written.
+            StageError: The sandbox that was asked for is not to be had, or no stage can be made.
+            ConfigError: What was asked for is no sandbox.
+        """
         if self._stages is None:
-            from turbo_tui.sandbox.probe import FORCE, probe  # noqa: PLC0415
-            from turbo_tui.sandbox.stages import open_stages  # noqa: PLC0415
+            from turbo_tui.sandbox.probe import FORCE  # noqa: PLC0415
+            from turbo_tui.sandbox.remembered import Remembered  # noqa: PLC0415
+            from turbo_tui.wiring.confining import Confining  # noqa: PLC0415
 
             make_state(self.state)
-            tree, confiner = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
-            rest = {name: value for name, value in os.environ.items() if name != FORCE}
+            tree, named = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
+            memory = Remembered(self.paths.cache / "sandbox.json", self.state)
+            self.confining = Confining(self.state, named, memory)
             try:
-                probed = await probe(self.state, rung=confiner, environ=rest)
+                self._stages = await self.confining.open(self.root, self.blobs, tree)
             except SandboxError as error:
                 # No command failed: this machine has not what was asked for.
                 raise StageError(str(error)) from error
             except OSError as error:  # the trials write there
                 raise WorkspaceError(_no_state(self.state, error.strerror or "")) from error
-            self._stages = open_stages(
-                self.root,
-                self.state,
-                self.blobs,
-                probed.confiner,
-                rung=tree,
-                reasons=probed.reasons,
-            )
         return self._stages
 
 
@@ -155,7 +158,7 @@ def _no_state(state: Path, why: str) -> str:
 
 
 Tree = Literal["auto", "overlay", "copy"]
-CONFINERS = ("bubblewrap", "landlock", "unsandboxed")
+CONFINERS = ("bubblewrap", "landlock", "seatbelt", "unsandboxed")
 
 
 def wanted_rung(words: str) -> tuple[Tree, str]:

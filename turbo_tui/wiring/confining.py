@@ -1,0 +1,92 @@
+"""What confines a workspace's commands: chosen once, watched, replaced in the user's sight."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.core.ports import Blobs
+from turbo_tui.sandbox.probe import FORCE, Probed, probe
+from turbo_tui.sandbox.remembered import Remembered
+from turbo_tui.sandbox.report import LABELS
+from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.watched import Watched
+
+if TYPE_CHECKING:
+    from turbo_tui.wiring.workspace import Tree
+
+CHECK_AFTER_S = 2.0  # when the first frame and the first keys are long done
+
+
+@dataclass(slots=True)
+class Confining:
+    """The stages of a workspace, whose confiner is looked after.
+
+    Attributes:
+        named: The confiner that the user names; empty for the best there is.
+        memory: What held when it was last tried.
+        tell: Told, in words for the user, when commands are confined by something else.
+    """
+
+    state: Path
+    named: str
+    memory: Remembered
+    tell: Callable[[str], None] | None = None
+    _stages: WorkspaceStages | None = None
+    _watched: Watched | None = None
+    _remembered: bool = False
+
+    async def open(self, root: Path, blobs: Blobs, tree: Tree) -> WorkspaceStages:
+        """Choose what confines commands, and make ready to stage.
+
+        Raises:
+            SandboxError: What the user names is not to be had.
+            StageError: No stage can be made.
+            OSError: The state folder cannot be written.
+        """
+        probed = await self._probe()
+        self._watched = Watched(probed.confiner, self.state, self._lost)
+        self._remembered = probed.remembered
+        self._stages = open_stages(
+            root, self.state, blobs, self._watched, rung=tree, reasons=probed.reasons
+        )
+        return self._stages
+
+    async def check_later(self) -> None:
+        """Try what was only remembered, once there is time for it."""
+        if self._remembered and self._watched is not None:
+            await asyncio.sleep(CHECK_AFTER_S)
+            await self._watched.check()
+
+    async def _probe(self) -> Probed:
+        # What is named was read from the variable already.
+        environ = {name: value for name, value in os.environ.items() if name != FORCE}
+        return await probe(self.state, rung=self.named, environ=environ, memory=self.memory)
+
+    async def _lost(self, fault: str) -> str:
+        """Choose what comes next; return what happened, for the user."""
+        self.memory.forget()
+        if self._watched is None or self._stages is None:
+            return fault
+        fault = fault.rstrip(".")
+        said = f"{self._watched.name} does not hold here any more: {fault}. Nothing was run."
+        try:
+            probed = await self._probe()
+        except (SandboxError, OSError) as error:
+            said = f"{said} {error}"
+        else:
+            self._watched = Watched(probed.confiner, self.state, self._lost)
+            self._stages.confine_by(self._watched, probed.reasons)
+            report = self._stages.report
+            said = (
+                f"{said} From now on steps run on {report.rung}, sandbox: {LABELS[report.level]}. "
+                "Start the step again."
+            )
+        if self.tell is not None:
+            self.tell(said)
+        return said
