@@ -20,6 +20,7 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.environment import environment
+from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.limits import held_by_kernel, held_to, prlimit_argv, threads_here
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.running import Launch, run_tree
@@ -110,7 +111,7 @@ class Bubblewrap:
         options = self.options(place, command)
         status_read, status_write = os.pipe()
         os.set_blocking(status_read, False)
-        rules = seccomp.filter_path("inet")
+        rules = filter_for(command.grants)
         # Opened anew for each command: descriptors of one opening share their offset.
         filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
         argv = (
@@ -177,6 +178,7 @@ class Bubblewrap:
         words += self._host(place)
         words += self._scratch(place, tools, limits)
         words += self._shown_read_only(place, tools)
+        words += self._granted(place, grants)
         words += _resolver(self._all_hidden) if network else ()
         words += self._shown("--bind", place.tree, place.workspace)
         for mask in hiding.workspace_masks(place):
@@ -208,7 +210,7 @@ class Bubblewrap:
         for folder in self._hidden:
             yield from ("--tmpfs", str(folder))
         for path, is_folder in self._root_only(place):
-            yield from ("--tmpfs", str(path)) if is_folder else ("--ro-bind", os.devnull, str(path))
+            yield from _hide(path, is_folder=is_folder)
 
     def _shown_read_only(self, place: Place, tools: toolchains.Toolchains) -> Iterator[str]:
         """Yield what of the hidden is shown after all: tools, caches, git's outside folder."""
@@ -219,6 +221,19 @@ class Bubblewrap:
         if place.git_dir is not None and place.git_dir.is_dir():
             for folder in hiding.git_folders(place.git_dir):
                 yield from self._shown("--ro-bind", folder, folder)
+
+    def _granted(self, place: Place, grants: Grants) -> Iterator[str]:
+        """Yield the paths that this command was granted, less what is hidden within them."""
+        around = Surroundings(place.workspace, self._home, self._hide)
+        paths = around.granted_paths(grants)
+        for each in paths:
+            option = "--bind" if each.writable else "--ro-bind"
+            yield from self._shown(option, each.path, each.path)
+        named = tuple(each.path for each in paths)
+        hidden = [(folder, True) for folder in self._hidden]
+        for path, is_folder in (*hidden, *self._root_only(place)) if named else ():
+            if path not in named and hiding.below(path, named):
+                yield from _hide(path, is_folder=is_folder)
 
     def _closed_for_writing(self, place: Place) -> Iterator[str]:
         """Yield the last options: hidden folders, now that all mount points in them are made."""
@@ -319,9 +334,19 @@ class Bubblewrap:
             yield from ("--perms", open_to, "--dir", folder)
 
 
+def filter_for(grants: Grants) -> Path | None:
+    """Return the filter for commands with these grants; None where there is none."""
+    sockets: seccomp.Sockets = "unix" if grants.unix_sockets else "inet"
+    return seccomp.filter_path(sockets, ptrace=grants.ptrace)
+
+
 def _seccomp_options(filters: Sequence[int]) -> Iterator[str]:
     for fd in filters:
         yield from ("--seccomp", str(fd))
+
+
+def _hide(path: Path, *, is_folder: bool) -> tuple[str, ...]:
+    return ("--tmpfs", str(path)) if is_folder else ("--ro-bind", os.devnull, str(path))
 
 
 def _scratch(place: Place) -> str:

@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from turbo_tui.core.command import Command, Limits
+from turbo_tui.core.command import Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, Rules
+from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.limits import held_by_kernel, held_to
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.supervised import Confinement, run_supervised
@@ -87,7 +88,8 @@ class Landlock:
                 "reads",
                 False,
                 "home folders and the host's /tmp cannot be read; but names of processes and "
-                "their command lines can",
+                "their command lines can, and secret files of the workspace in an overlay; a "
+                "copy is made without those",
             ),
             Guarantee("network", True, "no sockets at all unless the network is granted"),
             Guarantee(
@@ -113,8 +115,10 @@ class Landlock:
         Raises:
             SandboxError: It could not be started, or Landlock is too old or off.
         """
-        network = command.grants.network != "off"
-        rules_file = seccomp.filter_path("inet" if network else "none")
+        grants = command.grants
+        _check_can_be_held(grants)
+        network = grants.network != "off"
+        rules_file = seccomp.filter_path("inet" if network else "none", ptrace=grants.ptrace)
         if self._abi < LEAST_ABI or rules_file is None:
             raise SandboxError(
                 f"Landlock version {LEAST_ABI} and a system call filter for this machine are "
@@ -122,11 +126,16 @@ class Landlock:
             )
         hidden = (*hiding.hidden_folders(self._home), Path(hiding.SCRATCH))
         tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
+        around = Surroundings(place.workspace, self._home, self._hide)
+        granted = around.granted_paths(grants)
 
         def confine(scratch: Path) -> Confinement:
             git = hiding.git_folders(place.git_dir) if place.git_dir is not None else ()
             read = [*self._system, *map(str, tools.folders), *map(str, git), *_resolver(network)]
-            rules = Rules(abi=self._abi, read=read, write=[str(place.tree), str(scratch), *DEVICES])
+            read += (str(each.path) for each in granted if not each.writable)
+            write = [str(place.tree), str(scratch), *DEVICES]
+            write += (str(each.path) for each in granted if each.writable)
+            rules = Rules(abi=self._abi, read=read, write=write)
             return Confinement(rules, str(rules_file))
 
         return await run_supervised(
@@ -153,6 +162,24 @@ class Landlock:
             closed |= {path for path, _ in hiding.root_only_paths()}
         readable = (part for top in (*SYSTEM, "/etc") for part in _open_below(Path(top), closed))
         return (*readable, *KERNEL)
+
+
+def _check_can_be_held(grants: Grants) -> None:
+    """Refuse the grants that would give more than what the user agreed to.
+
+    Raises:
+        SandboxError: There is such a one.
+    """
+    if grants.network == "hosts":
+        raise SandboxError(
+            "The network cannot be granted for single hosts here: Landlock tells no hosts apart. "
+            "Install bubblewrap, or grant the whole network."
+        )
+    if grants.unix_sockets:
+        raise SandboxError(
+            "Unix sockets cannot be granted here: under Landlock a command would reach those of "
+            "the machine's services too. Install bubblewrap, or use a loopback port."
+        )
 
 
 def _open_below(folder: Path, closed: set[Path]) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Unsandboxed:
         *,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
-        """Run a command to its end, as `core.ports.Stage.run` says; `network` changes nothing.
+        """Run a command to its end, as `core.ports.Stage.run` says; grants change nothing.
 
         Raises:
             SandboxError: It could not be started.

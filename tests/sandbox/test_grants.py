@@ -1,0 +1,378 @@
+"""What one command was granted, it can do; and not the next one, and nothing beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.confining import (
+    host_process,
+    needs_bubblewrap,
+    needs_landlock,
+    outside,
+    place_in,
+    script,
+)
+from turbo_tui.core.command import NOTHING, Command, Grants
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.granted import Surroundings
+from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.place import Confiner, Place
+
+
+@pytest.fixture(params=["bubblewrap", "landlock"])
+async def confiner(request: pytest.FixtureRequest) -> Confiner:
+    if request.param == "bubblewrap":
+        await needs_bubblewrap()
+        return Bubblewrap()
+    await needs_landlock()
+    return Landlock()
+
+
+@pytest.fixture
+async def bubblewrap() -> Bubblewrap:
+    await needs_bubblewrap()
+    return Bubblewrap()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return place_in(tmp_path / "ws")
+
+
+async def run(confiner: Confiner, place: Place, code: str, grants: Grants = NOTHING) -> str:
+    result = await confiner.run(place, Command(script(code), timeout_s=30.0, grants=grants))
+    return result.output
+
+
+# --- paths -------------------------------------------------------------------
+
+USE = """
+import os
+def attempt(what, *words):
+    try:
+        print(what(*words))
+    except OSError as error:
+        print(error.strerror)
+attempt(lambda: open(FILE).read())
+attempt(lambda: open(FILE, "w").write("written"))
+attempt(lambda: open(os.path.dirname(FILE) + "/new", "w").write("written"))
+attempt(lambda: os.listdir(os.path.dirname(os.path.dirname(FILE))))
+"""
+
+
+def use(file: Path) -> str:
+    return f"FILE = {str(file)!r}\n{USE}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of the user's, with a neighbour that is nobody's business."""
+    for name in ("data", "neighbour"):
+        (tmp_path / "far" / name).mkdir(parents=True)
+        (tmp_path / "far" / name / "file").write_text("the-content")
+    return tmp_path / "far" / "data"
+
+
+async def test_a_readable_path_is_shown_and_nothing_beside_it(
+    confiner: Confiner, place: Place, folder: Path
+) -> None:
+    code = use(folder / "file")
+
+    without = await run(confiner, place, code)
+    granted = await run(confiner, place, code, Grants(readable=(str(folder),)))
+    after = await run(confiner, place, code)
+
+    assert "the-content" not in without + after
+    assert granted.startswith("the-content\n")
+    assert "neighbour" not in granted
+    assert (folder / "file").read_text() == "the-content"
+    assert not (folder / "new").exists()
+
+
+async def test_a_writable_path_is_written_on_the_host(
+    confiner: Confiner, place: Place, folder: Path
+) -> None:
+    code = use(folder / "file")
+
+    granted = await run(confiner, place, code, Grants(writable=(str(folder),)))
+
+    assert granted.startswith("the-content\n7\n7\n")
+    assert (folder / "file").read_text() == (folder / "new").read_text() == "written"
+    assert (folder.parent / "neighbour" / "file").read_text() == "the-content"
+
+
+async def test_a_single_file_and_a_part_of_a_writable_folder_can_be_read_only(
+    bubblewrap: Bubblewrap, place: Place, folder: Path
+) -> None:
+    (folder / "closed").mkdir()
+    (folder / "closed" / "file").write_text("the-content")
+    code = use(folder / "closed" / "file")
+    grants = Grants(readable=(str(folder / "closed"),), writable=(str(folder),))
+
+    said = await run(bubblewrap, place, code, grants)
+    alone = await run(
+        bubblewrap,
+        place,
+        use(folder / "file"),
+        Grants(readable=(str(folder / "file"),)),
+    )
+
+    assert said.startswith("the-content\nRead-only file system\nRead-only file system\n")
+    assert alone.splitlines()[:2] == ["the-content", "Read-only file system"]
+
+
+async def test_what_is_hidden_stays_hidden_within_a_granted_folder(
+    bubblewrap: Bubblewrap, place: Place
+) -> None:
+    code = "import os; print('log' in os.listdir('/var'), os.listdir('/var/tmp'))"
+    with tempfile.NamedTemporaryFile(dir="/var/tmp", prefix="turbo-tui-test-"):
+        assert "turbo-tui-test-" in outside(code, place.workspace)
+
+        said = await run(bubblewrap, place, code, Grants(readable=("/var",)))
+
+    assert said == "True []\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could read it anyway")
+async def test_root_does_not_see_password_hashes_by_the_grant_of_etc(
+    bubblewrap: Bubblewrap, place: Place
+) -> None:
+    code = "print(len(open('/etc/passwd').read()) > 0, len(open('/etc/shadow').read()))"
+
+    said = await run(bubblewrap, place, code, Grants(readable=("/etc",)))
+
+    assert "Permission denied: '/etc/shadow'" in said
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    for name in ("ws/src", "home/dev", "state/sessions", "data"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to("data")
+    (tmp_path / "data" / "part").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    return Surroundings(tmp_path / "ws", tmp_path / "home", (tmp_path / "state",))
+
+
+REFUSED = {
+    "": "not an absolute path",
+    "data": "not an absolute path",
+    "~/data": "not an absolute path",
+    "{}/data/../home": "not an absolute path",
+    "/": "home folder lies in it",
+    "{}/home": "home folder lies in it",
+    "{}": "home folder lies in it",
+    "/proc/self": "symlink",
+    "/proc/1": "has its own",
+    "/sys": "has its own",
+    "/dev": "has its own",
+    "/tmp": "has its own",
+    "{}/state": "other projects",
+    "{}/state/sessions": "other projects",
+    "{}/ws": "no grant is needed",
+    "{}/ws/src": "no grant is needed",
+    "{}/link": r"symlink\. The path without links is .*/data\.",
+    "{}/link/part": r"link is a symlink\. The path without links is .*/data/part\.",
+    "{}/nowhere/deep": "nowhere is not there",
+    "{}/data\0": "not an absolute path",
+    "{}/pipe": "neither a file nor a folder",
+}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_a_path_that_cannot_be_granted_is_refused_with_the_reason(
+    path: str, around: Surroundings, tmp_path: Path
+) -> None:
+    name = path.format(tmp_path)
+    for grants in (Grants(readable=(name,)), Grants(writable=(name,))):
+        with pytest.raises(SandboxError, match=rf"cannot be granted.*{REFUSED[path]}"):
+            around.granted_paths(grants)
+
+
+def test_what_can_be_granted_comes_parents_first(around: Surroundings, tmp_path: Path) -> None:
+    data, part, dev = (str(tmp_path / name) for name in ("data", "data/part", "home/dev"))
+
+    found = around.granted_paths(Grants(readable=(part, dev), writable=(data, part)))
+
+    assert [(str(each.path), each.writable) for each in found] == [
+        *((data, True), (part, True), (dev, False)),
+    ]
+
+
+def test_a_folder_that_holds_the_workspace_can_be_read_not_written(
+    around: Surroundings, tmp_path: Path
+) -> None:
+    inner = replace(around, workspace=tmp_path / "data" / "part")
+    data = str(tmp_path / "data")
+
+    assert inner.granted_paths(Grants(readable=(data,)))
+    with pytest.raises(SandboxError, match="the workspace lies in it"):
+        inner.granted_paths(Grants(writable=(data,)))
+
+
+def test_sockets_of_services_are_not_shown_to_what_may_use_sockets(around: Surroundings) -> None:
+    assert around.granted_paths(Grants(readable=("/run",)))
+    with pytest.raises(SandboxError, match="sockets of services"):
+        around.granted_paths(Grants(readable=("/run",), unix_sockets=True))
+
+
+async def test_a_command_with_a_path_that_cannot_be_granted_does_not_run(
+    confiner: Confiner, place: Place
+) -> None:
+    with pytest.raises(SandboxError, match="home folder"):
+        await run(confiner, place, "open('ran', 'w')", Grants(writable=(str(Path.home()),)))
+
+    assert not (place.workspace / "ran").exists()
+
+
+# --- debugging ---------------------------------------------------------------
+
+TRACE = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+child = os.fork()
+if not child:
+    signal.pause()
+print("traced", libc.ptrace(16, child, 0, 0) == 0)  # PTRACE_ATTACH
+if libc.ptrace(17, child, 0, 0): pass
+os.kill(child, signal.SIGKILL)
+"""
+
+
+async def test_a_command_may_debug_its_own_processes_when_granted(
+    confiner: Confiner, place: Place, tmp_path: Path
+) -> None:
+    if "traced True" not in outside(TRACE, tmp_path):
+        pytest.skip("nothing can be traced here at all")
+
+    assert "traced False" in await run(confiner, place, TRACE)
+    assert "traced True" in await run(confiner, place, TRACE, Grants(ptrace=True))
+
+
+async def test_a_debugger_does_not_reach_processes_of_the_host(
+    confiner: Confiner, place: Place
+) -> None:
+    with host_process("turbo-tui-not-traced") as pid:
+        code = f"""
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print("traced", libc.ptrace(16, {pid}, 0, 0) == 0)
+try:
+    open("/proc/{pid}/mem", "rb")
+    print("memory read")
+except OSError as error:
+    print(error.strerror)
+"""
+        said = await run(confiner, place, code, Grants(ptrace=True))
+
+    assert "traced False" in said
+    assert "memory read" not in said
+
+
+async def test_a_debugger_does_not_lift_the_filter(confiner: Confiner, place: Place) -> None:
+    code = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+print("namespace", libc.unshare(0x10000000), "mount", libc.mount(b"x", b"/", b"tmpfs", 0, None))
+"""
+
+    assert "namespace -1 mount -1" in await run(confiner, place, code, Grants(ptrace=True))
+
+
+async def test_strace_works_when_granted(bubblewrap: Bubblewrap, place: Place) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    command = Command(("strace", "-f", "-e", "trace=execve", "true"), grants=Grants(ptrace=True))
+
+    result = await bubblewrap.run(place, command)
+
+    assert "execve(" in result.output
+
+
+# --- unix sockets ------------------------------------------------------------
+
+OWN_SOCKET = """
+import os, socket, tempfile
+try:
+    path = os.path.join(tempfile.mkdtemp(), "s")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(path)
+    client.send(b"hello")
+    print("heard", server.accept()[0].recv(9))
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    print("pair")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+async def test_unix_sockets_of_its_own_work_when_granted(
+    bubblewrap: Bubblewrap, place: Place
+) -> None:
+    assert await run(bubblewrap, place, OWN_SOCKET) == "Operation not permitted\n"
+    said = await run(bubblewrap, place, OWN_SOCKET, Grants(unix_sockets=True))
+    assert said == "heard b'hello'\npair\n"
+
+
+async def test_unix_sockets_of_the_host_stay_out_of_reach(
+    bubblewrap: Bubblewrap, place: Place, tmp_path: Path
+) -> None:
+    name = f"\0turbo-tui-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as by_path, socket.socket(socket.AF_UNIX) as abstract:
+        by_path.bind(str(tmp_path / "s"))
+        by_path.listen()
+        abstract.bind(name)
+        abstract.listen()
+        code = f"""
+import socket
+for name in ({str(tmp_path / "s")!r}, {name!r}):
+    try:
+        socket.socket(socket.AF_UNIX).connect(name)
+        print("reached")
+    except OSError as error:
+        print(error.strerror)
+"""
+        assert outside(code, tmp_path) == "reached\nreached\n"
+
+        said = await run(bubblewrap, place, code, Grants(unix_sockets=True))
+
+    assert said == "No such file or directory\nConnection refused\n"
+
+
+async def test_a_debugger_with_sockets_gets_no_other_family(
+    bubblewrap: Bubblewrap, place: Place
+) -> None:
+    code = """
+import socket
+for family in (17, 38, 40):  # packet, crypto, vsock
+    try:
+        socket.socket(family, socket.SOCK_RAW if family == 17 else socket.SOCK_STREAM)
+        print("made", family)
+    except OSError as error:
+        print(error.strerror)
+"""
+    said = await run(bubblewrap, place, code, Grants(unix_sockets=True, ptrace=True))
+
+    assert said == "Operation not permitted\n" * 3
+
+
+async def test_landlock_refuses_what_it_cannot_hold(place: Place) -> None:
+    await needs_landlock()
+    for grants, what in (
+        (Grants(network="hosts", hosts=("example.org",)), "single hosts here"),
+        (Grants(unix_sockets=True), "Unix sockets cannot be granted here"),
+    ):
+        with pytest.raises(SandboxError, match=f"{what}.*Install bubblewrap"):
+            await run(Landlock(), place, "open('ran', 'w')", grants)
+    assert not (place.workspace / "ran").exists()
