@@ -324,13 +324,19 @@ def _open_for_writing(folder: Path) -> tuple[Head, sqlite3.Connection]:
             db.close()
             raise
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+            raise _unwritable(folder, "the disk is full") from error
         raise broken(folder.name, 0, f"log.db cannot be opened ({error})") from error
     except OSError as error:
-        raise SessionError(
-            f"session {folder.name}: {folder} cannot be written ({error.strerror}); make room or "
-            "mend its permissions."
-        ) from error
+        raise _unwritable(folder, error.strerror or str(error)) from error
     return head, db
+
+
+def _unwritable(folder: Path, why: str) -> SessionError:
+    return SessionError(
+        f"session {folder.name}: {folder} cannot be written ({why}); make room or mend its "
+        "permissions."
+    )
 
 
 def _caught_up(db: sqlite3.Connection, head: Head) -> Head:
@@ -376,10 +382,7 @@ def _take_lock(folder: Path) -> int:
         folder.mkdir(mode=0o700, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SessionError(
-            f"session {folder.name}: {folder} cannot be written ({error.strerror}); make room or "
-            "mend its permissions."
-        ) from error
+        raise _unwritable(folder, error.strerror or str(error)) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -389,8 +392,9 @@ def _take_lock(folder: Path) -> int:
             f"session {folder.name} is open in process {pid}. Close it there, or wait for it "
             "to end, then try again."
         ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode("ascii"), 0)
+    with suppress(OSError):  # the id is for others to read; the lock holds on a full disk as well
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode("ascii"), 0)
     return lock
 
 
