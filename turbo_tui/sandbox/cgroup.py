@@ -13,6 +13,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from turbo_tui.sandbox.usage import tree_pids
 
 PREFIX = "turbo-tui-"
 ROUNDS = 8  # of looking for processes that were made while others were moved
+GONE_S = 1.0  # for the kernel to take down who was still in a group
 NEEDED = ("memory", "pids")
 
 _numbers = itertools.count(1)
@@ -134,14 +136,15 @@ class Group:
 
     def close(self) -> None:
         """Remove the group; whoever is still in it ends."""
-        for folder in dict.fromkeys(self._folders.values()):
-            if _removed(folder):
-                continue
-            with suppress(OSError):
-                for pid in (folder / "cgroup.procs").read_text("ascii").split():
-                    with suppress(ProcessLookupError, PermissionError):
-                        os.kill(int(pid), signal.SIGKILL)
-            _removed(folder)
+        give_up = time.monotonic() + GONE_S
+        folders = list(dict.fromkeys(self._folders.values()))
+        while folders := [folder for folder in folders if not _removed(folder)]:
+            if time.monotonic() > give_up:
+                return  # the next turbo-tui clears it
+            for pid in {pid for each in folders for pid in _text(each / "cgroup.procs").split()}:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(pid), signal.SIGKILL)
+            time.sleep(0.002)
 
     def _write(self, controller: str, name: str, value: str) -> None:
         (self._folders[controller] / name).write_text(value)

@@ -23,6 +23,7 @@ WATCH_S = 0.2
 PRLIMIT_PATH = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
 IN_MEMORY = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 NO_SPACE = "No space left on device"  # strerror(ENOSPC)
+NEARLY = 0.9
 SETTING = "`{name}` in [sandbox] of config.toml raises this"
 
 
@@ -167,10 +168,11 @@ class Watch:
         if exit_code == 128 + signal.SIGXFSZ:
             size = in_mib(self._limits.file_bytes)
             return over(f"a file grew larger than {size}", "file_mb")
-        cpu_s = self._meter.usage.cpu_s or 0.0
-        killed = exit_code in {128 + signal.SIGXCPU, 128 + signal.SIGKILL}
-        if killed and self._limits.cpu_s and cpu_s >= self._limits.cpu_s:
-            return self._cpu
+        if self._limits.cpu_s and exit_code in {128 + signal.SIGXCPU, 128 + signal.SIGKILL}:
+            # The kernel counts one process's time by ticks when it holds it to the limit.
+            cpu_s = self._meter.usage.cpu_s or 0.0
+            if cpu_s >= NEARLY * self._limits.cpu_s:
+                return self._cpu
         if exit_code and NO_SPACE in output[-4096:] and not (self._disk and self._disk.full):
             return self._scratch
         return ""

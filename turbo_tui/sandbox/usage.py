@@ -130,7 +130,7 @@ def read_tree(root: int, *, memory_limit: int = 0, most: int = 0) -> Reading:
         most: Threads after which the look ends early: there are too many, and each takes time.
     """
     if not LINUX:
-        return _read_with_psutil(root)
+        return read_with_psutil(root)
     own: list[_Process] = []
     threads = 0
     for folder in tree_folders(root):
@@ -237,7 +237,7 @@ def _text(path: str) -> str:
         return ""
 
 
-def _read_with_psutil(root: int) -> Reading:
+def read_with_psutil(root: int) -> Reading:
     """Look where there is no /proc."""
     import psutil  # noqa: PLC0415 - not needed for the first frame
 
