@@ -26,7 +26,8 @@ from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.limits import Limits
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.running import Launch, run_tree
+from turbo_tui.sandbox.running import Bounds, run_tree
+from turbo_tui.sandbox.tree import Launch
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 Make = Callable[[Limits], Confiner]
@@ -368,7 +369,7 @@ async def test_the_private_tmp_is_limited(tmp_path: Path) -> None:
 
 async def test_a_starter_that_is_missing_is_named() -> None:
     with pytest.raises(SandboxError, match="/no/such/starter could not be started"):
-        await run_tree(Launch(argv=("/no/such/starter",), env={}))
+        await run_tree(Launch(argv=("/no/such/starter",), env={}), Bounds())
 
 
 async def test_the_sandboxs_own_failure_is_not_the_commands(tmp_path: Path) -> None:

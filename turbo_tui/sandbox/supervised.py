@@ -21,7 +21,8 @@ from turbo_tui.sandbox.confine_exec import Order, Rules
 from turbo_tui.sandbox.environment import environment
 from turbo_tui.sandbox.limits import kernel_limits, threads_here
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.running import Launch, run_tree
+from turbo_tui.sandbox.running import Bounds, run_tree
+from turbo_tui.sandbox.tree import Launch
 
 SCRIPT = Path(__file__).with_name("confine_exec.py")
 STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
@@ -101,6 +102,8 @@ async def run_supervised(
                     pass_fds=(order_fd, order["status_fd"]),
                     status_fd=status_read,
                     supervised=True,
+                ),
+                Bounds(
                     timeout_s=command.timeout_s,
                     limits=limits,
                     disk=hiding.host_view(place),
