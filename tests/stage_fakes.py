@@ -19,7 +19,10 @@ class OpenConfiner:
 
     def __init__(self, name: ConfinerName = "bubblewrap") -> None:
         self.name: ConfinerName = name
-        self.guarantees: tuple[Guarantee, ...] = (Guarantee("writes", held=True, detail="fake"),)
+        self.guarantees: tuple[Guarantee, ...] = tuple(
+            Guarantee(each, held=True, detail="fake")
+            for each in ("writes", "reads", "network", "limits", "tree")
+        )
         self.places: list[Place] = []
 
     async def run(

@@ -15,11 +15,12 @@ from tests.stage_fakes import words_of
 from turbo_tui.core.changes import FileChange, Node
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.beneath import Beneath
-from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set
+from turbo_tui.sandbox.changeset import build_change_set
+from turbo_tui.sandbox.contents import Contents, Originals
 from turbo_tui.sandbox.copytree import Manifest, copy_tree, read_copy
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.ignore import Ignores
-from turbo_tui.sandbox.overlay import read_upper
+from turbo_tui.sandbox.upper import read_upper
 from turbo_tui.sandbox.warn import warnings_of
 
 

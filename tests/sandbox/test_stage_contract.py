@@ -19,7 +19,8 @@ from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError, ToolError
-from turbo_tui.sandbox.stage import Kind, WorkspaceStage
+from turbo_tui.sandbox.layers import Kind
+from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
 
 AGAIN = "TURBO_TUI_TEST_AS_ORDINARY_USER"

@@ -8,117 +8,19 @@ import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.sandbox.beneath import Beneath
+from turbo_tui.sandbox.contents import Contents, Originals
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.gitview import is_internal
 from turbo_tui.sandbox.ignore import Ignores
 from turbo_tui.sandbox.warn import warnings_of
 
-SMALL_BYTES = 1 << 20  # read at once below this; larger ones are never held in memory
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 OURS = ".turbo"
-
-
-class Contents:
-    """Put contents of a tree into the blob store, each version of a file once."""
-
-    def __init__(self, tree: Beneath, blobs: Blobs) -> None:
-        self._tree = tree
-        self._blobs = blobs
-        self._known: dict[str, tuple[tuple[int, int, int], Node]] = {}
-
-    def lstat(self, path: str) -> os.stat_result | None:
-        """Describe what stands at `path` now; None when nothing does."""
-        return self._tree.lstat(path)
-
-    def node(self, path: str, found: os.stat_result) -> Node | None:
-        """Describe what stands at `path`, its content stored; None for FIFOs, devices, sockets.
-
-        Raises:
-            OSError: It cannot be read, or is gone.
-            SessionError: The blob store refuses.
-        """
-        mode = found.st_mode & 0o777
-        if stat.S_ISDIR(found.st_mode):
-            return Node("folder", mode)
-        if stat.S_ISLNK(found.st_mode):
-            target = os.fsencode(self._tree.read_link(path))
-            return Node("symlink", 0o777, len(target), self._blobs.put(target))
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        version = (found.st_ino, found.st_ctime_ns, found.st_size)
-        known = self._known.get(path)
-        if known is not None and known[0] == version:
-            return known[1]
-        fd = self._tree.open_file(path)
-        try:
-            size = os.fstat(fd).st_size
-            if size <= SMALL_BYTES:
-                with os.fdopen(os.dup(fd), "rb") as file:
-                    content = file.read()
-                size, blob = len(content), self._blobs.put(content)
-            else:
-                # By descriptor: what the path's folders are by now cannot lead elsewhere.
-                blob = self._blobs.put_file(Path(f"/proc/self/fd/{fd}"))
-        finally:
-            os.close(fd)
-        node = Node("file", mode, size, blob)
-        self._known[path] = (version, node)
-        return node
-
-    def forget(self) -> None:
-        """Know nothing of what was stored: it is put again."""
-        self._known.clear()
-
-
-@dataclass(slots=True)
-class Originals:
-    """The workspace's side of every change, kept before anyone alters it.
-
-    Attributes:
-        started_ns: When the stage began; an original changed later is not what the step saw.
-    """
-
-    contents: Contents
-    started_ns: int
-    _kept: dict[str, Node | None] = field(default_factory=dict[str, "Node | None"])
-
-    def keep(self, delta: Delta) -> tuple[Node | None, bool]:
-        """Return the node a change starts from, and whether it is known to be that.
-
-        Raises:
-            OSError: The original cannot be read.
-        """
-        if delta.path in self._kept:
-            return self._kept[delta.path], True
-        found = delta.before
-        if found is None:
-            return None, delta.existed is not True
-        try:
-            node = self.contents.node(delta.path, found)
-        except FileNotFoundError:
-            return None, False
-        # A folder's ctime moves with every name in it, and it has no content to lose.
-        known = stat.S_ISDIR(found.st_mode) or self._is_old(delta.path)
-        known = known and delta.existed is not False
-        if known:
-            self._kept[delta.path] = node
-        return node, known
-
-    def forget(self) -> None:
-        """Know nothing of what was kept: the store refused it."""
-        self._kept.clear()
-        self.contents.forget()
-
-    def _is_old(self, path: str) -> bool:
-        """Look again after the reading: a change while it was read counts as later."""
-        found = self.contents.lstat(path)
-        return found is not None and found.st_ctime_ns <= self.started_ns
 
 
 def never_lands(path: str) -> bool:

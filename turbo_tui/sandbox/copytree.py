@@ -13,7 +13,7 @@ from pathlib import Path
 
 from turbo_tui.sandbox.beneath import Beneath, walk_folders
 from turbo_tui.sandbox.copying import Copying
-from turbo_tui.sandbox.deltas import Delta
+from turbo_tui.sandbox.deltas import Delta, Readable
 from turbo_tui.sandbox.manifest import (
     Manifest,
     await_tick,
@@ -64,7 +64,7 @@ def copy_tree(
 
 
 def read_copy(
-    copied: Beneath, original: Beneath, manifest: Manifest, unreadable: list[str]
+    copied: Beneath, original: Readable, manifest: Manifest, unreadable: list[str]
 ) -> Iterator[Delta]:
     """Yield what differs from the manifest, folders before what they hold.
 

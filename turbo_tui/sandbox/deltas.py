@@ -6,8 +6,35 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from turbo_tui.sandbox.beneath import Beneath
+
+class Readable(Protocol):
+    """A tree that changes are read from; paths are real ones, no link is followed."""
+
+    def lstat(self, path: str) -> os.stat_result | None:
+        """Describe what stands at a path; None when nothing does."""
+        ...
+
+    def open_file(self, path: str) -> int:
+        """Open a regular file for reading.
+
+        Raises:
+            OSError: It is missing, unreadable, or not a regular file.
+        """
+        ...
+
+    def read_link(self, path: str) -> str:
+        """Return where a link points."""
+        ...
+
+
+class Listable(Readable, Protocol):
+    """One whose folders can be listed."""
+
+    def listing(self, path: str) -> tuple[int, list[os.DirEntry[str]]]:
+        """List a folder; the caller closes the descriptor, as long the entries' `stat` works."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +42,9 @@ class Delta:
     """A path that may differ; contents are still to be compared.
 
     Attributes:
-        before: What stands there in the workspace now; None when nothing does.
+        before: What stands there now beneath the stage; None when nothing does.
         after: What stands there in the stage; None when it was removed.
-        existed: It stood in the workspace when the stage began; None when that is not known.
+        existed: It stood there when the stage began; None when that is not known.
     """
 
     path: str
@@ -27,7 +54,7 @@ class Delta:
 
 
 def gone_below(
-    lower: Beneath, path: str, before: os.stat_result, *, itself: bool = True
+    lower: Listable, path: str, before: os.stat_result, *, itself: bool = True
 ) -> Iterator[Delta]:
     """Yield the removal of `path` and of everything beneath it."""
     if itself:

@@ -1,6 +1,6 @@
 """An overlay of the workspace in a private mount namespace, held by a process of ours.
 
-    workspace (lower, read-only) + upper + work -> mounted over the workspace's own path
+    workspace, layers (read-only) + upper + work -> mounted over the workspace's own path
 
 Nothing outside the namespace sees the mount. The holder is a shell that waits for the end of
 its standard input: it ends with us, however we end, and the mount ends with it.
@@ -11,39 +11,60 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import stat
+import select
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
-from turbo_tui.sandbox.deltas import Delta, gone_below
 from turbo_tui.sandbox.toolchains import SYSTEM_PATH
 from turbo_tui.sandbox.trials import trial_folder
 
 READY_S = 10.0
 GONE_S = 2.0
 
-# The folders are named by descriptors that the shell itself opened in the new namespace, so
-# that no character of a path is special to mount(8) or to the overlay's option parser; an older
-# descriptor would name a mount of the old namespace, which nothing can be mounted on.
+# The workspace and the written layer are named by descriptors that the shell itself opened in
+# the new namespace, so that no character of a path is special to mount(8) or to the overlay's
+# option parser; an older descriptor would name a mount of the old namespace, which nothing can be
+# mounted on. Layers are named from the folder of all stages, by ids of plain characters.
 # `index=off`: a kept upper must mount again over a workspace that was landed to meanwhile.
-_MOUNT = (
-    'exec 7<"$1" 8<"$2" 9<"$3" && mount -i -c -t overlay -o '
-    "userxattr,index=off,lowerdir=/proc/self/fd/7,upperdir=/proc/self/fd/8,"
-    "workdir=/proc/self/fd/9 turbo-tui /proc/self/fd/7 && exec 7<&- 8<&- 9<&- && echo ready"
-)
-_HOLD = _MOUNT + " && read -r _"
+_LAYER = "mount -i -c -t overlay -o userxattr,index=off,lowerdir="
+_OVER = ",upperdir=/proc/self/fd/8,workdir=/proc/self/fd/9 turbo-tui /proc/self/fd/7"
+_TRY = f'exec 7<"$1" 8<"$2" 9<"$3" && {_LAYER}/proc/self/fd/7{_OVER} && echo ready'
+
+# What a stage lies on is mounted by itself first, read-only, and then covered by the stage: no
+# path leads there but the descriptor that the host opens in between. A remount drops what the
+# kernel remembers of the layers below, and with it the files that were replaced by rename there;
+# mounts, descriptors and processes stay as they are (fs/super.c, reconfigure_super).
+_HOLD = f"""
+cd "$4" && exec 7<"$1" 8<"$2" 9<"$3" || exit 1
+below="$5/proc/self/fd/7"
+if [ -n "$5" ]; then
+    {_LAYER}"$below" turbo-tui-base /proc/self/fd/7 && exec 6<"$1" || exit 1
+    echo base
+    read -r _ || exit 0
+fi
+{_LAYER}"$below"{_OVER} && exec 7<&- 8<&- 9<&- 5<"$1" && cd / || exit 1
+echo ready
+while read -r _; do
+    if mount -i -c -o remount,rw /proc/self/fd/5 &&
+        {{ [ -z "$5" ] || mount -i -c -o remount,ro /proc/self/fd/6; }}
+    then echo fresh
+    else echo stale
+    fi 2>/dev/null
+done
+"""
 
 
-def _argv(script: str, workspace: Path, upper: Path, work: Path) -> list[bytes]:
+def _argv(script: str, workspace: Path, *paths: Path | str) -> list[bytes]:
     # Root mounts without a user namespace, so that other owners' files can be copied up.
     unshare = ("unshare", "-m") if os.geteuid() == 0 else ("unshare", "-U", "-r", "-m")
-    paths = (os.fsencode(path) for path in (workspace, upper, work))
-    return [*(word.encode() for word in (*unshare, "sh", "-c", script, "turbo-tui")), *paths]
+    words = (*unshare, "sh", "-c", script, "turbo-tui", workspace, *paths)
+    return [os.fsencode(word) for word in words]
 
 
 def _environment() -> dict[str, str]:
@@ -51,47 +72,107 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.pathsep.join(SYSTEM_PATH), "LC_ALL": "C"}
 
 
-class Holder:
-    """The process that keeps one overlay mounted."""
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What an overlay is made of.
 
-    def __init__(self, workspace: Path, process: asyncio.subprocess.Process) -> None:
+    Attributes:
+        stage: Folder that holds `upper` and `work`.
+        below: Folders between the workspace and the upper, named from the folder of all stages,
+            oldest first; plain characters only.
+    """
+
+    workspace: Path
+    stage: Path
+    below: tuple[str, ...] = ()
+
+
+class Holder:
+    """The process that keeps one overlay mounted.
+
+    Attributes:
+        base: What the stage lies on, merged; None where that is the workspace itself.
+    """
+
+    def __init__(
+        self, workspace: Path, process: asyncio.subprocess.Process, ask: int, answer: int
+    ) -> None:
+        self.base: Beneath | None = None
         self._workspace = workspace
         self._process = process
+        self._ask = ask
+        self._answer = answer
+        self._asking = threading.Lock()
 
     @classmethod
-    async def start(cls, workspace: Path, upper: Path, work: Path) -> Holder:
+    async def start(cls, layers: Layers) -> Holder:
         """Mount; return when the stage can be used.
 
         Raises:
             StageError: The kernel or a permission refused; the message says what it said.
         """
+        workspace, stage = layers.workspace, layers.stage
+        below = "".join(f"{name}:" for name in reversed(layers.below))
+        words = _argv(_HOLD, workspace, stage / "upper", stage / "work", stage.parent, below)
+        theirs_in, ask = os.pipe()
+        answer, theirs_out = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *_argv(_HOLD, workspace, upper, work),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                *words,
+                stdin=theirs_in,
+                stdout=theirs_out,
                 stderr=asyncio.subprocess.PIPE,
                 env=_environment(),
                 cwd="/",
                 start_new_session=True,  # a Ctrl-C in the terminal is ours, not the stage's
             )
-        except OSError as error:
-            raise StageError(f"Cannot mount a stage over {workspace}: {error}.") from error
-        holder = cls(workspace, process)
-        if process.stdout is None or process.stderr is None:
-            raise StageError("The stage's holder has no pipes.")
+        except BaseException as error:
+            os.close(ask)
+            os.close(answer)
+            if isinstance(error, OSError):
+                raise StageError(f"Cannot mount a stage over {workspace}: {error}.") from error
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        holder = cls(workspace, process, ask, answer)
         try:
-            async with asyncio.timeout(READY_S):
-                if await process.stdout.readline() == b"ready\n":
-                    return holder
-                said = await process.stderr.read()
-        except TimeoutError:
-            said = b"no answer from the kernel within 10 s"
+            said = await holder._made(layered=bool(below))
         except BaseException:
             await holder.stop()
             raise
+        if said is None:
+            return holder
         await holder.stop()
         raise StageError(f"Cannot mount a stage over {workspace}: {_reason(said)}.")
+
+    async def _made(self, *, layered: bool) -> bytes | None:
+        """Wait for the mounts; return None, or what the kernel said against them."""
+        try:
+            if layered:
+                if await asyncio.to_thread(self._line) != b"base":
+                    return await self._said()
+                self.base = Beneath(self.view, shown_at=self._workspace)
+            if await asyncio.to_thread(self._line, b"\n" if layered else b"") == b"ready":
+                return None
+        except TimeoutError:
+            return b"no answer from the kernel within 10 s"
+        return await self._said()
+
+    async def _said(self) -> bytes:
+        async with asyncio.timeout(READY_S):
+            return await self._process.stderr.read() if self._process.stderr is not None else b""
+
+    def _line(self, ask: bytes = b"") -> bytes:
+        """Read one line of the holder, after asking for it; empty when it ended."""
+        with self._asking:
+            if ask:
+                os.write(self._ask, ask)
+            waiting = select.poll()
+            waiting.register(self._answer, select.POLLIN)
+            if not waiting.poll(READY_S * 1000):
+                raise TimeoutError
+            return os.read(self._answer, 64).strip()  # written in one go; pipe(7), PIPE_BUF
 
     @property
     def alive(self) -> bool:
@@ -113,11 +194,25 @@ class Holder:
         """Where the host sees the merged tree; only to be opened, links in it lead to the host."""
         return Path(f"/proc/{self._process.pid}/root{self._workspace}")
 
+    def refresh(self) -> bool:
+        """Let what was replaced in the workspace show, in some 2 ms; blocks.
+
+        Returns:
+            Whether it could be done so; else the stage has to be mounted anew.
+        """
+        try:
+            return self._line(b"\n") == b"fresh"
+        except OSError:  # TimeoutError is one
+            return False
+
     async def stop(self) -> None:
         """Unmount: end the holder."""
+        if self.base is not None:
+            self.base.close()
+        if self._ask >= 0:
+            os.close(self._ask)
+            self._ask = -1
         process = self._process
-        if process.stdin is not None:
-            process.stdin.close()
         try:
             async with asyncio.timeout(GONE_S):
                 await process.wait()
@@ -125,6 +220,10 @@ class Holder:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        with self._asking:  # a thread may still wait for its answer
+            if self._answer >= 0:
+                os.close(self._answer)
+                self._answer = -1
 
 
 def why_not(workspace: Path, state: Path) -> str | None:
@@ -170,7 +269,7 @@ def _trial(workspace: Path, trial: Path) -> str | None:
         )
     try:
         done = subprocess.run(
-            _argv(_MOUNT, workspace, upper, work),
+            _argv(_TRY, workspace, upper, work),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=READY_S,
@@ -233,93 +332,3 @@ def _reason(stderr: bytes) -> str:
     text = stderr.decode(errors="replace").strip().splitlines()
     last = text[0] if text else "no reason given"
     return last.replace("/proc/self/fd/7: ", "").strip().rstrip(".")
-
-
-# --- reading the written layer ----------------------------------------------------
-
-
-def read_upper(upper: Beneath, lower: Beneath, unreadable: list[str]) -> Iterator[Delta]:
-    """Yield what the written layer changes, folders before what they hold.
-
-    Folders that cannot be listed are appended to `unreadable`.
-
-    Source: docs.kernel.org/filesystems/overlayfs.html, "whiteouts and opaque directories".
-    """
-    todo: list[tuple[str, bool]] = [(".", True)]  # a folder, whether the lower one shows through
-    while todo:
-        folder, below = todo.pop()
-        try:
-            fd, entries = upper.listing(folder)
-        except PermissionError:
-            unreadable.append(folder)
-            continue
-        try:
-            mark = _attribute(fd, "opaque")
-            below = below and mark != b"y"
-            names = {entry.name for entry in entries}
-            for entry in entries:
-                path = entry.name if folder == "." else f"{folder}/{entry.name}"
-                after = entry.stat(follow_symlinks=False)
-                before = lower.lstat(path)
-                if _is_whiteout(after, mark, fd, entry.name):
-                    if before is not None:
-                        yield from gone_below(lower, path, before)
-                    continue
-                yield from _one(lower, path, before, after)
-                if stat.S_ISDIR(after.st_mode):
-                    both = before is not None and stat.S_ISDIR(before.st_mode)
-                    todo.append((path, below and both))
-            if not below:
-                yield from _hidden(lower, folder, names)
-        finally:
-            os.close(fd)
-
-
-def _one(
-    lower: Beneath, path: str, before: os.stat_result | None, after: os.stat_result
-) -> Iterator[Delta]:
-    goes = before is not None and stat.S_ISDIR(before.st_mode) and not stat.S_ISDIR(after.st_mode)
-    if before is not None and goes:
-        yield from gone_below(lower, path, before, itself=False)
-    yield Delta(path, before, after)
-
-
-def _hidden(lower: Beneath, folder: str, names: set[str]) -> Iterator[Delta]:
-    """Yield what an opaque folder hides: all in the lower one that it does not hold itself."""
-    try:
-        fd, entries = lower.listing(folder)
-    except OSError:
-        return
-    try:
-        for entry in entries:
-            if entry.name not in names:
-                path = entry.name if folder == "." else f"{folder}/{entry.name}"
-                yield from gone_below(lower, path, entry.stat(follow_symlinks=False))
-    finally:
-        os.close(fd)
-
-
-def _is_whiteout(found: os.stat_result, mark: bytes, fd: int, name: str) -> bool:
-    if stat.S_ISCHR(found.st_mode):
-        return found.st_rdev == 0
-    if mark == b"x" and stat.S_ISREG(found.st_mode) and found.st_size == 0:
-        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
-        try:
-            return "whiteout" in _attribute_names(file)
-        finally:
-            os.close(file)
-    return False
-
-
-def _attribute(fd: int, name: str) -> bytes:
-    """Read the overlay's own attribute, in the form of either kind of mount."""
-    for kind in ("user", "trusted"):
-        with suppress(OSError):
-            return os.getxattr(fd, f"{kind}.overlay.{name}")
-    return b""
-
-
-def _attribute_names(fd: int) -> set[str]:
-    with suppress(OSError):
-        return {name.rpartition(".")[2] for name in os.listxattr(fd) if ".overlay." in name}
-    return set()

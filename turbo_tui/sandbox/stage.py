@@ -3,69 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Protocol
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
-from turbo_tui.core.errors import StageError, TurboError
+from turbo_tui.core.errors import SandboxError, SessionError, StageError, ToolError, TurboError
 from turbo_tui.core.ports import BatchingBlobs, Blobs, CommandResult, OnOutput, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath
-from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set, never_lands
-from turbo_tui.sandbox.copytree import Manifest, read_copy
+from turbo_tui.sandbox.changeset import build_change_set, never_lands
+from turbo_tui.sandbox.contents import Contents, Originals
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.files import TreeFiles
 from turbo_tui.sandbox.gitview import GitPlace, find_git, ignores_of
 from turbo_tui.sandbox.ignore import Ignores
-from turbo_tui.sandbox.overlay import Holder, read_upper
+from turbo_tui.sandbox.layers import Meta
+from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.trees import CopiedTree, OverlayTree, Tree
 
-Kind = Literal["overlay", "copy"]
-META_VERSION = 1
+ORIGINALS = "originals.jsonl"
 # What a program prints when an overlay without root refuses to copy a foreign file up; errno(3).
 _OVERFLOW = "Value too large for defined data type"
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """What a stage's folder says of itself."""
+class Host(Protocol):
+    """What made a stage, as far as the stage needs it."""
 
-    workspace: str
-    kind: Kind
-    started_ns: int
-    version: int = META_VERSION
+    def report_of(self, meta: Meta) -> SandboxReport:
+        """Say what confines the commands of such a stage."""
+        ...
 
-    def write(self, folder: Path) -> None:
-        """Write it whole or not at all."""
-        value = {
-            "version": self.version,
-            "workspace": self.workspace,
-            "kind": self.kind,
-            "started_ns": self.started_ns,
-        }
-        beside = folder / "meta.json.new"
-        beside.write_text(json.dumps(value), encoding="ascii")
-        beside.replace(folder / "meta.json")
+    async def closed(self, stage_id: str, *, keep: bool) -> None:
+        """Hear that a stage is unmounted, and whether its folder is to be kept."""
+        ...
 
-    @classmethod
-    def load(cls, folder: Path) -> Meta:
-        """Read it.
+    async def carry_over(self, stage_id: str, meta: Meta, why: str) -> Meta:
+        """Make a copy of an overlay stage's tree beside it; return what its folder says then.
 
         Raises:
-            OSError, ValueError, KeyError: It is not there, or not whole.
+            OSError, StageError: It cannot be made; the overlay is as it was.
         """
-        value = cast("dict[str, object]", json.loads((folder / "meta.json").read_bytes()))
-        kind, started = value["kind"], value["started_ns"]
-        if value["version"] != META_VERSION or not isinstance(started, int):
-            raise ValueError(f"version {value['version']}")
-        if kind not in {"overlay", "copy"}:
-            raise ValueError(f"kind {kind}")
-        return cls(str(value["workspace"]), cast("Kind", kind), started)
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all stages of a workspace share.
+
+    Attributes:
+        workspace: Resolved.
+        blobs: Takes the contents of changes.
+        confiner: Runs the commands.
+        masks: The workspace's secrets.
+    """
+
+    workspace: Path
+    blobs: Blobs
+    confiner: Confiner
+    masks: Masks
 
 
 class WorkspaceStage:
@@ -75,61 +75,46 @@ class WorkspaceStage:
         stage_id: Its name.
         folder: Where its layer or copy lies.
         meta: What is written in that folder.
-        workspace: Resolved.
-        blobs: Takes the contents of changes.
-        confiner: Runs the commands.
-        report: What confines them.
-        on_closed: Awaited once it is unmounted, with whether its folder is to be kept.
-        on_refused: Told why an overlay could not change a file.
+        around: What it shares with others.
+        host: What made it.
 
     Raises:
         OSError, ValueError: Its folder is not whole.
     """
 
     def __init__(
-        self,
-        stage_id: str,
-        *,
-        folder: Path,
-        meta: Meta,
-        workspace: Path,
-        blobs: Blobs,
-        confiner: Confiner,
-        report: SandboxReport,
-        on_closed: Callable[[bool], Awaitable[None]],
-        on_refused: Callable[[str], None],
+        self, stage_id: str, *, folder: Path, meta: Meta, around: Surroundings, host: Host
     ) -> None:
-        self._on_closed = on_closed
-        self._on_refused = on_refused
         self._stage_id = stage_id
         self._folder = folder
         self._meta = meta
-        self._workspace = workspace
-        self._blobs = blobs
-        self._confiner = confiner
-        self._report = report
-        self._holder: Holder | None = None
+        self._around = around
+        self._host = host
         self._closed = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._preparing = asyncio.Lock()
         self._reading = asyncio.Lock()
-        owner = workspace.stat()
+        self._masked = Masked()
+        self._warming: asyncio.Task[None] | None = None
+        self._warmed: Place | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._moving: asyncio.Task[None] | None = None
+        self._refusal = ""
+        self._notes: list[str] = []
+        self._report = host.report_of(meta)
+        owner = around.workspace.stat()
         root = os.geteuid() == 0
         self._owner = (owner.st_uid, owner.st_gid) if root else (os.geteuid(), os.getegid())
-        self._git: GitPlace | None = find_git(workspace)
-        self._notes: list[str] = []
-        self._manifest: Manifest | None = None
-        if meta.kind == "copy":
-            self._manifest = Manifest.load(folder / "manifest.json")
-            self._notes.extend(
-                f"{path}: not in the stage ({why})"
-                for path, why in sorted(self._manifest.left_out.items())
-            )
-        self._original = Beneath(workspace, shown_at=workspace)
-        self._layer = Beneath(
-            folder / ("upper" if meta.kind == "overlay" else "tree"), shown_at=workspace
+        self._git: GitPlace | None = find_git(around.workspace)
+        self._tree = tree_of(around.workspace, folder, meta)
+        self._originals = Originals(
+            Contents(_BaseOf(lambda: self._tree), around.blobs),
+            meta.started_ns,
+            folder / ORIGINALS,
         )
-        self._tree = self._layer
-        self._originals = Originals(Contents(self._original, blobs), meta.started_ns)
-        self._written = Contents(self._layer, blobs)
+        self._written = Contents(self._tree.written, around.blobs)
         self._files = TreeFiles(
             self._live_tree,
             self._ignores,
@@ -153,6 +138,11 @@ class WorkspaceStage:
         """The stage's files for tools of the host."""
         return self._files
 
+    @property
+    def meta(self) -> Meta:
+        """What its folder says of it."""
+        return self._meta
+
     async def run(
         self,
         command: Command,
@@ -160,23 +150,31 @@ class WorkspaceStage:
         on_output: OnOutput | None = None,
     ) -> CommandResult:
         """Run a command to its end; then keep the originals of what it changed."""
-        await self.mount()
-        result = await self._confiner.run(
-            self._place(),
-            replace(command, env=self._environment(command.env)),
-            on_output=on_output,
-        )
-        if self._meta.kind == "overlay" and os.geteuid() != 0 and _OVERFLOW in result.output:
-            self._refused("a file that a command changes belongs to another user or group")
+        place = await self._prepared()
+        self._running += 1
+        self._idle.clear()
+        try:
+            result = await self._around.confiner.run(
+                place,
+                replace(command, env=self._environment(command.env)),
+                on_output=on_output,
+            )
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
         async with self._reading:
             await asyncio.to_thread(self._keep_originals)
-        if not self._closed:
-            self._confiner.warm(self._place())
+        if place.enter and os.geteuid() != 0 and _OVERFLOW in result.output:
+            result = await self._run_into_foreign(result, on_output)
+        if not self._closed and self._tree.mounted:
+            self._warm_now()
         return result
 
     async def changes(self) -> ChangeSet:
         """Read what the step did; contents of both sides are put into the blob store."""
         self._check_open()
+        await self._moved()
         async with self._reading:
             return await asyncio.to_thread(self._read_changes)
 
@@ -185,58 +183,91 @@ class WorkspaceStage:
         if self._closed:
             return
         self._closed = True
+        await self._moved()
         async with self._reading:
             await self._unmount()
             self.release()
-        await self._on_closed(keep)
+        await self._host.closed(self._stage_id, keep=keep)
 
     def release(self) -> None:
         """Let go of the folders; the stage cannot be used any more."""
         self._closed = True
-        self._original.close()
-        self._layer.close()
+        self._tree.release()
 
     async def mount(self) -> None:
         """Mount when it is not mounted; also after something ended the holder."""
         self._check_open()
-        if self._meta.kind == "copy" or (self._holder is not None and self._holder.alive):
-            return
-        await self._unmount()
-        upper, work = self._folder / "upper", self._folder / "work"
-        holder = await Holder.start(self._workspace, upper, work)
-        try:
-            self._tree = Beneath(holder.view, shown_at=self._workspace)
-        except OSError:
-            await holder.stop()
-            raise
-        self._holder = holder
-        self._confiner.warm(self._place())
+        async with self._preparing:
+            await self._mount()
 
     async def remount(self) -> None:
         """Mount anew with the same layer, so that what changed in the workspace shows."""
         self._check_open()
-        async with self._reading:
+        async with self._preparing, self._reading:
+            await self._idle.wait()  # two mounts that write one layer are not defined
             await self._unmount()
-            await self.mount()
+            await self._mount()
+
+    async def _prepared(self) -> Place:
+        """Make sure that a command meets the workspace as it is now, secrets masked."""
+        self._check_open()
+        await self._moved()
+        async with self._preparing:
+            await self._mount()
+            masked, fresh = await asyncio.gather(
+                self._around.masks.now(), asyncio.to_thread(self._tree.refresh)
+            )
+            if not fresh and self._idle.is_set():
+                await self._unmount()
+                await self._mount()
+            self._masked = masked
+            return self._place()
+
+    async def _mount(self) -> None:
+        if self._tree.mounted:
+            if self._warming is None:
+                self._warm()
+            return
+        await self._unmount()
+        await self._tree.mount()
+        self._warm()
 
     async def _unmount(self) -> None:
-        await self._confiner.dismiss(self._place())  # what waits there holds the mount
-        if self._tree is not self._layer:  # an open descriptor would keep the mount
-            self._tree.close()
-            self._tree = self._layer
-        if self._holder is not None:
-            await self._holder.stop()
-            self._holder = None
+        if self._warming is not None:
+            self._warming.cancel()
+            with suppress(asyncio.CancelledError, TurboError):
+                await self._warming
+            self._warming = None
+        if self._warmed is not None:  # what waits there holds the mount
+            await self._around.confiner.dismiss(self._warmed)
+            self._warmed = None
+        await self._tree.unmount()
+
+    def _warm(self) -> None:
+        """Look for secrets and make ready for a first command, in the background."""
+        self._loop = asyncio.get_running_loop()
+        self._warming = self._loop.create_task(self._look_and_warm())
+
+    async def _look_and_warm(self) -> None:
+        with suppress(SandboxError):  # a command will say it
+            self._masked = await self._around.masks.now()
+            self._warm_now()
+
+    def _warm_now(self) -> None:
+        self._warmed = self._place()
+        self._around.confiner.warm(self._warmed)
 
     def _place(self) -> Place:
-        holder = self._holder
+        copied = self._tree.kind == "copy"
         return Place(
-            workspace=self._workspace,
-            tree=self._workspace if holder is not None else self._folder / "tree",
-            enter=holder.enter if holder is not None else (),
+            workspace=self._around.workspace,
+            tree=self._tree.shown_at,
+            enter=self._tree.enter,
             owner_uid=self._owner[0],
             owner_gid=self._owner[1],
             git_dir=self._git.outside if self._git is not None else None,
+            read_only=self._masked.repositories,
+            masked=() if copied else self._masked.secrets,  # a copy was made without them
         )
 
     def _environment(self, wanted: Mapping[str, str]) -> Mapping[str, str]:
@@ -251,48 +282,101 @@ class WorkspaceStage:
 
     def _live_tree(self) -> Beneath:
         self._check_open()
-        if self._meta.kind == "overlay" and self._tree is self._layer:
-            raise StageError(f"Stage {self._stage_id} is not mounted.")
-        return self._tree
+        if self._moving is not None and not self._moving.done():
+            raise ToolError(
+                f"The stage is being made a copy, because {self._refusal}. Try again in a moment."
+            )
+        return self._tree.merged
 
     def _ignores(self) -> Ignores:
-        return ignores_of(self._live_tree(), self._git)
+        return ignores_of(self._tree.merged, self._git)
+
+    # --- an overlay that meets a file it cannot change ---------------------------
 
     def _refused(self, why: str) -> None:
-        if self._meta.kind == "overlay":
-            note = f"{why}: the overlay could not change it; run the step again, in a copy"
-            if note not in self._notes:
-                self._notes.append(note)
-            self._on_refused(why)
+        """Hear from any thread that the overlay cannot change a file: it becomes a copy."""
+        if self._tree.kind == "overlay" and not self._refusal and self._loop is not None:
+            self._refusal = why
+            self._loop.call_soon_threadsafe(self._start_moving)
 
-    def _deltas(self, unreadable: list[str]) -> list[Delta]:
-        if self._manifest is not None:
-            return list(read_copy(self._layer, self._original, self._manifest, unreadable))
-        return list(read_upper(self._layer, self._original, unreadable))
+    def _start_moving(self) -> None:
+        if not self._closed and self._moving is None:
+            self._moving = asyncio.get_running_loop().create_task(self._move())
+
+    async def _moved(self) -> None:
+        if self._moving is not None:
+            await asyncio.shield(self._moving)
+
+    async def _move(self) -> None:
+        """Go on in a copy with all that was written; where that fails, say so and stay."""
+        async with self._preparing:
+            await self._idle.wait()
+            async with self._reading:
+                await asyncio.to_thread(self._keep_originals)
+                try:
+                    meta = await self._host.carry_over(self._stage_id, self._meta, self._refusal)
+                    tree = await asyncio.to_thread(
+                        tree_of, self._around.workspace, self._folder, meta
+                    )
+                except (OSError, ValueError, StageError) as error:
+                    self._notes.append(
+                        f"{self._refusal}, which an overlay cannot change, and the stage could not "
+                        f"be made a copy ({error}); run the step again"
+                    )
+                    return
+                await self._unmount()
+                self._tree.release()
+                self._tree, self._meta = tree, meta
+                self._report = self._host.report_of(meta)
+                self._originals.started_anew(meta.started_ns)
+                self._written = Contents(tree.written, self._around.blobs)
+                self._notes.append(
+                    f"{self._refusal}, which an overlay cannot change: the stage is a copy now"
+                )
+
+    async def _run_into_foreign(
+        self, result: CommandResult, on_output: OnOutput | None
+    ) -> CommandResult:
+        self._refused("a file that a command changes belongs to another user or group")
+        self._start_moving()
+        await self._moved()
+        copied = self._tree.kind == "copy"
+        said = "\nturbo-tui: " + (
+            "a file there belongs to another user or group. The stage is a copy now, with all "
+            "that was done so far, in which it can be changed: run the command again.\n"
+            if copied
+            else f"{self._notes[-1]}.\n"
+        )
+        if on_output is not None:
+            on_output(said)
+        return replace(result, output=result.output + said)
+
+    # --- what was changed ---------------------------------------------------------
 
     def _keep_original(self, path: str) -> None:
-        before = self._original.lstat(path)
+        before = self._tree.base.lstat(path)
         if before is not None:
-            existed = path in self._manifest.stamps if self._manifest is not None else None
             with suppress(OSError):  # what cannot be kept is said when the changes are read
-                self._originals.keep(Delta(path, before, None, existed))
+                self._originals.keep(Delta(path, before, None, self._tree.existed(path)))
 
     def _keep_originals(self) -> None:
         """Keep what can be; what cannot is met again, and said, when the changes are read."""
-        with suppress(OSError, TurboError), self._together():
-            for delta in self._deltas([]):
-                with suppress(OSError, TurboError):
-                    if not never_lands(delta.path):
-                        self._originals.keep(delta)
+        with suppress(OSError, TurboError):
+            with self._together():
+                for delta in self._tree.deltas([]):
+                    with suppress(OSError, TurboError):
+                        if not never_lands(delta.path):
+                            self._originals.keep(delta)
+            self._originals.save()
 
     @contextmanager
     def _together(self) -> Generator[None]:
         """Store many contents at the cost of a few, where the store can."""
-        if not isinstance(self._blobs, BatchingBlobs):
+        if not isinstance(self._around.blobs, BatchingBlobs):
             yield
             return
         try:
-            with self._blobs.together():
+            with self._around.blobs.together():
                 yield
         except BaseException:
             # What was put may not be there.
@@ -305,18 +389,47 @@ class WorkspaceStage:
         try:
             with self._together():
                 found = build_change_set(
-                    self._deltas(unreadable),
+                    self._tree.deltas(unreadable),
                     originals=self._originals,
                     written=self._written,
-                    merged=self._live_tree(),
+                    merged=self._tree.merged,
                     ignores=self._ignores(),
-                    blobs=self._blobs,
+                    blobs=self._around.blobs,
                 )
-        except OSError as error:
+            with suppress(OSError):  # it matters only to a stage that is taken up again
+                self._originals.save()
+        except (OSError, SessionError) as error:  # the disk that holds their contents is full
             raise StageError(
-                f"Cannot read the changes of stage {self._stage_id}: {error}."
+                f"Cannot read the changes of stage {self._stage_id}: {str(error).rstrip('.')}. "
+                f"What was written lies in {self._folder}."
             ) from error
         hidden = [f"{folder}: a folder that cannot be read; does not land" for folder in unreadable]
-        return ChangeSet(
-            found.files, found.ignored, (*self._notes, *found.notes, *hidden), found.warnings
-        )
+        notes = (*self._tree.notes, *self._notes, *found.notes, *hidden)
+        return ChangeSet(found.files, found.ignored, notes, found.warnings)
+
+
+def tree_of(workspace: Path, folder: Path, meta: Meta) -> Tree:
+    """Return a stage's tree, as its folder says it is made.
+
+    Raises:
+        OSError, ValueError: Its files are not there, or not whole.
+    """
+    if meta.kind == "copy":
+        return CopiedTree(workspace, folder, meta)
+    return OverlayTree(workspace, folder, meta.on)
+
+
+@dataclass(frozen=True, slots=True)
+class _BaseOf:
+    """What a stage lies on, whichever mount or copy it has just now."""
+
+    tree: Callable[[], Tree]
+
+    def lstat(self, path: str) -> os.stat_result | None:
+        return self.tree().base.lstat(path)
+
+    def open_file(self, path: str) -> int:
+        return self.tree().base.open_file(path)
+
+    def read_link(self, path: str) -> str:
+        return self.tree().base.read_link(path)

@@ -1,10 +1,4 @@
-"""Make stages: pick overlay or copy, run commands in them, read what they did, keep or drop.
-
-state/stages/STAGE_ID/   mode 0700
-    meta.json            workspace, start, how it is made; written last: without it, nothing
-    upper/ work/         overlay
-    tree/ manifest.json  copy
-"""
+"""Make stages: pick overlay or copy, on the workspace or on others; take up, keep or drop them."""
 
 from __future__ import annotations
 
@@ -15,20 +9,24 @@ import re
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Blobs, SandboxReport
-from turbo_tui.sandbox.beneath import Beneath, remove_tree
-from turbo_tui.sandbox.copytree import copy_tree
+from turbo_tui.sandbox.beneath import remove_tree
+from turbo_tui.sandbox.layering import fill_copy, put_upper
+from turbo_tui.sandbox.layers import META, Kind, Layer, Meta, bury, sweep
+from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.overlay import why_not
 from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.report import compose
-from turbo_tui.sandbox.stage import Kind, Meta, WorkspaceStage
+from turbo_tui.sandbox.secrets import SecretFiles
+from turbo_tui.sandbox.stage import Surroundings, WorkspaceStage
 
 CONFINERS = get_args(ConfinerName)
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -42,6 +40,7 @@ def open_stages(
     *,
     rung: Literal["auto", "overlay", "copy"] = "auto",
     reasons: Sequence[str] = (),
+    show_secrets: Collection[str] = (),
 ) -> WorkspaceStages:
     """Make ready to stage a workspace; a trial mount takes some 10 ms.
 
@@ -52,6 +51,7 @@ def open_stages(
         confiner: Runs the commands.
         rung: Forces how stages are made; `auto` takes an overlay where one can be mounted.
         reasons: Why no better confiner is used, for the report.
+        show_secrets: Globs of secret files that the user lets commands read.
 
     Raises:
         StageError: The workspace is no folder, the state cannot be written or lies within the
@@ -71,9 +71,9 @@ def open_stages(
         raise StageError(f"No overlay can be used: {why}.")
     kind: Kind = "copy" if rung == "copy" or why is not None else "overlay"
     said = (*reasons, f"{why}.") if why is not None else tuple(reasons)
-    return WorkspaceStages(
-        workspace, folder=stages, blobs=blobs, confiner=confiner, kind=kind, reasons=said
-    )
+    masks = Masks(SecretFiles(workspace, show_secrets))
+    around = Surroundings(workspace, blobs, confiner, masks)
+    return WorkspaceStages(around, folder=stages, kind=kind, reasons=said)
 
 
 async def discard_left(state: Path, stage_id: str) -> None:
@@ -82,11 +82,25 @@ async def discard_left(state: Path, stage_id: str) -> None:
     Raises:
         StageError: The id names no stage, or its folder cannot be deleted.
     """
-    folder = state / "stages" / stage_id
     if not _ID.fullmatch(stage_id):
         raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
+    await asyncio.to_thread(discard_folder, state / "stages" / stage_id)
+
+
+def discard_folder(folder: Path, used: Collection[str] = frozenset()) -> None:
+    """Delete a stage's folder, at once or with the last one that lies on it; blocks.
+
+    Args:
+        folder: The stage's.
+        used: Ids of stages that others, being made just now, will lie on.
+
+    Raises:
+        StageError: It cannot be deleted.
+    """
     try:
-        await asyncio.to_thread(remove_tree, folder)
+        if not bury(folder):
+            remove_tree(folder)  # never made, or half deleted
+        sweep(folder.parent, remove_tree, used=used)
     except OSError as error:
         raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
 
@@ -123,36 +137,42 @@ class WorkspaceStages:
     """`core.ports.Stages` for one workspace; made by `open_stages`."""
 
     def __init__(
-        self,
-        workspace: Path,
-        *,
-        folder: Path,
-        blobs: Blobs,
-        confiner: Confiner,
-        kind: Kind,
-        reasons: tuple[str, ...],
+        self, around: Surroundings, *, folder: Path, kind: Kind, reasons: tuple[str, ...]
     ) -> None:
-        self._workspace = workspace
+        self._around = around
         self._folder = folder
-        self._blobs = blobs
-        self._confiner = confiner
         self._kind: Kind = kind
         self._reasons = reasons
         self._open: dict[str, WorkspaceStage] = {}
+        self._making: Counter[str] = Counter()
 
     @property
     def report(self) -> SandboxReport:
         """What the next stage will be confined by."""
-        return self._report_of(self._kind)
+        return compose(self._kind, self._around.confiner, self._reasons)
+
+    def report_of(self, meta: Meta) -> SandboxReport:
+        """Say what confines the commands of a stage."""
+        return compose(meta.kind, self._around.confiner, self._reasons)
 
     async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> WorkspaceStage:
         """Make a fresh stage on the workspace as it stands, or on other stages over it."""
-        if on:
-            raise StageError(f"Stage {stage_id} cannot lie on others yet: {', '.join(on)}.")
         folder = self._path_of(stage_id)
-        meta = Meta(os.fspath(self._workspace), self._kind, time.time_ns())
+        self._making.update((stage_id, *on))  # nothing of them is swept away meanwhile
         try:
-            folder.mkdir(mode=0o700)
+            layers = await asyncio.to_thread(self._layers, stage_id, on)
+            kinds = {self._kind, *(layer.kind for layer in layers)}
+            kind: Kind = "overlay" if kinds == {"overlay"} else "copy"
+            workspace = os.fspath(self._around.workspace)
+            return await self._open_new(
+                stage_id, folder, Meta(workspace, kind, time.time_ns(), layers)
+            )
+        finally:
+            self._making.subtract((stage_id, *on))
+
+    async def _open_new(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
+        try:
+            await asyncio.to_thread(folder.mkdir, mode=0o700)
         except FileExistsError as error:
             raise StageError(
                 f"Stage {stage_id} exists already. Take it up again, or discard it."
@@ -174,20 +194,14 @@ class WorkspaceStages:
         folder = self._path_of(stage_id)
         if stage_id in self._open:
             raise StageError(f"Stage {stage_id} is open already.")
-        try:
-            meta = await asyncio.to_thread(Meta.load, folder)
-        except FileNotFoundError as error:
+        meta = await asyncio.to_thread(self._meta_of, stage_id, folder)
+        if meta is None or meta.settled:
+            raise StageError(f"Nothing is kept of stage {stage_id}; start the step again.")
+        gone = [each.stage_id for each in meta.on if not (self._folder / each.name).is_dir()]
+        if gone:
             raise StageError(
-                f"Nothing is kept of stage {stage_id}; start the step again."
-            ) from error
-        except (OSError, ValueError, KeyError) as error:
-            raise StageError(
-                f"Stage {stage_id} cannot be taken up: {folder / 'meta.json'} is damaged "
-                f"({error}). Its files lie in {folder}; discard it to start again."
-            ) from error
-        if meta.workspace != os.fspath(self._workspace):
-            raise StageError(
-                f"Stage {stage_id} belongs to {meta.workspace}, not to {self._workspace}."
+                f"Stage {stage_id} lies on {', '.join(gone)}, of which nothing is kept; start the "
+                "step again."
             )
         try:
             return await self._mount(stage_id, folder, meta)
@@ -206,10 +220,7 @@ class WorkspaceStages:
         stage = self._open.get(stage_id)
         if stage is not None:
             await stage.close(keep=True)
-        try:
-            await asyncio.to_thread(remove_tree, folder)
-        except OSError as error:
-            raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
+        await asyncio.to_thread(discard_folder, folder, frozenset(+self._making))
 
     def confine_by(self, confiner: Confiner, reasons: Sequence[str]) -> None:
         """Confine further stages by another one: the one so far does not hold any more.
@@ -219,12 +230,55 @@ class WorkspaceStages:
         # What was said of confiners is said anew; why stages are copies still counts.
         of_stages = (why for why in self._reasons if why.partition(":")[0] not in CONFINERS)
         self._reasons = (*reasons, *of_stages)
-        self._confiner = confiner
+        self._around = replace(self._around, confiner=confiner)
         if self._kind == "overlay":
-            why = _why_no_overlay(self._workspace, self._folder, confiner)
+            why = _why_no_overlay(self._around.workspace, self._folder, confiner)
             if why is not None:
                 self._kind = "copy"
                 self._reasons = (*self._reasons, f"{why}.")
+
+    def _layers(self, stage_id: str, on: Sequence[str]) -> tuple[Layer, ...]:
+        """Look up what a new stage is to lie on."""
+        layers: list[Layer] = []
+        for below in on:
+            meta = self._meta_of(below, self._path_of(below))
+            layer = meta.as_layer(below) if meta is not None else None
+            if layer is None or not (self._folder / layer.name).is_dir():
+                raise StageError(
+                    f"Stage {stage_id} was to lie on {below}, of which nothing is kept. Start the "
+                    "step of that one again."
+                )
+            layers.append(layer)
+        return tuple(layers)
+
+    def _meta_of(self, stage_id: str, folder: Path) -> Meta | None:
+        """Read what a stage's folder says; None when there is none."""
+        try:
+            meta = Meta.load(folder)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError) as error:
+            raise StageError(
+                f"Stage {stage_id} cannot be taken up: {folder / META} is damaged "
+                f"({error}). Its files lie in {folder}; discard it to start again."
+            ) from error
+        if meta.workspace != os.fspath(self._around.workspace):
+            raise StageError(
+                f"Stage {stage_id} belongs to {meta.workspace}, not to {self._around.workspace}."
+            )
+        return meta
+
+    async def carry_over(self, stage_id: str, meta: Meta, why: str) -> Meta:
+        """Make a copy of an overlay stage's tree beside it; further stages are copies too."""
+        self._prefer_copies(why)
+        folder = self._path_of(stage_id)
+        copied = meta.copied(time.time_ns())
+        try:
+            await self._fill(folder, copied, upper=folder / "upper")
+        except BaseException:
+            await self._drop(folder / "tree")
+            raise
+        return copied
 
     def _prefer_copies(self, why: str) -> None:
         """Make further stages as copies: an overlay has met a file that it cannot change."""
@@ -240,9 +294,12 @@ class WorkspaceStages:
             raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
         return self._folder / stage_id
 
-    async def _fill(self, folder: Path, meta: Meta) -> None:
+    async def _fill(self, folder: Path, meta: Meta, *, upper: Path | None = None) -> None:
+        masked = await self._around.masks.now() if meta.kind == "copy" else Masked()
         stop = threading.Event()
-        making = asyncio.create_task(asyncio.to_thread(self._make, folder, meta, stop))
+        making = asyncio.create_task(
+            asyncio.to_thread(self._make, folder, meta, masked, upper, stop)
+        )
         try:
             await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -250,24 +307,28 @@ class WorkspaceStages:
             with suppress(OSError):  # that it was stopped
                 await making
             raise
+        except ValueError as error:
+            raise StageError(f"What stage {folder.name} lies on is damaged: {error}.") from error
 
     async def _drop(self, folder: Path) -> None:
         with suppress(OSError):  # what led here is the error to show
             await asyncio.to_thread(remove_tree, folder)
 
-    def _make(self, folder: Path, meta: Meta, stop: threading.Event) -> None:
-        top = self._workspace.stat()
+    def _make(
+        self, folder: Path, meta: Meta, masked: Masked, upper: Path | None, stop: threading.Event
+    ) -> None:
+        workspace = self._around.workspace
+        top = workspace.stat()
         tree = folder / ("upper" if meta.kind == "overlay" else "tree")
+        if upper is not None:
+            remove_tree(tree)  # what an attempt before a crash left
         tree.mkdir()
         if meta.kind == "overlay":
             (folder / "work").mkdir()
         else:
-            source = Beneath(self._workspace, shown_at=self._workspace)
-            try:
-                manifest = copy_tree(source, tree, stopped=stop.is_set)
-                manifest.write(folder / "manifest.json")
-            finally:
-                source.close()
+            fill_copy(workspace, folder, meta.on, emptied=masked.secrets, stopped=stop.is_set)
+        if upper is not None:
+            put_upper(upper, tree)
         # What stands at the top of the stage is this folder: it looks like the workspace's.
         if os.geteuid() == 0:
             os.chown(tree, top.st_uid, top.st_gid)
@@ -276,18 +337,10 @@ class WorkspaceStages:
         meta.write(folder)
 
     async def _mount(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
+        self.report_of(meta)  # a rung that is none is refused before anything is mounted
         try:
             stage = await asyncio.to_thread(  # a copy's manifest may be long
-                WorkspaceStage,
-                stage_id,
-                folder=folder,
-                meta=meta,
-                workspace=self._workspace,
-                blobs=self._blobs,
-                confiner=self._confiner,
-                report=self._report_of(meta.kind),
-                on_closed=partial(self._closed, stage_id),
-                on_refused=self._prefer_copies,
+                WorkspaceStage, stage_id, folder=folder, meta=meta, around=self._around, host=self
             )
         except ValueError as error:
             raise StageError(f"Stage {stage_id} is damaged: {error}. Discard it.") from error
@@ -299,13 +352,11 @@ class WorkspaceStages:
         self._open[stage_id] = stage
         return stage
 
-    async def _closed(self, stage_id: str, keep: bool) -> None:  # noqa: FBT001 - a listener
+    async def closed(self, stage_id: str, *, keep: bool) -> None:
+        """Hear that a stage was closed."""
         self._open.pop(stage_id, None)
         if not keep:
             await self.discard(stage_id)
-
-    def _report_of(self, kind: Kind) -> SandboxReport:
-        return compose(kind, self._confiner, self._reasons)
 
     def _cannot(self, stage_id: str, error: OSError) -> StageError:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
