@@ -16,8 +16,9 @@ from click.testing import CliRunner
 
 from tests.sandbox.confining import alive
 from turbo_tui.commands.resume import command as resume
-from turbo_tui.commands.sandbox import command, in_words
+from turbo_tui.commands.sandbox import Ran, command, in_json, in_words
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
+from turbo_tui.core.command import CommandUsage, Grants
 from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
 
 REPORT = SandboxReport("copy+unsandboxed", "none", (Guarantee("writes", False, "anything"),))
@@ -67,8 +68,8 @@ def test_the_commands_exit_code_and_output_come_out_and_its_changes_are_listed(
     code, out, err = sandbox("--", "sh", "-c", line)
 
     assert (code, out) == (4, "hi\n")
-    assert "update  a.txt" in err
-    assert "add     sub/new.txt" in err
+    assert "update   a.txt" in err
+    assert "add      sub/new.txt" in err
     assert (project / "a.txt").read_text() == "a\n"
     assert not list((project / "sub").iterdir())
 
@@ -169,18 +170,98 @@ def test_names_from_a_command_are_shown_never_obeyed() -> None:
     )
     result = CommandResult(0, "limit", "", 1.0)
 
-    lines = in_words(result, changes, REPORT)
+    lines = list(in_words(Ran(result, changes, REPORT)))
 
     assert lines[0] == "sandbox: UNSANDBOXED; exit 0, ended by limit after 1.0 s"
     assert lines[1:] == [
-        "  not held: writes: anything",
-        "  add     a?b",
-        "  move    new (from old)",
-        "  ignored node_modules +1 files",
-        "  .git: 3 internal files",
-        "  warning: run.sh: new executable",
+        "  not held writes: anything",
+        "  add      a?b",
+        "  move     new (from old)",
+        "  ignored  node_modules +1 files",
+        "  note     .git: 3 internal files",
+        "  warning  run.sh: new executable",
         "  all of it was in a stage and is discarded",
     ]
+
+
+RAN = Ran(
+    CommandResult(
+        0, "exited", "", 1.0, usage=CommandUsage(2.5, 12_400_000, 4096, processes=3, exact=True)
+    ),
+    ChangeSet(),
+    SandboxReport("copy+bubblewrap", "full", (), ("an overlay is refused. " * 9,)),
+    Grants("hosts", ("a.example", "b.example"), True, True, ("/opt/data",), ("/srv/out",)),
+)
+
+
+def test_what_was_granted_used_and_refused_is_told_within_the_screen() -> None:
+    lines = list(in_words(RAN, width=80))
+
+    assert lines[0] == (
+        "sandbox: copy+bubblewrap (full); exit 0 after 1.0 s, 2.5 s CPU, 12 MB, 3 processes"
+    )
+    assert lines[1:6] == [
+        "  granted  the network to a.example, b.example",
+        "  granted  to read /opt/data",
+        "  granted  to write /srv/out: what it does there is not staged",
+        "  granted  to debug its own processes",
+        "  granted  unix sockets of its own",
+    ]
+    assert lines[6].startswith("  because  an overlay is refused.")
+    assert lines[7].startswith("           ")
+    assert max(len(line) for line in lines[1:]) <= 80
+
+
+def test_json_tells_grants_and_usage() -> None:
+    told = in_json(RAN)
+
+    assert json.loads(json.dumps(told["grants"]))["hosts"] == ["a.example", "b.example"]
+    assert json.loads(json.dumps(told["usage"]))["peak_memory_bytes"] == 12_400_000
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("no-such-program",), 127), (("./plain.txt",), 126), (("true",), 0)]
+)
+def test_what_cannot_be_started_is_told_by_a_shells_codes(
+    words: tuple[str, ...], code: int, sandbox: Sandbox, project: Path
+) -> None:
+    (project / "plain.txt").write_text("no program\n")
+
+    assert sandbox("--", *words)[0] == code
+
+
+def test_a_path_that_is_granted_can_be_read_and_is_listed(
+    sandbox: Sandbox, project: Path, tmp_path: Path
+) -> None:
+    del project
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "data").write_text("from outside\n")
+
+    refused, _, _ = sandbox("--", "cat", str(outside / "data"))
+    code, out, err = sandbox("--read", "../outside", "--", "cat", str(outside / "data"))
+
+    assert refused != 0
+    assert (code, out) == (0, "from outside\n")
+    assert f"granted  to read {outside}" in err
+
+
+def test_a_path_that_is_granted_for_writing_is_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+
+    code, _, err = sandbox("--write", str(outside), "--", "sh", "-c", f"echo x > {outside}/new")
+
+    assert code == 0, err
+    assert (outside / "new").read_text() == "x\n"
+    assert "is not staged" in err
+
+
+def test_all_hosts_and_some_hosts_are_not_granted_together(sandbox: Sandbox) -> None:
+    code, _, err = sandbox("--net", "--allow-host", "a.example", "--", "true")
+
+    assert code == 2
+    assert "leave out --allow-host" in err
 
 
 def test_what_is_kept_waits_for_its_review_and_lands_as_it_was(

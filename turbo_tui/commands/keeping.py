@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.command import Command
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import CommandResult, Stage
 from turbo_tui.core.redact import Redactor, secrets_of
@@ -22,11 +22,9 @@ SHOWN_CHARS = 16_000
 def keep_for_review(
     workspace: Workspace,
     stage: Stage,
-    argv: Sequence[str],
+    ordered: Command,
     result: CommandResult,
     changes: ChangeSet,
-    *,
-    network: bool,
 ) -> str:
     """Write the command as a session of one staged step; return the session's id.
 
@@ -34,16 +32,16 @@ def keep_for_review(
         SessionError: The log cannot be written; the stage is as it was.
     """
     session, _ = open_session(workspace, "", Redactor(secrets_of(os.environ)))
-    command = shlex.join(argv)
+    command = shlex.join(ordered.argv)
     step = Step("s1", command, "A command of yours, run in the sandbox.")
-    reach = "all" if network else "off"
+    reach = ordered.grants.network
     held = {each.name: each.held for each in stage.report.guarantees}
     try:
         for event in (
             ev.TaskGiven(f"keep what `{command}` did"),
             ev.PlanProposed(f"keep what `{command}` did", "user", (step,)),
             ev.StepStarted("s1", 1, stage.stage_id, stage.report.rung),
-            ev.CommandRequested("sandbox", "s1", tuple(argv), reach),
+            ev.CommandRequested("sandbox", "s1", tuple(ordered.argv), reach),
             ev.CommandFinished(
                 "sandbox",
                 result.exit_code,

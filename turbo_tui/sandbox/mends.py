@@ -20,6 +20,8 @@ _INSTALL = {
 _PROC_REFUSED = "mount proc"
 _NO_NAMESPACE = ("namespace", "uid map", "Operation not permitted")
 CONTAINER_FILES = (Path("/.dockerenv"), Path("/run/.containerenv"))
+# What `running` says around bubblewrap's own words, for someone who ran a command.
+_STARTS, _ENDS = "The sandbox could not be started: ", "`turbo-tui doctor` shows what works here."
 _LET_CONTAINER = "start the container with"
 
 
@@ -43,7 +45,8 @@ def explain(message: str, sysctls: Path = Path("/proc/sys")) -> str:
         message: As it failed.
         sysctls: Where the kernel's settings are read.
     """
-    return f"{message} {_mend(message, sysctls)}".strip()
+    said = message.removeprefix(_STARTS).removesuffix(_ENDS).strip().rstrip(".")
+    return ". ".join(filter(None, (said, _mend(message, sysctls))))
 
 
 def _mend(message: str, sysctls: Path) -> str:
