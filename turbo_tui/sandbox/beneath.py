@@ -12,7 +12,7 @@ import os
 import stat
 import subprocess
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +208,7 @@ class _Walk:
 
 def walk_folders(
     tree: Beneath, refused: Callable[[str, OSError], None]
-) -> Iterator[tuple[str, int, list[os.DirEntry[str]]]]:
+) -> Generator[tuple[str, int, list[os.DirEntry[str]]]]:
     """Yield each folder, `.` first and outer before inner, open, with what lies in it.
 
     Each is opened from the one above, so a deep tree costs no walk from the top per folder. The

@@ -66,6 +66,19 @@ class Manifest:
         """Say whether the copy had what stood at `path` in the workspace, whole."""
         return path in self.stamps and path not in self.emptied
 
+    def put(self, path: str, found: os.stat_result) -> None:
+        """Say that what stands at `path` in the copy came from elsewhere than its source."""
+        self.stamps[path] = stamp(found)
+        self.origins[path] = UNKNOWN
+        self.emptied -= {path}
+        if self.digests is not None:
+            self.digests.pop(path, None)
+
+    def drop(self, path: str) -> None:
+        """Say that nothing stands at `path` in the copy, on purpose."""
+        self.stamps.pop(path, None)
+        self.origins.pop(path, None)
+
     def write(self, file: Path) -> None:
         """Keep it on disk, for a stage that is taken up again.
 
@@ -100,8 +113,11 @@ class Manifest:
         line = bytes(data[:_HEAD_LIMIT]).partition(b"\n")[0]
         if len(line) == _HEAD_LIMIT:
             line = bytes(data).partition(b"\n")[0]
-        head = cast("_Head", json.loads(line))
-        if not head.keys() >= _Head.__required_keys__ or head["format"] != FORMAT:
+        value: object = json.loads(line)
+        if not isinstance(value, dict) or not _Head.__required_keys__ <= value.keys():
+            raise ValueError("no manifest")
+        head = cast("_Head", cast("object", value))
+        if head["format"] != FORMAT:
             raise ValueError("a manifest of another version")
         files, length = head["files"], head["paths"]
         start = len(line) + 1

@@ -1,0 +1,137 @@
+"""Copies of the workspace that no stage needs any more, kept for the next one.
+
+state/spares/WORKSPACE/SLOT/   mode 0700
+    tree/      as a step left it: nothing in it is believed
+    manifest   what it held when it was copied; put there last: without it, nothing
+
+Whoever renames a slot into a stage's folder has it; a crash from there on leaves a stage without
+its last file, which is none. A spare is of use only on the boot it was made in: what a power cut
+leaves of a file may not be what its stat says.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from turbo_tui.sandbox.beneath import Beneath, remove_tree
+from turbo_tui.sandbox.copytree import copy_tree
+from turbo_tui.sandbox.manifest import Manifest
+
+SLOTS = 2  # copies of a workspace that may lie idle: steps that run ahead use several at once
+OLD_S = 7 * 24 * 3600.0
+TREE, MANIFEST = "tree", "manifest"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Spares:
+    """The spare copies of one workspace.
+
+    Args:
+        folder: Those of all workspaces; made when the first is kept.
+        workspace: Resolved.
+        slots: Most to keep; 0 keeps and uses none.
+    """
+
+    def __init__(self, folder: Path, workspace: Path, *, slots: int = SLOTS) -> None:
+        self._all = folder
+        self._slots = slots
+        # One made on another boot is not found again, and deleted when it is old.
+        name = f"{_boot()}\0{os.fspath(workspace)}"
+        self._mine = folder / hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+    def keep(self, tree: Path, manifest: Path) -> bool:
+        """Take over a copied tree that no stage needs; False when it is still there to delete.
+
+        No process may live that can write in it.
+        """
+        try:
+            if not self._slots or not manifest.is_file() or not _is_folder(tree):
+                return False
+            slot = self._free_slot()
+            if slot is None:
+                return False
+            tree.rename(slot / TREE)
+            manifest.rename(slot / MANIFEST)
+        except OSError:  # the disk is full, or another process took the half of it: not ours to use
+            return False
+        return True
+
+    def fill(
+        self,
+        folder: Path,
+        source: Beneath,
+        *,
+        emptied: Collection[str] = (),
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Manifest:
+        """Make `tree` in a stage's folder a copy of the workspace, out of a spare if there is one.
+
+        Raises:
+            OSError: As `copy_tree`.
+        """
+        tree, spare = folder / TREE, folder / "spare"
+        if self._take(spare):
+            try:
+                was = Manifest.load(spare / MANIFEST)
+                (spare / TREE).rename(tree)
+                tree.chmod(0o700)
+                return copy_tree(source, tree, was=was, emptied=emptied, stopped=stopped)
+            except (OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno == errno.ECANCELED:
+                    raise
+                remove_tree(tree)  # a step left what cannot be mended: make it anew
+            finally:
+                remove_tree(spare)
+        tree.mkdir()
+        return copy_tree(source, tree, emptied=emptied, stopped=stopped)
+
+    def prune(self, *, room_bytes: int = 0) -> None:
+        """Delete what is old; and all, when the disk has less than `room_bytes` free."""
+        if not self._all.is_dir():
+            return
+        tight = bool(room_bytes) and shutil.disk_usage(self._all).free < room_bytes
+        for slot in self._all.glob("*/*"):
+            with suppress(OSError):  # taken meanwhile, or to be tried again next time
+                if tight or time.time() - slot.stat().st_mtime > OLD_S:
+                    remove_tree(slot)
+        for workspace in self._all.iterdir():
+            with suppress(OSError):
+                workspace.rmdir()
+
+    def _take(self, target: Path) -> bool:
+        for slot in self._numbered():
+            with suppress(OSError):
+                slot.rename(target)
+                return True
+        return False
+
+    def _free_slot(self) -> Path | None:
+        self._mine.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for slot in self._numbered():
+            with suppress(FileExistsError):
+                slot.mkdir(mode=0o700)
+                return slot
+        return None
+
+    def _numbered(self) -> Iterator[Path]:
+        return (self._mine / str(number) for number in range(self._slots))
+
+
+def _is_folder(path: Path) -> bool:
+    """Also refuse a link: what was meant for the copy would happen where it leads."""
+    return stat.S_ISDIR(path.lstat().st_mode)
+
+
+def _boot() -> str:
+    try:
+        return _BOOT.read_text("ascii").strip()
+    except OSError:
+        return ""
