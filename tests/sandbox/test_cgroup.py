@@ -69,7 +69,7 @@ def test_version_2_groups_are_made_beside_our_own(tmp_path: Path) -> None:
     assert (folder / "memory.max").read_text() == str(64 * MIB)
     assert (folder / "memory.swap.max").read_text() == "0"
     assert (folder / "memory.oom.group").read_text() == "1"
-    assert (folder / "pids.max").read_text() == "20"
+    assert (folder / "pids.max").read_text() == "36"
 
 
 def test_a_mount_that_shows_a_part_of_the_hierarchy_is_understood(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_each_limit_of_the_kernel_has_its_number() -> None:
     wanted = Limits(processes=10, file_bytes=5, open_files=7, cpu_s=3)
 
     assert kernel_limits(wanted, processes_of_user=100) == {
-        "nproc": 110,
+        "nproc": 126,
         "fsize": 5,
         "nofile": 7,
         "core": 0,

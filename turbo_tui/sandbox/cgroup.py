@@ -30,6 +30,11 @@ NEEDED = ("memory", "pids")
 _numbers = itertools.count(1)
 
 
+def at_most(processes: int) -> int:
+    """Return where the kernel refuses a fork: beyond the limit, so that reaching it is seen."""
+    return processes + max(16, processes // 8)
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """Where groups can be made: the folder for each controller, all one folder in version 2."""
@@ -83,7 +88,7 @@ class Group:
             for name, value in (("memory.swap.max", "0"), ("memory.oom.group", "1")):
                 with suppress(OSError):
                     self._write("memory", name, value)
-        self._write("pids", "pids.max", str(limits.processes))
+        self._write("pids", "pids.max", str(at_most(limits.processes)))
 
     def adopt(self, root: int) -> None:
         """Take in a process and all below it; what they start later is born in the group.

@@ -213,7 +213,10 @@ def confine(order: Order) -> None:
         number: int = getattr(resource, f"RLIMIT_{name.upper()}")
         most = resource.getrlimit(number)[1]
         value = value if most == resource.RLIM_INFINITY else min(value, most)  # noqa: PLW2901
-        resource.setrlimit(number, (value, value))
+        # A second after the signal that names this limit comes the one that cannot be ignored.
+        room = most == resource.RLIM_INFINITY or value < most
+        last = value + 1 if name == "cpu" and room else value
+        resource.setrlimit(number, (value, last))
     if not LINUX:
         return
     landlock = order["landlock"]

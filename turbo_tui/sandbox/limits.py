@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from turbo_tui.core.command import GIB, MIB, CommandUsage, Limits
-from turbo_tui.sandbox.cgroup import Base, Group, find_base
+from turbo_tui.sandbox.cgroup import Base, Group, at_most, find_base
 from turbo_tui.sandbox.usage import Counted, Meter, read_tree
 
 # A command that is over sooner is never looked at, and costs nothing.
@@ -23,7 +23,6 @@ WATCH_S = 0.2
 PRLIMIT_PATH = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
 IN_MEMORY = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 NO_SPACE = "No space left on device"  # strerror(ENOSPC)
-NEARLY = 0.9
 SETTING = "`{name}` in [sandbox] of config.toml raises this"
 
 
@@ -63,7 +62,12 @@ def prlimit_argv(
     if not prlimit:
         return ()
     wanted = kernel_limits(limits, processes_of_user=processes_of_user)
-    return (prlimit, *(f"--{name}={value}" for name, value in wanted.items()), "--")
+    words = (
+        # First the signal that names the limit, a second later the one that cannot be ignored.
+        f"--{name}={value}:{value + 1}" if name == "cpu" else f"--{name}={value}"
+        for name, value in wanted.items()
+    )
+    return (prlimit, *words, "--")
 
 
 def kernel_limits(limits: Limits, *, processes_of_user: int = 0) -> dict[str, int]:
@@ -75,7 +79,7 @@ def kernel_limits(limits: Limits, *, processes_of_user: int = 0) -> dict[str, in
             the user's and not those of a namespace.
     """
     wanted = {
-        "nproc": limits.processes + processes_of_user,
+        "nproc": at_most(limits.processes) + processes_of_user,
         "fsize": limits.file_bytes,
         "nofile": limits.open_files,
         "core": 0,
@@ -168,10 +172,11 @@ class Watch:
         if exit_code == 128 + signal.SIGXFSZ:
             size = in_mib(self._limits.file_bytes)
             return over(f"a file grew larger than {size}", "file_mb")
-        if self._limits.cpu_s and exit_code in {128 + signal.SIGXCPU, 128 + signal.SIGKILL}:
-            # The kernel counts one process's time by ticks when it holds it to the limit.
+        if self._limits.cpu_s and exit_code == 128 + signal.SIGXCPU:
+            return self._cpu
+        if self._limits.cpu_s and exit_code == 128 + signal.SIGKILL:
             cpu_s = self._meter.usage.cpu_s or 0.0
-            if cpu_s >= NEARLY * self._limits.cpu_s:
+            if cpu_s >= self._limits.cpu_s:  # it had ignored the signal before
                 return self._cpu
         if exit_code and NO_SPACE in output[-4096:] and not (self._disk and self._disk.full):
             return self._scratch

@@ -216,7 +216,10 @@ def _proportional(process: _Process) -> int:
     """Return a process's memory with each page shared out among those that have it."""
     names = ("Pss_Anon", "Pss_Shmem", "SwapPss")
     found = _table(f"{process.folder}/smaps_rollup", names)
-    return sum(found.values()) * KIB if found else process.private
+    if found:
+        return sum(found.values()) * KIB
+    still = _read(process.folder)  # it is gone meanwhile, or not ours to read
+    return still.private if still is not None else 0
 
 
 def _table(path: str, names: tuple[str, ...]) -> dict[str, int]:
