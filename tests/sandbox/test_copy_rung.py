@@ -178,7 +178,7 @@ BY_A_STEP = {
     "fifo": "mkfifo queue",
     "fifo over": "rm zero; mkfifo zero",
     "lock a folder": "chmod 000 src/deep",
-    "bar a folder": "chmod 500 src; chmod 400 empty",
+    "bar a folder": "chmod 500 src; chmod 400 empty src/deep",
     "lock the top": "chmod 000 .",
 }
 
@@ -229,6 +229,24 @@ def test_attributes_that_a_step_left_go(workspace: Path, tree: Path) -> None:
 
     assert [os.listxattr(path) for path in paths] == [[], [], [], []]
     assert changed(tree, workspace, again) == []
+
+
+@pytest.mark.skipif(ROOT, reason="nothing is locked to root")
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o400])
+@pytest.mark.parametrize("locked", [".", "src"])
+def test_what_cannot_be_read_is_not_taken_for_removed(
+    workspace: Path, tree: Path, mode: int, locked: str
+) -> None:
+    made = copy(workspace, tree)
+    with beneath(tree) as copied, beneath(workspace) as original:
+        (tree / locked).chmod(mode)
+        unreadable: list[str] = []
+
+        deltas = list(read_copy(copied, original, made, unreadable))
+
+        (tree / locked).chmod(0o700)
+    assert unreadable[0] == locked  # and what lies below, where only names can be read
+    assert [delta.path for delta in deltas if delta.after is None] == []
 
 
 def test_folders_nested_beyond_measure_go(workspace: Path, tree: Path) -> None:

@@ -115,8 +115,8 @@ class Beneath:
 
     def open_folder(self, path: str) -> int:
         """Open a folder given by its real path so that it can be listed; the caller closes it."""
-        with self.folder(path) as handle:
-            return os.open(".", _LISTED, dir_fd=handle)
+        with self.folder(os.path.dirname(path)) as parent:  # noqa: PTH120
+            return os.open(os.path.basename(path) or ".", _LISTED, dir_fd=parent)  # noqa: PTH119
 
     def open_file(self, path: str) -> int:
         """Open a regular file given by its real path for reading.

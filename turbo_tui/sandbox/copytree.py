@@ -111,7 +111,11 @@ def differing(
         for entry in entries:
             path = prefix + entry.name
             seen.add(path)
-            after = entry.stat(follow_symlinks=False)
+            try:
+                after = entry.stat(follow_symlinks=False)
+            except PermissionError as error:  # names may be read, and nothing else
+                refused(folder, error)
+                break
             was = stamps.get(path)
             if was is not None and not strict and stat.S_ISDIR(after.st_mode):
                 same = was[4] == after.st_mode
@@ -119,7 +123,7 @@ def differing(
                 same = was == stamp(after)
             if not same or (path in digests and digest_of(entry.name, fd) != digests[path]):
                 yield path, after
-    hidden = tuple(f"{folder}/" for folder in unreadable)
+    hidden = tuple("" if folder == "." else f"{folder}/" for folder in unreadable)
     for path in stamps.keys() - seen:
         if not path.startswith(hidden):
             yield path, None

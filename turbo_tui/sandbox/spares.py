@@ -58,6 +58,7 @@ class Spares:
             slot = self._free_slot()
             if slot is None:
                 return False
+            tree.chmod(0o700)  # a folder that its owner cannot write is not moved elsewhere
             tree.rename(slot / TREE)
             manifest.rename(slot / MANIFEST)
         except OSError:  # the disk is full, or another process took the half of it: not ours to use
@@ -82,7 +83,6 @@ class Spares:
             try:
                 was = Manifest.load(spare / MANIFEST)
                 (spare / TREE).rename(tree)
-                tree.chmod(0o700)
                 return copy_tree(source, tree, was=was, emptied=emptied, stopped=stopped)
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ECANCELED:
