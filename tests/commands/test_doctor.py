@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -14,9 +15,13 @@ from click.testing import CliRunner
 
 from tests.model_server import Fault, ModelServer, Reply
 from turbo_tui.commands import doctor
-from turbo_tui.commands.doctor import Check, command, in_words, sandbox_checks, terminal
+from turbo_tui.commands.checks import Check
+from turbo_tui.commands.doctor import command, in_words, terminal
+from turbo_tui.commands.sandbox_checks import report_checks
 from turbo_tui.config import SEED_VARIABLES
 from turbo_tui.core.ports import Guarantee, SandboxReport
+from turbo_tui.sandbox import bubblewrap, toolchains
+from turbo_tui.sandbox import probe as probing
 
 SCREEN = os.terminal_size((120, 40))
 Examined = dict[str, Check]
@@ -78,7 +83,54 @@ def test_no_sandbox_is_reduced_and_says_so(examine: Examine) -> None:
     assert checks["sandbox"].status == "reduced"
     assert "UNSANDBOXED" in checks["sandbox"].detail
     assert checks["sandbox network"].status == "reduced"
-    assert checks["overlay"].status == "reduced"
+    assert "held all that was tried" in checks["bubblewrap"].detail
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux alone")
+def test_every_part_of_the_sandbox_has_a_check_of_its_own(examine: Examine) -> None:
+    _, checks = examine()
+
+    parts = ("bubblewrap", "landlock", "overlay", "reflink", "user namespaces")
+    more = ("system call filter", "control groups", "sandbox programs", "tools for projects")
+    assert set(checks) >= {*parts, *more}
+    assert all(checks[name].detail for name in (*parts, *more))
+
+
+def test_a_missing_bubblewrap_comes_with_the_line_that_installs_it(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bubblewrap, "PROGRAM", "/no/such/bwrap")
+
+    _, checks = examine()
+
+    assert checks["bubblewrap"].status == "reduced"
+    assert checks["bubblewrap"].detail == "/no/such/bwrap is not installed"
+    assert "bubblewrap" in checks["bubblewrap"].mend
+
+
+def test_a_fallback_that_is_missing_is_no_fault_while_the_best_holds(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "landlock_abi", lambda: 0)
+
+    _, checks = examine()
+
+    if checks["bubblewrap"].status != "ok":
+        pytest.skip("bubblewrap does not hold here")
+    assert checks["landlock"].status == "ok"
+    assert "not needed while bubblewrap holds" in checks["landlock"].detail
+
+
+def test_programs_that_are_missing_are_named_with_what_goes_without_them(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(toolchains, "SYSTEM_PATH", (str(tmp_path / "empty"),))
+
+    _, checks = examine()
+
+    assert checks["sandbox programs"].status == "reduced"
+    assert "prlimit" in checks["sandbox programs"].detail
+    assert "util-linux" in checks["sandbox programs"].mend
 
 
 def test_a_folder_without_git_is_examined_as_well(examine: Examine, tmp_path: Path) -> None:
@@ -282,41 +334,42 @@ def test_no_color_and_few_colours_are_said() -> None:
 def test_a_full_sandbox_is_ok_in_all_its_parts() -> None:
     report = SandboxReport("overlay+bubblewrap", "full", (Guarantee("writes", True, "stage"),))
 
-    assert [(check.name, check.status) for check in sandbox_checks(report)] == [
+    assert [(check.name, check.status) for check in report_checks(report)] == [
         ("sandbox", "ok"),
-        ("overlay", "ok"),
         ("sandbox writes", "ok"),
     ]
 
 
-def test_reasons_for_a_lower_rung_come_with_their_mend() -> None:
+def test_a_lower_rung_says_what_it_changes_and_where_its_reasons_stand() -> None:
     reasons = (
         "bubblewrap: it is not installed: apt install bubblewrap",
-        "no overlay can be mounted.",
+        "the state lies on an overlay.",
     )
     report = SandboxReport("copy+landlock", "reduced", (), reasons)
 
-    sandbox, overlay = sandbox_checks(report)
+    (sandbox,) = report_checks(report)
 
-    assert "apt install bubblewrap" in sandbox.mend
-    assert overlay.mend == "no overlay can be mounted."
+    assert sandbox.detail.endswith("steps set to auto ask all the same")
+    assert sandbox.mend == "the state lies on an overlay. See bubblewrap below."
 
 
 def test_words_are_aligned_and_end_with_a_verdict() -> None:
-    checks = [
-        Check("git", "ok", "2.39"),
-        Check("state", "missing", "not writable", "make it writable " * 8),
-    ]
+    groups = {
+        "machine": [Check("git", "ok", "2.39")],
+        "nothing": [],
+        "data": [Check("state", "missing", "not writable", "make it writable " * 8)],
+    }
 
-    lines = list(in_words(checks, width=60, colour=False))
+    lines = list(in_words(groups, width=60, colour=False))
 
-    assert lines[1].index("2.39") == lines[2].index("not writable")
-    assert "-> make it" in lines[3]
-    assert max(len(line) for line in lines[:-1]) <= 60
-    assert lines[-1].startswith("Missing: state.")
-    assert "\x1b[" in next(
-        line for line in in_words(checks, width=60, colour=True) if "git" in line
-    )
+    assert [line for line in lines if line and not line.startswith(" ")][1:3] == ["machine", "data"]
+    git, state = (next(line for line in lines if word in line) for word in ("2.39", "not writ"))
+    assert git.index("2.39") == state.index("not writable")
+    assert any(line.strip().startswith("-> make it") for line in lines)
+    assert max(len(line) for line in lines) <= 60
+    assert " ".join(lines[-2:]).strip().startswith("Missing: state.")
+    coloured = list(in_words(groups, width=60, colour=True))
+    assert "\x1b[" in next(line for line in coloured if "git" in line)
 
 
 def test_a_person_reads_text_and_names_cannot_move_their_cursor(home: Path, tmp_path: Path) -> None:
@@ -328,4 +381,4 @@ def test_a_person_reads_text_and_names_cannot_move_their_cursor(home: Path, tmp_
 
     assert result.exit_code == 0
     assert "\x1b" not in result.stdout
-    assert "work at a reduced level" in result.stdout.splitlines()[-1]
+    assert "At a reduced level: sandbox" in result.stdout

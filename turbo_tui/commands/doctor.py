@@ -11,40 +11,27 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from turbo_tui import __version__
+from turbo_tui.commands.checks import Check, Status
 from turbo_tui.commands.headless import encodable
+from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
 from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import SandboxReport
 from turbo_tui.trust import FILES_THAT_COUNT, Consents
 from turbo_tui.wiring import Workspace, git_root, open_workspace
 
-Status = Literal["ok", "reduced", "missing"]
-
 OLDEST_PYTHON = (3, 11)
 SMALLEST_TERMINAL = (60, 20)
-SANDBOX_S, MODEL_S, GIT_S = 30.0, 10.0, 5.0
+MODEL_S, GIT_S = 10.0, 5.0
 COLOURS: dict[Status, str] = {"ok": "green", "reduced": "yellow", "missing": "red"}
 FOR_MEANING = ("sentence_transformers", "lancedb")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `missing` means something needed is not there: exit code 1."""
-
-    name: str
-    status: Status
-    detail: str
-    mend: str = ""
 
 
 @click.command("doctor")
@@ -57,38 +44,47 @@ def command(path: str, *, here: bool, as_json: bool) -> None:
     Only models that you set up and agreed to are contacted. Exit code 1 if something needed
     is missing.
     """
-    checks = asyncio.run(examine(path, here=here))
+    groups = asyncio.run(examine(path, here=here))
+    checks = [check for group in groups.values() for check in group]
     if as_json:
         listed = [dataclasses.asdict(check) for check in checks]
         sys.stdout.write(json.dumps({"checks": listed}, indent=1) + "\n")
     else:
         width = min(100, shutil.get_terminal_size((100, 40)).columns)
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        for line in in_words(checks, width=width, colour=colour):
+        for line in in_words(groups, width=width, colour=colour):
             sys.stdout.write(encodable(line, sys.stdout) + "\n")
     raise SystemExit(int(any(check.status == "missing" for check in checks)))
 
 
-async def examine(path: str, *, here: bool = False) -> list[Check]:
-    """Look at everything; what is broken is a check's result, never an error."""
+async def examine(path: str, *, here: bool = False) -> dict[str, list[Check]]:
+    """Look at everything, group by group; what is broken is a check's result, never an error."""
     where = paths()
     about, workspace = _workspace(path, where, here=here)
-    checks = [_python(), terminal(os.environ, _terminal_size()), _git(), *about]
-    checks += await _sandbox(workspace)
-    checks += [
-        _folder("state", where.state, needed=True, without="sessions cannot be kept"),
-        _folder("cache", where.cache, without="what is looked up is not remembered"),
-        _folder("config folder", where.config, without="the setup screen cannot save"),
-    ]
-    checks += [
-        await _model(role, settings, Consents(where.state))
-        for role, settings in (
-            ("planner", workspace.settings.planner),
-            ("executor", workspace.settings.executor),
-        )
-    ]
-    checks.append(_semantic())
-    return [replace(c, detail=_safe(c.detail), mend=_safe(c.mend)) for c in checks]
+    groups = {
+        "machine": [_python(), terminal(os.environ, _terminal_size()), _git()],
+        "workspace": about,
+        "sandbox": await sandbox_checks(workspace),
+        "data": [
+            _folder("state", where.state, needed=True, without="sessions cannot be kept"),
+            _folder("cache", where.cache, without="what is looked up is not remembered"),
+            _folder("config folder", where.config, without="the setup screen cannot save"),
+        ],
+        "models and search": [
+            *[
+                await _model(role, settings, Consents(where.state))
+                for role, settings in (
+                    ("planner", workspace.settings.planner),
+                    ("executor", workspace.settings.executor),
+                )
+            ],
+            _semantic(),
+        ],
+    }
+    return {
+        group: [replace(c, detail=_safe(c.detail), mend=_safe(c.mend)) for c in checks]
+        for group, checks in groups.items()
+    }
 
 
 # --- the machine ---------------------------------------------------------------
@@ -204,80 +200,16 @@ def _root(workspace: Workspace) -> Check:
     return Check("workspace", "ok", f"{root}, a git repository{trusted}")
 
 
-# --- the sandbox -------------------------------------------------------------------
-
-
-async def _sandbox(workspace: Workspace) -> list[Check]:
-    """Try what the workspace's next command would be confined by."""
-    if not workspace.root.is_dir():
-        return []
-    with tempfile.TemporaryDirectory(prefix="turbo-tui-doctor-") as spare:
-        place = workspace
-        if not _can_write(workspace.state) or workspace.state.is_relative_to(workspace.root):
-            place = replace(workspace, paths=replace(workspace.paths, state=Path(spare)))
-        try:
-            async with asyncio.timeout(SANDBOX_S):
-                stages = await place.stages()
-        except TurboError as error:
-            return [_bubblewrap(), Check("sandbox", "missing", str(error))]
-        except TimeoutError:
-            words = f"trying it took longer than {SANDBOX_S:.0f} s"
-            return [_bubblewrap(), Check("sandbox", "reduced", words, "Try again when idle.")]
-        return [_bubblewrap(), *sandbox_checks(stages.report)]
-
-
-def _bubblewrap() -> Check:
-    from turbo_tui.sandbox.bubblewrap import PROGRAM  # noqa: PLC0415
-    from turbo_tui.sandbox.probe import install_line  # noqa: PLC0415
-
-    if sys.platform != "linux":
-        return Check("bubblewrap", "reduced", "works on Linux only")
-    if not Path(PROGRAM).is_file():
-        return Check("bubblewrap", "reduced", f"{PROGRAM} is not installed", install_line())
-    return Check("bubblewrap", "ok", PROGRAM)
-
-
-def sandbox_checks(report: SandboxReport) -> Iterator[Check]:
-    """Say what a report holds: the rung, how stages are made, then each guarantee.
-
-    None of it is `missing`: on the lowest rung commands are asked for one by one.
-    """
-    why = " ".join(report.reasons)
-    status: Status = "ok" if report.level == "full" else "reduced"
-    words = {
-        "full": "holds everything",
-        "reduced": "holds less than it could",
-        "none": "UNSANDBOXED: commands run with your own rights, each one asked for",
-    }
-    yield Check("sandbox", status, f"{report.rung}: {words[report.level]}", why)
-    tree = report.rung.partition("+")[0]
-    if tree == "overlay":
-        yield Check("overlay", "ok", "stages are made at once, whatever the project's size")
-    else:
-        reason = next((r for r in report.reasons if "overlay" in r), "")
-        detail = "stages are copies: slower to make in large projects"
-        yield Check("overlay", "reduced", detail, reason)
-    for promise in report.guarantees:
-        held: Status = "ok" if promise.held else "reduced"
-        yield Check(f"sandbox {promise.name}", held, promise.detail)
-
-
 # --- folders -------------------------------------------------------------------------
 
 
 def _folder(name: str, folder: Path, *, without: str, needed: bool = False) -> Check:
-    if _can_write(folder):
+    if can_write(folder):
         size = _size_words(folder) if folder.exists() else "not made yet"
         return Check(name, "ok", f"{folder}, {size}")
     status: Status = "missing" if needed else "reduced"
     mend = f"Make {folder} a folder you can write, or set TURBO_TUI_HOME to another one."
     return Check(name, status, f"{folder} is not writable: {without}", mend)
-
-
-def _can_write(folder: Path) -> bool:
-    """Tell whether files can be made in `folder`, or it in the nearest folder there is."""
-    nearest = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
-    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _size_words(folder: Path) -> str:
@@ -337,28 +269,39 @@ def _semantic() -> Check:
 # --- words ------------------------------------------------------------------------------
 
 
-def in_words(checks: list[Check], *, width: int, colour: bool) -> Iterator[str]:
+def in_words(groups: Mapping[str, list[Check]], *, width: int, colour: bool) -> Iterator[str]:
     """Write the checks as aligned lines, each mend below its check, and a verdict last."""
+    checks = [check for group in groups.values() for check in group]
     names = max(len(check.name) for check in checks)
-    indent = " " * (2 + len("reduced") + 2 + names + 2)
     yield f"turbo-tui {__version__}"
-    for check in checks:
-        status = f"{check.status:<7}"
-        if colour:
-            status = click.style(status, fg=COLOURS[check.status])
-        lines = textwrap.wrap(check.detail, max(20, width - len(indent)), break_on_hyphens=False)
-        yield f"  {status}  {check.name:<{names}}  {lines[0] if lines else ''}"
-        yield from (indent + line for line in lines[1:])
-        mends = textwrap.wrap(check.mend, max(20, width - len(indent) - 2), break_on_hyphens=False)
-        yield from (f"{indent}{'-> ' if at == 0 else '   '}{m}" for at, m in enumerate(mends))
+    for group, members in groups.items():
+        if members:
+            yield ""
+            yield click.style(group, bold=True) if colour else group
+        for check in members:
+            yield from _check_lines(check, names, width=width, colour=colour)
+    yield ""
     missing = [check.name for check in checks if check.status == "missing"]
-    reduced = sum(check.status == "reduced" for check in checks)
+    reduced = [check.name for check in checks if check.status == "reduced"]
     if missing:
-        yield f"Missing: {', '.join(missing)}. The arrows above say how to mend it."
+        verdict = f"Missing: {', '.join(missing)}. The arrows above say how to mend it."
     elif reduced:
-        yield f"All that is needed is here; {reduced} of {len(checks)} work at a reduced level."
+        verdict = f"All that is needed is here. At a reduced level: {', '.join(reduced)}."
     else:
-        yield "All is well."
+        verdict = "All is well."
+    yield from textwrap.wrap(verdict, max(20, width), break_on_hyphens=False)
+
+
+def _check_lines(check: Check, names: int, *, width: int, colour: bool) -> Iterator[str]:
+    indent = " " * (2 + names + 2 + len("reduced") + 2)
+    status = f"{check.status:<7}"
+    if colour:
+        status = click.style(status, fg=COLOURS[check.status])
+    lines = textwrap.wrap(check.detail, max(20, width - len(indent)), break_on_hyphens=False)
+    yield f"  {check.name:<{names}}  {status}  {lines[0] if lines else ''}"
+    yield from (indent + line for line in lines[1:])
+    mends = textwrap.wrap(check.mend, max(20, width - len(indent) - 3), break_on_hyphens=False)
+    yield from (f"{indent}{'-> ' if at == 0 else '   '}{m}" for at, m in enumerate(mends))
 
 
 def _safe(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _INSTALL = {
@@ -22,6 +23,7 @@ _NO_NAMESPACE = ("namespace", "uid map", "Operation not permitted")
 CONTAINER_FILES = (Path("/.dockerenv"), Path("/run/.containerenv"))
 # What `running` says around bubblewrap's own words, for someone who ran a command.
 _STARTS, _ENDS = "The sandbox could not be started: ", "`turbo-tui doctor` shows what works here."
+_SEE = re.compile(r"\s*See <[^>]*>( or <[^>]*>)?\.*")  # a distribution's own words on the matter
 _LET_CONTAINER = "start the container with"
 
 
@@ -45,11 +47,13 @@ def explain(message: str, sysctls: Path = Path("/proc/sys")) -> str:
         message: As it failed.
         sysctls: Where the kernel's settings are read.
     """
-    said = message.removeprefix(_STARTS).removesuffix(_ENDS).strip().rstrip(".")
-    return ". ".join(filter(None, (said, _mend(message, sysctls))))
+    said = message.removeprefix(_STARTS).removesuffix(_ENDS)
+    said = _SEE.sub("", said).strip().rstrip(".")
+    return ". ".join(filter(None, (said, mend_of(message, sysctls))))
 
 
-def _mend(message: str, sysctls: Path) -> str:
+def mend_of(message: str, sysctls: Path = Path("/proc/sys")) -> str:
+    """Return what to do about a failure; empty where that is not known."""
     mends = (
         (
             _PROC_REFUSED in message,

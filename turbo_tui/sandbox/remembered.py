@@ -21,6 +21,7 @@ from turbo_tui.sandbox import bubblewrap, seccomp
 from turbo_tui.sandbox.landlock import landlock_abi
 from turbo_tui.sandbox.mends import sysctl
 
+FILE = "sandbox.json"  # in our cache folder
 FORMAT = 1
 MAX_AGE_S = 86_400.0
 MOST_BYTES = 65_536

@@ -80,12 +80,12 @@ class Workspace:
         """
         if self._stages is None:
             from turbo_tui.sandbox.probe import FORCE  # noqa: PLC0415
-            from turbo_tui.sandbox.remembered import Remembered  # noqa: PLC0415
+            from turbo_tui.sandbox.remembered import FILE, Remembered  # noqa: PLC0415
             from turbo_tui.wiring.confining import Confining  # noqa: PLC0415
 
             make_state(self.state)
             tree, named = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
-            memory = Remembered(self.paths.cache / "sandbox.json", self.state)
+            memory = Remembered(self.paths.cache / FILE, self.state)
             self.confining = Confining(self.state, named, memory)
             try:
                 self._stages = await self.confining.open(self.root, self.blobs, tree)
