@@ -19,6 +19,7 @@ from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
 from turbo_tui.sandbox.limits import held_by_kernel, held_to, prlimit_argv, threads_here
 from turbo_tui.sandbox.place import ConfinerName, Place
+from turbo_tui.sandbox.proxy import Reach, reaching
 from turbo_tui.sandbox.running import Bounds, run_tree
 from turbo_tui.sandbox.tree import Launch
 from turbo_tui.sandbox.view import STARTER_ENV, View, is_for_owner
@@ -104,8 +105,15 @@ class Bubblewrap:
         """Run a command to its end, as `core.ports.Stage.run` says.
 
         Raises:
-            SandboxError: The sandbox could not be started.
+            SandboxError: The sandbox could not be started, or a grant cannot be given.
         """
+        async with reaching(command.grants) as reach:
+            result = await self._run(place, command, reach, on_output)
+        return reach.noted(result)
+
+    async def _run(
+        self, place: Place, command: Command, reach: Reach, on_output: OnOutput | None
+    ) -> CommandResult:
         limits = held_to(command.limits, self._limits)
         options = self._view.options(place, command, limits)
         status_read, status_write = os.pipe()
@@ -122,6 +130,7 @@ class Bubblewrap:
             *_seccomp_options(filters),
             "--",
             *_become(place),
+            *reach.argv,
             # With no user namespace, the kernel counts all that the owner runs.
             *prlimit_argv(limits, processes_of_user=threads_here() if is_for_owner(place) else 0),
             *command.argv,
@@ -131,7 +140,7 @@ class Bubblewrap:
                 argv=argv,
                 env=STARTER_ENV,
                 stdin=command.stdin,
-                pass_fds=(status_write, *filters),
+                pass_fds=(status_write, *filters, *reach.pass_fds),
                 status_fd=status_read,
             ),
             Bounds(
@@ -139,7 +148,7 @@ class Bubblewrap:
                 limits=limits,
                 disk=hiding.host_view(place),
                 on_output=on_output,
-            )
+            ),
         )
 
     def warm(self, place: Place) -> None:

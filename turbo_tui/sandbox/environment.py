@@ -18,16 +18,21 @@ KEPT = (
     "JAVA_HOME",
     "NODE_ENV",
 )
-# Only for a command that was granted the network; a proxy's address may hold a password.
-KEPT_WITH_NETWORK = (
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
+# How the clock, numbers and messages are written; other names have been seen to carry tokens.
+LOCALE = frozenset(
+    {
+        *("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_TIME", "LC_NUMERIC"),
+        *("LC_MONETARY", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT"),
+        "LC_IDENTIFICATION",
+    }
+)
+# Only for a command that was granted the whole network; the address may hold a password.
+PROXIES = (
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+)
+# Only for a command that was granted any network.
+CERTIFICATES = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "REQUESTS_CA_BUNDLE",
@@ -45,6 +50,7 @@ def environment(
     scratch: str,
     tools: Mapping[str, str],
     network: bool,
+    proxy: Mapping[str, str] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Build a command's environment.
@@ -56,13 +62,15 @@ def environment(
         scratch: TMPDIR.
         tools: By which toolchains find themselves.
         network: Whether proxies and certificates are of use.
+        proxy: Variables that name our own proxy, instead of the user's.
         extra: What the caller of this one command asks for; wins.
     """
-    kept = KEPT + (KEPT_WITH_NETWORK if network else ())
+    kept = (*KEPT, *LOCALE, *(CERTIFICATES if network else ()))
+    kept += PROXIES if network and proxy is None else ()
     env = {name: host[name] for name in kept if host.get(name)}
-    env |= {name: value for name, value in host.items() if name.startswith("LC_") and value}
     env.setdefault("LANG", "C.UTF-8")
     env |= tools
+    env |= proxy or {}
     env |= {
         "PATH": ":".join(path),
         "HOME": home,

@@ -19,6 +19,7 @@ from turbo_tui.sandbox import hiding, toolchains
 from turbo_tui.sandbox.environment import environment
 from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.place import Place
+from turbo_tui.sandbox.proxy import inner_python, proxy_variables
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the sandbox's own
 STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
@@ -74,6 +75,7 @@ class View:
         words += self._scratch(place, tools, limits)
         words += self._shown_read_only(place, tools)
         words += self._granted(place, grants)
+        words += self._inner_python() if grants.network == "hosts" else ()
         words += _resolver(self._all_hidden) if network else ()
         words += self._shown("--bind", place.tree, place.workspace)
         for mask in hiding.workspace_masks(place):
@@ -90,7 +92,8 @@ class View:
             home=_home(place),
             scratch=_scratch(place),
             tools=tools.env,
-            network=command.grants.network == "all",
+            network=command.grants.network != "off",
+            proxy=proxy_variables(command.grants),
             extra=command.env,
         )
 
@@ -129,6 +132,12 @@ class View:
         for path, is_folder in (*hidden, *self._root_only(place)) if named else ():
             if path not in named and hiding.below(path, named):
                 yield from _hide(path, is_folder=is_folder)
+
+    def _inner_python(self) -> Iterator[str]:
+        """Yield the Python that opens the way to the proxy, where its installation is hidden."""
+        installation = inner_python().parent.parent
+        if hiding.below(installation, self._all_hidden):
+            yield from self._shown("--ro-bind", installation, installation)
 
     def _closed_for_writing(self, place: Place) -> Iterator[str]:
         """Yield the last options: hidden folders, now that all mount points in them are made."""
