@@ -8,6 +8,7 @@ import pytest
 
 from turbo_tui.core import codec, events
 from turbo_tui.core.codec import canonical, decode, encode, kind_of, kinds, record_line
+from turbo_tui.core.command import CommandUsage
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.events import Event
 from turbo_tui.core.plan import Action, Step
@@ -32,6 +33,8 @@ SAMPLES: list[Event] = [
     events.LandingRefused("1", {"a.py": "changed"}),
     events.HunkDecided("1", "ab", "na\udcffme", -1, accepted=False),
     events.CommandFinished("c", 0, "exited", "[x] \x00 ü \U0001f600", 1.0, held={"net": True}),
+    events.CommandRequested("c", "1", ("make",), "hosts", ("network: pypi.org", "ptrace")),
+    events.CommandFinished("c", 1, "limit", "", 2.5, rung="r", usage=CommandUsage(0.5, 7, None, 2)),
     events.BudgetReached("1", "money", 5),
 ]
 
@@ -43,6 +46,14 @@ def through_json(event: Event) -> Event:
 @pytest.mark.parametrize("event", SAMPLES, ids=kind_of)
 def test_an_event_survives_json(event: Event) -> None:
     assert through_json(event) == event
+
+
+def test_commands_of_older_logs_are_read() -> None:
+    asked = decode("CommandRequested", 1, {"command_id": "c", "step_id": "1", "argv": ["make"]})
+    ended = {"command_id": "c", "exit_code": 0, "ended": "exited", "output": "", "duration_s": 1.0}
+
+    assert asked == events.CommandRequested("c", "1", ("make",), grants=())
+    assert decode("CommandFinished", 1, ended) == events.CommandFinished("c", 0, "exited", "", 1.0)
 
 
 def test_every_kind_of_event_can_be_coded() -> None:

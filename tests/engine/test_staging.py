@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import FolderStage, MemoryBlobs, ScriptedAsker
-from turbo_tui.core.command import ANY_NETWORK, Command
+from turbo_tui.core.command import ANY_NETWORK, Command, CommandUsage, Grants
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Event
 from turbo_tui.core.ports import (
@@ -176,3 +177,30 @@ async def test_the_rest_is_the_wrapped_stages(tmp_path: Path) -> None:
     await stage.close(keep=True)
     assert bare.closed
     assert bare.kept
+
+
+class MeteredStage(FolderStage):
+    """Says what its commands used."""
+
+    async def run(
+        self,
+        command: Command,
+        *,
+        on_output: OnOutput | None = None,
+    ) -> CommandResult:
+        result = await super().run(command, on_output=on_output)
+        return replace(result, usage=CommandUsage(0.5, 1000, 0, 2))
+
+
+async def test_usage_rung_and_grants_are_on_the_record(tmp_path: Path) -> None:
+    stage, log, _, _ = logged(MeteredStage(tmp_path))
+    grants = Grants(network="hosts", hosts=("pypi.org",), ptrace=True)
+
+    await stage.run(Command(("true",), grants=grants))
+
+    requested, finished = log
+    assert isinstance(requested, CommandRequested)
+    assert isinstance(finished, CommandFinished)
+    assert (requested.network, requested.grants) == ("hosts", ("network: pypi.org", "ptrace"))
+    assert finished.usage == CommandUsage(0.5, 1000, 0, 2)
+    assert finished.rung == stage.report.rung

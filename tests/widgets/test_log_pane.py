@@ -29,6 +29,19 @@ async def test_commands_show_exit_code_and_network_on_their_line() -> None:
     assert "3 passed" not in text
 
 
+async def test_a_note_has_a_line_of_its_own_and_is_found_by_the_filter() -> None:
+    pane = LogPane()
+    async with on_bench(pane, (60, 20)):
+        pane.show([replace(COMMAND, note="0.8 s cpu · 120 MB · 3 procs"), FAILED])
+        lines = shown(pane.lines).split("\n")
+        at = next(number for number, line in enumerate(lines) if "pytest -q" in line)
+        assert lines[at + 1].strip(" │") == "0.8 s cpu · 120 MB · 3 procs"
+
+        pane.lines.narrow("120 mb")
+
+        assert "curl x" not in shown(pane.lines)
+
+
 async def test_enter_unfolds_the_output_and_folds_it_again() -> None:
     pane = LogPane()
     async with on_bench(pane) as bench:

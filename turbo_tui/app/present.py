@@ -277,6 +277,7 @@ def _log_item(entry: LogEntry) -> LogItem:
         detail=detail,
         body=body,
         step_id=entry.step_id,
+        note=entry.usage,
     )
 
 

@@ -183,6 +183,7 @@ def _shown(summary: SessionSummary, views: Views, *, with_log: bool) -> list[str
     for entry in views.log.entries if with_log else ():
         detail = f"  ({plain(entry.detail)})" if entry.detail else ""
         lines.append(f"  {_moment(entry.at)}  {entry.state:<7}  {plain(entry.title)}{detail}")
+        lines += [f"      used: {plain(entry.usage)}"] if entry.usage else []
         lines += [f"      {plain(line)}" for line in entry.body.splitlines()]
     return lines
 

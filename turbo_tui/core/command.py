@@ -36,6 +36,20 @@ class Grants:
         """Say whether anything is granted."""
         return self != NOTHING
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Each grant in words for a person, the widest first."""
+        found: list[str] = []
+        if self.network == "all":
+            found.append("network: all")
+        elif self.network == "hosts":
+            found.append(f"network: {', '.join(self.hosts) or 'no host'}")
+        found += [f"writes {path}" for path in self.writable]
+        found += [f"reads {path}" for path in self.readable]
+        found += ["ptrace"] if self.ptrace else []
+        found += ["unix sockets"] if self.unix_sockets else []
+        return tuple(found)
+
 
 NOTHING = Grants()
 ANY_NETWORK = Grants(network="all")
@@ -45,7 +59,8 @@ ANY_NETWORK = Grants(network="all")
 class Limits:
     """What one command may use; 0 leaves a limit as the next wider setting has it.
 
-    Tool, then project, then user, then the sandbox's own default: `over` merges two of them.
+    The user's or the project's settings, then the tool, then the sandbox's own default: `over`
+    merges two of them.
 
     Attributes:
         wall_s: Seconds until it is ended.
@@ -121,3 +136,25 @@ class CommandUsage:
     written_bytes: int | None = None
     processes: int | None = None
     exact: bool = False
+
+    def __str__(self) -> str:
+        """In words, as short as they can be; empty when nothing is known."""
+        parts: list[str] = []
+        if self.cpu_s is not None:
+            parts.append(f"{self.cpu_s:.1f} s cpu")
+        if self.peak_memory_bytes is not None:
+            parts.append(_size(self.peak_memory_bytes))
+        if self.processes is not None:
+            parts.append(f"{self.processes} proc{'s' * (self.processes != 1)}")
+        if self.written_bytes:
+            parts.append(f"{_size(self.written_bytes)} written")
+        return " · ".join(parts)
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size in two or three digits: `640 kB`, `2.1 MB`, `120 MB`, `3.4 GB`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size_bytes >= unit:
+            digits = 1 if size_bytes < 10 * unit else 0
+            return f"{size_bytes / unit:.{digits}f} {name}"
+    return f"{size_bytes} B"

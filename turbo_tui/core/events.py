@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from turbo_tui.core.command import CommandUsage
 from turbo_tui.core.plan import Mode, Step
 
 Answer = Literal["once", "step", "plan", "project", "no"]
@@ -393,12 +394,18 @@ class ToolFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class CommandRequested(Event):
-    """A command is about to run in a stage."""
+    """A command is about to run in a stage.
+
+    Attributes:
+        network: What it can reach: `off`, `hosts` or `all`.
+        grants: What it may do beyond its stage, in words: the user was asked.
+    """
 
     command_id: str
     step_id: str
     argv: tuple[str, ...]
     network: str = "off"
+    grants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,8 +416,10 @@ class CommandFinished(Event):
         exit_code: As a shell shows it: 128 + N when signal N ended it.
         output: Sanitised stdout and stderr as they came, cut to 16,000 characters.
         full: Blob of all the output that was kept; empty when `output` is all.
-        network: What it could reach: `off` or `all`.
+        network: What it could reach: `off`, `hosts` or `all`.
         held: Name -> True when the sandbox held that (writes, reads, network, limits, tree).
+        rung: What confined it; empty in logs of before that was written.
+        usage: What it used of the machine; None in logs of before that was written.
     """
 
     command_id: str
@@ -421,6 +430,8 @@ class CommandFinished(Event):
     full: str = ""
     network: str = "off"
     held: dict[str, bool] | None = None
+    rung: str = ""
+    usage: CommandUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)

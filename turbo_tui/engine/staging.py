@@ -88,11 +88,12 @@ class LoggedStage:
         # Where nothing holds the network, "off" would be a promise that is not kept.
         reach = network if held.get("network", False) else "all"
         held["network"] = reach == "off"
-        request = CommandRequested(command_id, self._step_id, tuple(command.argv), reach)
-        self._append(request)
+        rung = self.report.rung  # before it runs: a sandbox that fails may be replaced
+        argv = tuple(command.argv)
+        self._append(CommandRequested(command_id, self._step_id, argv, reach, command.grants.words))
 
         def finish(result: CommandResult) -> CommandResult:
-            self._append(self._finished(command_id, result, reach, held))
+            self._append(self._finished(command_id, result, reach, held, rung))
             return result
 
         def stream(text: str) -> None:
@@ -139,7 +140,7 @@ class LoggedStage:
             )
 
     def _finished(
-        self, command_id: str, result: CommandResult, reach: str, held: dict[str, bool]
+        self, command_id: str, result: CommandResult, reach: str, held: dict[str, bool], rung: str
     ) -> CommandFinished:
         whole = result.output
         cut = len(whole) > OUTPUT_CHARS
@@ -152,6 +153,8 @@ class LoggedStage:
             full=self._blobs.put(whole.encode("utf-8", "surrogatepass")) if cut else "",
             network=reach,
             held=held,
+            rung=rung,
+            usage=result.usage,
         )
 
 

@@ -39,6 +39,7 @@ class LogItem:
         clock: Time of day, already written out.
         detail: Short facts at the line's end: `exit 0 · 0.3 s · network: off`.
         body: Output or text that unfolds under the line.
+        note: One more short fact, on a dim line of its own.
     """
 
     key: str
@@ -49,6 +50,7 @@ class LogItem:
     detail: str = ""
     body: str = ""
     step_id: str = ""
+    note: str = ""
 
 
 class LogLines(RowsView):
@@ -120,7 +122,8 @@ class LogLines(RowsView):
         return [entry for entry in entries if self._matches(entry)]
 
     def _matches(self, entry: LogItem) -> bool:
-        text = f"{entry.kind} {entry.title} {entry.detail} {entry.state} {entry.body}".casefold()
+        parts = (entry.kind, entry.title, entry.detail, entry.state, entry.note, entry.body)
+        text = " ".join(parts).casefold()
         return all(word in text for word in self._words)
 
     def _rebuild(self, chosen: list[LogItem] | None = None, same: int = 0) -> None:
@@ -189,6 +192,10 @@ class LogLines(RowsView):
                 Row(((indent, "plain"), (line, self._detail_tone(entry))), item=place)
                 for line in wrap(detail, room)
             )
+        if entry.note:
+            indent = " " * (cell_len(head) + 4)
+            note = fit(clean_line(entry.note), room)
+            rows.append(Row(((indent, "plain"), (note, "dim")), item=place))
         if opened:
             whole = entry.key in self._unfolded or self._all_open
             rows.extend(self._body_rows(place, body, whole=whole))

@@ -20,6 +20,7 @@ class LogEntry:
         key: Stable for the entry's life; a request and its outcome share one entry.
         detail: A short fact at the line's end (`exit 0 · 0.3 s · network: off`).
         body: Output or text, possibly many lines.
+        usage: What a command used of the machine, in words.
     """
 
     key: str
@@ -31,6 +32,7 @@ class LogEntry:
     title: str
     detail: str = ""
     body: str = ""
+    usage: str = ""
 
 
 class LogView:
@@ -40,6 +42,9 @@ class LogView:
         self.revision = 0
         self.entries: list[LogEntry] = []
         self._at: dict[str, int] = {}
+        self._granted: dict[str, tuple[str, ...]] = {}
+        self._stages: dict[str, str] = {}
+        self._waiting: dict[str, str] = {}  # stage -> step, while that is not decided
 
     def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
         """Take one record into account."""
@@ -114,16 +119,20 @@ class LogView:
                 self._open(record, call_id, "tool", tool, step_id, "", arguments)
             case ev.ToolFinished(call_id, ok, output):
                 self._close(call_id, "ok" if ok else "failed", "", output)
-            case ev.CommandRequested(command_id, step_id, argv, network):
+            case ev.CommandRequested(command_id, step_id, argv, network, grants):
                 title = " ".join(argv)
-                detail = f"network: {network}"
+                detail = _reach(network, grants)
+                if grants:
+                    self._granted[command_id] = grants
                 self._open(record, command_id, "command", title, step_id, detail, "")
             case ev.CommandFinished() as done:
                 why = f"exit {done.exit_code}" if done.ended == "exited" else done.ended
-                detail = f"{why} · {done.duration_s:.1f} s · network: {done.network}"
+                granted = self._granted.get(done.command_id, ())
+                detail = f"{why} · {done.duration_s:.1f} s · {_reach(done.network, granted)}"
                 good = done.ended == "exited" and done.exit_code == 0
-                self._close(done.command_id, "ok" if good else "failed", detail, done.output)
-            case ev.CheckFinished(step_id, argv, passed, failures):
+                used = str(done.usage or "")
+                self._close(done.command_id, "ok" if good else "failed", detail, done.output, used)
+            case ev.CheckFinished(step_id, argv, passed, failures, before):
                 word = "passed" if passed else "failed"
                 state: LogState = "ok" if passed else "failed"
                 title = f"check {word}: {' '.join(argv)}"
@@ -172,7 +181,9 @@ class LogView:
             LogEntry(key, record.seq, record.at, kind, "running", step_id, title, detail, body)
         )
 
-    def _close(self, key: str, state: LogState, detail: str, body: str | None) -> None:
+    def _close(
+        self, key: str, state: LogState, detail: str, body: str | None, usage: str = ""
+    ) -> None:
         place = self._at.get(key)
         if place is None:
             return
@@ -181,8 +192,15 @@ class LogView:
         if entry.kind == "command":
             joined = detail
         shown = entry.body if body is None else "\n".join(p for p in (entry.body, body) if p)
-        self.entries[place] = replace(entry, state=state, detail=joined, body=shown)
+        self.entries[place] = replace(entry, state=state, detail=joined, body=shown, usage=usage)
 
 
 def _files(paths: tuple[str, ...]) -> str:
     return "1 file" if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _reach(network: str, grants: tuple[str, ...]) -> str:
+    """Say what a command may do beyond its stage; the network is always named."""
+    others = [each for each in grants if not each.startswith("network: ")]
+    named = [each for each in grants if each not in others and network == "hosts"]
+    return " · ".join([*(named or [f"network: {network}"]), *others])
