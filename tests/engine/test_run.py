@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from turbo_tui.core.ports import Rung, Stage
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
+from turbo_tui.engine.driving import nowhere_else
 from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.run import Run
@@ -95,6 +97,8 @@ def build(  # noqa: PLR0917  a house is built of its parts
     planner: CannedPlanner | None = None,
     runner: WritingRunner | None = None,
     approve: Approve = "ask",
+    ahead: int = 0,
+    acts_on_workspace: Callable[[Step], bool] = nowhere_else,
 ) -> House:
     workspace.mkdir(exist_ok=True)
     store = store or MemoryEventStore("7f3a")
@@ -118,6 +122,8 @@ def build(  # noqa: PLR0917  a house is built of its parts
         review=Review(blobs),
         asks=asks,
         approve=approve,
+        ahead=ahead,
+        acts_on_workspace=acts_on_workspace,
     )
     return House(run, store, workspace, planner, runner, blobs)
 

@@ -44,11 +44,17 @@ _NOT_THEIRS = ("site-packages/", "dist-packages/", "node_modules/", "/lib/python
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How one check went; `failures` are `file:line`, or `file` where no line was given."""
+    """How one check went.
+
+    Attributes:
+        failures: `file:line`, or `file` where no line was given.
+        failed_before: It fails without the step's changes as well.
+    """
 
     argv: tuple[str, ...]
     result: CommandResult
     failures: tuple[str, ...] = ()
+    failed_before: bool = False
 
     @property
     def passed(self) -> bool:
@@ -69,7 +75,8 @@ class Check:
             return f"`{command}` cannot be run here (exit {self.result.exit_code})"
         where = f" at {', '.join(self.failures[:5])}" if self.failures else ""
         more = f" and {len(self.failures) - 5} more" if len(self.failures) > 5 else ""  # noqa: PLR2004
-        return f"`{command}` failed (exit {self.result.exit_code}){where}{more}"
+        before = ", as it did before this step" if self.failed_before else ""
+        return f"`{command}` failed (exit {self.result.exit_code}){where}{more}{before}"
 
 
 async def run_check(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Message
 
 # A rule of thumb, no measurement: byte-pair vocabularies take about 4 characters a token of
@@ -14,6 +16,7 @@ CHARS_PER_TOKEN = 3.6
 MESSAGE_OVERHEAD = 6  # role markers and separators of a chat template
 
 MIN_USEFUL_CHARS = 400
+LAST_END = 2_000  # characters of how the last attempt ended that the model sees
 
 
 def estimate_tokens(text: str) -> int:
@@ -100,6 +103,36 @@ def head_and_tail(text: str, most: int) -> str:
     head, tail = text[: most // 3], text[-(most - most // 3 - 60) :]
     left_out = len(text) - len(head) - len(tail)
     return f"{head}\n[… {left_out} characters left out …]\n{tail}"
+
+
+def step_question(
+    step: Step,
+    *,
+    brief: str = "",
+    reading: str = "",
+    feedback: str = "",
+    last_end: str = "",
+    history: str = "",
+) -> str:
+    """Write the request for a step; the step itself comes last."""
+    checks = "\n".join(f"- {json.dumps(list(argv))}" for argv in step.checks)
+    parts = [
+        f"# Project\n{brief.strip()}" if brief.strip() else "",
+        f"# Earlier steps\n{history.strip()}" if history.strip() else "",
+        f"# Files\n{reading.strip()}" if reading.strip() else "",
+        f"# Step\n{step.title}\n\n{step.intent.strip()}".strip(),
+        f"Files expected to change: {', '.join(step.files)}" if step.files else "",
+        f"These checks are run when you are done and must pass:\n{checks}" if checks else "",
+        "# An earlier attempt ended early (its work is in your copy: look, then go on from it). "
+        f"It ended so:\n{head_and_tail(last_end.strip(), LAST_END)}"
+        if last_end.strip()
+        else "",
+        "# The user rejected an earlier attempt (look at what is there now). They said:\n"
+        f"{feedback.strip()}"
+        if feedback.strip()
+        else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 # --- between steps ------------------------------------------------------------

@@ -34,6 +34,7 @@ from turbo_tui.core.ports import (
     Verdict,
 )
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
+from turbo_tui.engine.before import Before
 from turbo_tui.engine.checks import Check, run_check
 from turbo_tui.engine.context import (
     CHARS_PER_TOKEN,
@@ -42,6 +43,7 @@ from turbo_tui.engine.context import (
     head_and_tail,
     message_tokens,
     reply_tokens,
+    step_question,
 )
 from turbo_tui.engine.prompts import CUT_OFF, EXECUTOR, NOTHING_SAID, REPAIR
 from turbo_tui.engine.staging import LoggedStage
@@ -103,6 +105,8 @@ async def run_step(
     brief: str = "",
     pinned: Mapping[str, str] | None = None,
     feedback: str = "",
+    last_end: str = "",
+    before: Before | None = None,
     history: str = "",
     on_delta: OnDelta | None = None,
     on_output: Callable[[str, str], None] | None = None,
@@ -125,6 +129,8 @@ async def run_step(
         brief: What the project is, in a few lines.
         pinned: Path -> text that the model is given, most important first.
         feedback: What the user said about the last attempt.
+        last_end: Why the attempt ended that this one goes on from, in its stage.
+        before: Tells which checks failed before the step as well; None leaves it open.
         history: What earlier steps did (`context.digest`).
         on_delta: Gets the model's text as it streams.
         on_output: Gets command id and text as a command writes it.
@@ -138,7 +144,16 @@ async def run_step(
     """
     if model is None and not step.actions:
         raise ModelError(NO_EXECUTOR.format(step=step.title))
-    work = _Work(step, context, stage, tools=tools, append=append, blobs=blobs, on_output=on_output)
+    work = _Work(
+        step,
+        context,
+        stage,
+        tools=tools,
+        append=append,
+        blobs=blobs,
+        on_output=on_output,
+        before=before,
+    )
     if model is None or step.actions:
         return await work.by_actions(actions_done)
     asked = LoggedModel(
@@ -147,32 +162,17 @@ async def run_step(
     reading = choose_reading(pinned or {}, max_tokens=int(model.context_tokens * READING_SHARE))
     asked.request_context = reading.sizes
     first = step_question(
-        step, brief=brief, reading=reading.text, feedback=feedback, history=history
+        step,
+        brief=brief,
+        reading=reading.text,
+        feedback=feedback,
+        last_end=last_end,
+        history=history,
     )
     if offered is not None:
         work.calls.tools = {name: tool for name, tool in tools.items() if name in offered}
     specs = tuple(tool.spec for tool in work.calls.tools.values())
     return await work.by_model(asked, specs, first, on_delta, check_rounds)
-
-
-def step_question(
-    step: Step, *, brief: str = "", reading: str = "", feedback: str = "", history: str = ""
-) -> str:
-    """Write the request for a step; the step itself comes last."""
-    checks = "\n".join(f"- {json.dumps(list(argv))}" for argv in step.checks)
-    parts = [
-        f"# Project\n{brief.strip()}" if brief.strip() else "",
-        f"# Earlier steps\n{history.strip()}" if history.strip() else "",
-        f"# Files\n{reading.strip()}" if reading.strip() else "",
-        f"# Step\n{step.title}\n\n{step.intent.strip()}".strip(),
-        f"Files expected to change: {', '.join(step.files)}" if step.files else "",
-        f"These checks are run when you are done and must pass:\n{checks}" if checks else "",
-        "# The user rejected an earlier attempt (look at what is there now). They said:\n"
-        f"{feedback.strip()}"
-        if feedback.strip()
-        else "",
-    ]
-    return "\n\n".join(part for part in parts if part)
 
 
 class _StuckError(Exception):
@@ -192,6 +192,7 @@ class _Work:
         append: Append,
         blobs: Blobs,
         on_output: Callable[[str, str], None] | None,
+        before: Before | None = None,
     ) -> None:
         self.step = step
         self.append = append
@@ -200,14 +201,23 @@ class _Work:
         self._clock: asyncio.Timeout | None = None
         self._failed_calls: Counter[tuple[str, str]] = Counter()
         self._told_chars = TOLD_OUTPUT
-        self.stage: Stage = stage
-        if not isinstance(stage, LoggedStage):
-            self.stage = LoggedStage(
-                stage, append, step.id, blobs=blobs, ask=self._ask, on_output=on_output
-            )
+        self._before = before
+        self._blobs = blobs
+        self._on_output = on_output
+        self.stage = stage if isinstance(stage, LoggedStage) else self._on_record(stage)
         self._root = str(context.workspace)
         within = replace(context, stage=self.stage, ask=self._ask, checks=step.checks)
         self.calls = ToolCalls(tools, within, append, blobs, step.id)
+
+    def _on_record(self, stage: Stage) -> Stage:
+        return LoggedStage(
+            stage,
+            self.append,
+            self.step.id,
+            blobs=self._blobs,
+            ask=self._ask,
+            on_output=self._on_output,
+        )
 
     async def _ask(self, question: Ask) -> Verdict:
         """Put a question under this step's id; the user's thinking costs the step no time."""
@@ -382,7 +392,13 @@ class _Work:
         failing: list[Check] = []
         for argv in self.step.checks:
             check = await self._in_time(run_check(self.stage, argv, root=self._root))
-            self.append(CheckFinished(self.step.id, argv, check.passed, check.failures))
+            if not check.passed and self._before is not None:
+                before = await self._in_time(self._before.failed(check, self._on_record))
+                check = replace(check, failed_before=before)
+            found = CheckFinished(
+                self.step.id, argv, check.passed, check.failures, check.failed_before
+            )
+            self.append(found)
             if not check.passed:
                 failing.append(check)
         return failing

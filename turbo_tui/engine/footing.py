@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import StageError, UsageError
@@ -20,6 +22,7 @@ class Footing:
     Attributes:
         approve: Who answers: a person, or one of the headless modes.
         unreachable: The last model failure ended a plan or a step.
+        tree: Held while the workspace, or what stages lie on, is changed or taken up.
     """
 
     session: Session
@@ -30,6 +33,7 @@ class Footing:
     asks: Asks
     approve: Approve = "ask"
     unreachable: bool = False
+    tree: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def log(self, event: ev.Event, by: str = "engine") -> Record:
         """Put an event into the session's log."""
@@ -75,3 +79,12 @@ class Footing:
                 await self.stages.discard(stage_id)
         except StageError as error:
             self.log(ev.Noted("warning", str(error)))  # only room on the disk is lost
+
+    async def settle(self, stage_id: str, landed: Collection[str] = ()) -> str:
+        """Keep what git ignores of a decided step for later ones; return the layer, or nothing."""
+        try:
+            kept = bool(stage_id) and await self.stages.settle(stage_id, landed=landed)
+        except StageError as error:
+            self.log(ev.Noted("warning", str(error)))  # later steps do without it
+            return ""
+        return stage_id if kept else ""

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Landing
-from turbo_tui.core.views import LandingEntry, StepState
+from turbo_tui.core.views import LandingEntry, StepState, lying_on, unlanded_below
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.uninterrupted import whole
 
@@ -31,9 +32,19 @@ class Landings:
         return all(change.base_known for change in changes.files)
 
     def lands_by_itself(self, state: StepState) -> bool:
-        """Tell whether a step lands without a person looking at it."""
+        """Tell whether a step lands now without a person looking at it."""
+        if not self._is_meant_to(state) or self._rules_out(state):
+            return False
+        return not unlanded_below(self._footing.views.plan, state)
+
+    def say_if_not(self, state: StepState) -> None:
+        """Say why a step that was set to land by itself asks all the same."""
+        if self._is_meant_to(state) and self._rules_out(state):
+            self._footing.log(ev.Noted("warning", _not_by_itself(state)))
+
+    def _is_meant_to(self, state: StepState) -> bool:
         footing = self._footing
-        if state.status != "staged" or not state.checks_passed:
+        if state.status != "staged" or not state.checks_passed or state.moved:
             return False
         if not self.bases_known(state):
             # Someone changed the original meanwhile: only a person sees what would be lost.
@@ -41,13 +52,11 @@ class Landings:
         if footing.approve != "ask":
             return footing.approve in {"staged", "all"}
         # `auto` is: land if the checks pass and nothing had to be asked.
-        if state.step.mode != "auto" or state.step.id in footing.views.asks.asked_by:
-            return False
-        if not state.rung.endswith("+bubblewrap"):
-            # What a step did beside its stage cannot be ruled out there: a person looks at it.
-            footing.log(ev.Noted("warning", _not_by_itself(state)))
-            return False
-        return True
+        return state.step.mode == "auto" and state.step.id not in footing.views.asks.asked_by
+
+    def _rules_out(self, state: StepState) -> bool:
+        # What a step did beside its stage cannot be ruled out there: a person looks at it.
+        return self._footing.approve == "ask" and not state.rung.endswith("+bubblewrap")
 
     async def land(self, state: StepState, *, by: str) -> bool:
         """Land what is selected of a step; return whether it stands in the workspace."""
@@ -61,21 +70,24 @@ class Landings:
                 break  # else a hunk was switched meanwhile: what was approved is what is shown
         if not (selected.files or selected.ignored):
             footing.log(ev.StepRejected(step_id, ""), by)
-            await footing.discard(state.stage_id)
             return False
         blob = footing.review.keep(selected)
         footing.log(ev.StepApproved(step_id, state.shown, blob), by)
-        return await self.land_approved(step_id, selected, stage_id=state.stage_id)
+        return await self.land_approved(state, selected)
 
-    async def land_approved(self, step_id: str, selected: ChangeSet, *, stage_id: str) -> bool:
+    async def land_approved(self, state: StepState, selected: ChangeSet) -> bool:
         """Write an approved change set; log that it landed, or why it was refused."""
+        landed, _interrupted = await whole(self._write(state, selected))
+        return landed
+
+    async def _write(self, state: StepState, selected: ChangeSet) -> bool:
         footing = self._footing
+        step_id = state.step.id
         self.error = ""
-        writing = footing.lander.land(
-            selected, session_id=footing.session.session_id, step_id=step_id
-        )
         try:
-            landing, _interrupted = await whole(writing)
+            landing = await footing.lander.land(
+                selected, session_id=footing.session.session_id, step_id=step_id
+            )
         except LandingError as error:
             # Nothing is to be merged: the same bytes may be approved again, once it is mended.
             self.error = str(error)
@@ -87,10 +99,42 @@ class Landings:
             merged = "" if landing.merged is None else footing.review.keep(landing.merged)
             footing.log(ev.LandingRefused(step_id, dict(why), merged))
             return False
-        notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
-        footing.log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes))
-        await footing.discard(stage_id)
+        await self.tell_landed(state, selected, landing)
         return True
+
+    async def tell_landed(self, state: StepState, selected: ChangeSet, landing: Landing) -> None:
+        """Log a landing that stands, and first what it means for the steps made on top."""
+        footing = self._footing
+        step_id = state.step.id
+        self.tell_moved(state, selected)
+        layer = await footing.settle(state.stage_id, landing.paths)
+        notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
+        footing.log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes, layer))
+
+    def tell_moved(self, state: StepState, selected: ChangeSet) -> None:
+        """Log which steps were made on something else than what lands of this one."""
+        footing = self._footing
+        moved = _differing(footing.review.change_set(state.changes), selected)
+        if moved:
+            why = self._what_was_done(state)
+            for above in self._made_on(state):
+                footing.log(ev.StepGroundMoved(above.step.id, state.step.id, moved, why))
+
+    def _made_on(self, state: StepState) -> list[StepState]:
+        above = lying_on(self._footing.views.plan, state.stage_id)
+        return [each for each in above if not each.settled and state.stage_id in each.on]
+
+    def _what_was_done(self, state: StepState) -> str:
+        decisions = self._footing.views.review.decisions(state.step.id, state.shown)
+        hunks = [hunk for chosen in decisions.rejected.values() for hunk in chosen]
+        files = hunks.count(WHOLE_FILE)
+        parts = [_counted(len(hunks) - files, "hunk"), _counted(files, "file")]
+        left_out = " and ".join(part for part in parts if part)
+        done = [
+            "it was merged with what changed meanwhile" if state.shown != state.changes else "",
+            f"you left out {left_out}" if left_out else "",
+        ]
+        return " and ".join(part for part in done if part) or "it landed in part"
 
     async def take_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
         """Take a landing back; on a conflict nothing is written."""
@@ -98,7 +142,20 @@ class Landings:
         if not dry_run and not undone.conflicts:
             event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
             self._footing.log(event, "user")
+            await self._forget(entry, undone)
         return undone
+
+    async def _forget(self, entry: LandingEntry, undone: Landing) -> None:
+        footing = self._footing
+        state = footing.views.plan.state(entry.step_id)
+        if state is None or not state.undone:
+            return  # it landed once more since
+        for above in self._made_on(state):
+            moved = ev.StepGroundMoved(
+                above.step.id, entry.step_id, undone.paths, "it was taken back"
+            )
+            footing.log(moved)
+        await footing.discard(state.stage_id)
 
 
 def _not_by_itself(state: StepState) -> str:
@@ -106,3 +163,18 @@ def _not_by_itself(state: StepState) -> str:
         f"{state.step.title}: set to auto, and asks all the same, because {state.rung} does not "
         "hold everything; `turbo-tui doctor` says what is missing"
     )
+
+
+def _differing(staged: ChangeSet, landed: ChangeSet) -> tuple[str, ...]:
+    """Return the paths where what landed is not what the step had made, in order."""
+    one = {change.path: change.after for change in staged.files}
+    other = {change.path: change.after for change in landed.files}
+    return tuple(
+        path
+        for path in sorted({*one, *other})
+        if path not in one or path not in other or one[path] != other[path]
+    )
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}" if number else ""

@@ -11,6 +11,7 @@ from turbo_tui.core.errors import ModelError, TaskError, TurboError
 from turbo_tui.core.plan import Plan, Step, validate
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.footing import Footing
+from turbo_tui.engine.uninterrupted import whole
 
 
 class TaskPlanner(Protocol):
@@ -44,7 +45,10 @@ class Planning:
             plan = await self._planner.plan(task, pinned=pinned, done=done)
             kept = tuple(state.step for state in done)
             fresh = self._with_new_ids(plan)
-            self.propose(validate(replace(fresh, steps=(*kept, *fresh.steps))), by="planner")
+            wanted = validate(replace(fresh, steps=(*kept, *fresh.steps)))
+            left = self.leave("the plan was made anew")
+            self.propose(wanted, by="planner")
+            await whole(self.discard(left))
         except asyncio.CancelledError:
             footing.log(ev.PlanFailed(task, "Planning was interrupted."))
         except TaskError as error:
@@ -58,6 +62,25 @@ class Planning:
         # `auto` from a model, a recipe or a file is a proposal: only the user sets it.
         asking = tuple(replace(step, mode="ask") for step in plan.steps)
         self._footing.log(ev.PlanProposed(plan.task, plan.planner, asking), by)
+
+    def leave(self, why: str) -> tuple[str, ...]:
+        """Set back what is not settled, because its plan goes; return the stages that go with it.
+
+        What such steps did stays in the log, and is never landed.
+        """
+        left: list[str] = []
+        for state in reversed(self._footing.views.plan.steps):
+            if state.settled or not state.stage_id:
+                continue
+            left.append(state.stage_id)
+            if state.status != "rejected":
+                self._footing.log(ev.StepSetBack(state.step.id, why))
+        return tuple(left)
+
+    async def discard(self, stages: tuple[str, ...]) -> None:
+        """Delete stages of steps that have left the plan."""
+        for stage_id in stages:
+            await self._footing.discard(stage_id)
 
     def _with_new_ids(self, plan: Plan) -> Plan:
         """Rename steps whose id an earlier plan of this session used: undo names a step."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import LandedEntry
-from turbo_tui.core.views import StepState
+from turbo_tui.core.ports import LandedEntry, Landing
+from turbo_tui.core.views import StepState, without_ground
 from turbo_tui.engine.run import Run
 
 
@@ -14,17 +14,21 @@ async def recover(run: Run) -> None:
 
     In this order: landings that a crash cut off are completed or rolled back; an approval
     whose landing is in the journal but not in the log is told; an approval without a landing
-    lands now; a running step becomes `interrupted` with its work kept; open questions close.
+    lands now; a running step becomes `interrupted` with its work kept; steps whose ground was
+    taken away are set back; open questions close.
     """
     await _finish_landings(run)
-    for state in run.views.plan.steps:
+    plan = run.views.plan
+    for state in plan.steps:
         if state.status == "approved":
             await _land_what_was_approved(run, state)
-        elif state.status in {"landed", "done", "skipped"} and state.stage_id:
-            await run.footing.stages.discard(state.stage_id)  # where a crash came before that
-    running = run.views.plan.running
-    if running is not None:
-        await _interrupt(run, running)
+        elif _is_over(state) and state.stage_id not in plan.layers:
+            await run.footing.discard(state.stage_id)  # where a crash came before that
+    if plan.running is not None:
+        await _interrupt(run, plan.running)
+    for state in without_ground(plan):
+        run.session.append(ev.StepSetBack(state.step.id, "what it was made on is gone"))
+        await run.footing.discard(state.stage_id)
     for ask_id in tuple(run.views.asks.waiting):
         run.session.append(ev.ApprovalAnswered(ask_id, "no", "the session was closed before"))
     if run.views.plan.planning:
@@ -32,11 +36,19 @@ async def recover(run: Run) -> None:
         run.session.append(ev.PlanFailed(task, "Planning was interrupted; give the task again."))
 
 
+def _is_over(state: StepState) -> bool:
+    """Tell whether nothing of a step's stage is needed any more, but for a layer."""
+    return state.settled or (state.status == "rejected" and not state.feedback)
+
+
 async def _finish_landings(run: Run) -> None:
     session_id = run.session.session_id
     for recovery in await run.footing.lander.recover():
         if recovery.session_id != session_id:
             continue
+        state = run.views.plan.state(recovery.step_id)
+        if recovery.outcome == "completed" and state is not None and state.selected:
+            run.landings.tell_moved(state, run.review.change_set(state.selected))
         run.session.append(
             ev.LandingRecovered(
                 recovery.landing_id,
@@ -59,12 +71,11 @@ async def _land_what_was_approved(run: Run, state: StepState) -> None:
         ),
         None,
     )
-    if done is not None:
-        run.session.append(ev.StepLanded(state.step.id, done.landing_id, done.paths))
-        await run.footing.stages.discard(state.stage_id)
-        return
     selected = run.review.change_set(state.selected)
-    await run.landings.land_approved(state.step.id, selected, stage_id=state.stage_id)
+    if done is not None:
+        await run.landings.tell_landed(state, selected, Landing(done.landing_id, done.paths))
+        return
+    await run.landings.land_approved(state, selected)
 
 
 def _is_landing_of(entry: LandedEntry, session_id: str, step_id: str) -> bool:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Blobs, Model, Search, Stage, Tool, ToolContext
+from turbo_tui.core.ports import Blobs, Model, Search, Stage, Stages, Tool, ToolContext
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks, Rules, no_rules
 from turbo_tui.engine.asking_models import Budget, Spending
+from turbo_tui.engine.before import Before
 from turbo_tui.engine.context import FinishedStep, digest
 from turbo_tui.engine.done_actions import DoneActions
 from turbo_tui.engine.executor import run_step
@@ -41,6 +42,7 @@ class Setting:
     rules: Rules = no_rules
     redact: Callable[[str], str] = str
     search: Search | None = None
+    stages: Stages | None = None
     budget: Budget = field(default_factory=Budget)
     spending: Spending = field(default_factory=Spending)
     done: DoneActions = field(default_factory=DoneActions)
@@ -90,14 +92,22 @@ class ToolRunner:
     async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
         """Do the step's work and its checks in the stage."""
         setting = self._setting
-        stage = GatedStage(
-            stage,
-            setting.rules,
-            setting.asks,
-            step.id,
-            redact=setting.redact,
-            pinned=history.plan.pinned,
-        )
+
+        def gated(stage: Stage) -> Stage:
+            return GatedStage(
+                stage,
+                setting.rules,
+                setting.asks,
+                step.id,
+                redact=setting.redact,
+                pinned=history.plan.pinned,
+            )
+
+        state = history.plan.state(step.id)
+        before: Before | None = None
+        if setting.stages is not None and state is not None:
+            before = Before(setting.stages, state.stage_id, state.on, gated)
+        stage = gated(stage)
         model = self._model_for(step)
         needs_words = model is not None and not step.actions
         outcome = await run_step(
@@ -119,6 +129,8 @@ class ToolRunner:
             brief=await setting.brief() if needs_words else "",
             pinned=given_files(stage, (*history.plan.pinned, *step.files)) if needs_words else None,
             feedback=feedback,
+            last_end=state.last_end if state is not None else "",
+            before=before,
             history=_so_far(history.plan.steps, without=step.id),
             on_delta=lambda text: setting.live.tell("executor", text),
             on_output=setting.live.tell,

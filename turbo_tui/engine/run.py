@@ -1,22 +1,24 @@
 """Drive a session: plan a task, run its steps one at a time, land what is approved.
 
-App and headless command send the same commands here and read the same views. One piece of
-work (planning, a step, a landing) is under way at a time; everything else is an event.
+App and headless command send the same commands here and read the same views. Planning and
+steps are done one after the other; beside them, what the user decides is carried out, one
+decision at a time. A step may run on top of steps that wait for their review.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import PlanError, UsageError
-from turbo_tui.core.plan import Mode, Plan, move_step, validate
+from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views import StepState, Views, lying_on, unlanded_below
 from turbo_tui.engine.approval import Approve, Asks
+from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.landing import Landings
 from turbo_tui.engine.planning import Planning, TaskPlanner
@@ -47,13 +49,35 @@ class Run:
         review: Review,
         asks: Asks,
         approve: Approve = "ask",
+        ahead: int = 0,
+        acts_on_workspace: Callable[[Step], bool] = nowhere_else,
     ) -> None:
+        """Take the parts.
+
+        Args:
+            session: The log; the views are subscribed to it.
+            views: Folds of the log.
+            planner: Turns tasks into plans.
+            runner: Carries steps out.
+            stages: Where steps run.
+            lander: Writes what was approved.
+            review: Change sets and what of them is selected.
+            asks: Questions before irreversible effects.
+            approve: Who answers.
+            ahead: So many steps may wait for their review below one that runs.
+            acts_on_workspace: Tells which steps act on the real workspace: none of them runs
+                ahead, as it would not see what waits.
+        """
         self.footing = Footing(session, views, stages, lander, review, asks, approve)
         self.landings = Landings(self.footing)
         self._planning = Planning(self.footing, planner)
-        self._stepping = Stepping(self.footing, runner)
-        self._work: asyncio.Task[object] | None = None
-        self._going = False
+        self._drive = Drive(
+            self.footing,
+            Stepping(self.footing, runner),
+            self.landings,
+            ahead=ahead,
+            acts_on_workspace=acts_on_workspace,
+        )
         self._closers: list[Callable[[], Awaitable[None]]] = []
 
     # --- what the outside sees -------------------------------------------------
@@ -89,23 +113,29 @@ class Run:
         return self.footing.unreachable
 
     @property
+    def working(self) -> bool:
+        """A plan is being made, or steps are being run."""
+        return self._drive.working
+
+    @property
     def busy(self) -> bool:
-        """Planning, a step or a landing is under way."""
-        return self._work is not None and not self._work.done()
+        """Planning, a step, or what the user decided is under way."""
+        return self._drive.busy
+
+    def deciding(self, step_id: str) -> bool:
+        """Tell whether what was decided on a step is being carried out."""
+        return self._drive.deciding(step_id)
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
-        while self._work is not None and not self._work.done():
-            await asyncio.wait({self._work})
-        if self._work is not None and not self._work.cancelled():
-            self._work.result()  # a defect surfaces here, not in a forgotten task
+        await self._drive.idle()
 
     async def cancel(self) -> None:
-        """Interrupt what is under way; a step becomes `interrupted` and keeps its work."""
-        self._going = False
-        if self._work is not None and not self._work.done():
-            self._work.cancel()
-            await asyncio.wait({self._work})
+        """Interrupt the step or plan under way; a step becomes `interrupted`, its work is kept.
+
+        What the user had decided before is carried out.
+        """
+        await self._drive.cancel()
 
     async def close(self) -> None:
         """Interrupt, flush and let go of the log; the session can be resumed."""
@@ -122,7 +152,7 @@ class Run:
     # --- the plan ----------------------------------------------------------------
 
     def give_task(self, text: str, pinned: tuple[str, ...] = ()) -> None:
-        """Take a task and plan it in the background.
+        """Take a task and plan it in the background; what waits of the plan before is dropped.
 
         Raises:
             UsageError: The task is empty, or something is under way.
@@ -130,9 +160,8 @@ class Run:
         if not text.strip():
             raise UsageError("The task is empty. Type what you want done.")
         self._refuse_when_busy()
-        self.asks.forget()
-        self._log(ev.TaskGiven(text.strip(), pinned), "user")
-        self._start(self._planning.plan(text.strip(), pinned, done=()))
+        self._new_task(text.strip(), pinned)
+        self._drive.plan(self._planning.plan(text.strip(), pinned, done=()))
 
     def adopt_plan(self, plan: Plan) -> None:
         """Take a ready-made plan, from a file or the user.
@@ -142,16 +171,22 @@ class Run:
         """
         self._refuse_when_busy()
         validate(plan)
-        self.asks.forget()
-        self._log(ev.TaskGiven(plan.task), "user")
+        self._new_task(plan.task)
         self._planning.propose(plan, by="user")
 
+    def _new_task(self, text: str, pinned: tuple[str, ...] = ()) -> None:
+        self.footing.asks.forget()
+        left = self._planning.leave("there is another task now")
+        self._log(ev.TaskGiven(text, pinned), "user")
+        if left:
+            self._drive.carry_out("", self._planning.discard(left), go_on=False)
+
     def replan(self) -> None:
-        """Ask the planner again for what is left; settled steps stay."""
+        """Ask the planner again for what is left; settled steps stay, what waits is dropped."""
         self._refuse_when_busy()
         plan = self.views.plan
         done = tuple(state for state in plan.steps if state.settled)
-        self._start(self._planning.plan(plan.task, (), done=done))
+        self._drive.plan(self._planning.plan(plan.task, (), done=done))
 
     def edit_step(self, step_id: str, title: str, intent: str) -> None:
         """Change a step's words."""
@@ -161,9 +196,13 @@ class Run:
         self._log(ev.StepEdited(step_id, title.strip(), intent.strip()), "user")
 
     def remove_step(self, step_id: str) -> None:
-        """Delete a step from the plan."""
+        """Delete a step from the plan, with what is left of its work."""
         self._refuse_when_started(step_id)
+        stage_id = self.footing.known(step_id).stage_id
         self._log(ev.StepRemoved(step_id), "user")
+        if stage_id:
+            gone = self._drive.drop(stage_id, f"step {step_id} was deleted")
+            self._drive.carry_out(step_id, gone, go_on=False)
 
     def move_step(self, step_id: str, position: int) -> None:
         """Move a step to a position (0 is first)."""
@@ -181,26 +220,36 @@ class Run:
     def go(self) -> None:
         """Run steps in order until one needs a person."""
         self._refuse_when_busy()
-        self._going = True
-        self._start(self._run_steps())
+        self._drive.go()
 
     def retry(self, step_id: str, *, keep_work: bool = False) -> None:
         """Run a step again; with `keep_work` on top of what it did before."""
-        self._refuse_when_busy()
         state = self.footing.in_plan(step_id)
+        self._refuse_when_planning()
         if state.status in {"landed", "running"}:
             raise UsageError(f"Step {step_id} is {state.status}; undo it before running it again.")
-        self._going = True
-        self._start(self._run_again(state, keep_work=keep_work, feedback=state.feedback))
+        self._refuse_when_deciding(step_id)
+        running = self.views.plan.running
+        if running is not None and running not in lying_on(self.views.plan, state.stage_id):
+            self._refuse_when_busy()
+        self._drive.going = True
+        keep_work = keep_work and (state.reviewable or state.status in {"failed", "interrupted"})
+        again = Again(step_id, keep_work, state.feedback)
+        why = f"step {step_id}, which it was made on, runs again"
+        self._drive.carry_out(step_id, self._drive.redo(state.stage_id, again, why))
 
     def skip(self, step_id: str) -> None:
         """Pass over a step; its work, if any, is dropped."""
-        self._refuse_when_busy()
         state = self.footing.in_plan(step_id)
+        self._refuse_when_planning()
         if state.status == "landed":
             raise UsageError(f"Step {step_id} has landed; undo it instead.")
+        if state.status == "running":
+            self._refuse_when_busy()
+        self._refuse_when_deciding(step_id)
         self._log(ev.StepSkipped(step_id), "user")
-        self._start(self._drop_stage(state, go_on=self._going))
+        why = f"step {step_id}, which it was made on, was skipped"
+        self._drive.carry_out(step_id, self._drive.drop(state.stage_id, why))
 
     # --- the review --------------------------------------------------------------
 
@@ -231,26 +280,37 @@ class Run:
 
     def approve(self, step_id: str) -> None:
         """Land what is selected of a step, then go on with the plan."""
-        self._refuse_when_busy()
         state = self.footing.reviewable(step_id)
+        self._refuse_when_planning()
+        self._refuse_when_deciding(step_id)
         if state.status == "conflict" and not state.merged:
             raise UsageError(
                 f"Step {step_id} conflicts with changes made meanwhile and cannot be merged. "
                 "Retry it on the tree as it is, or reject it."
             )
-        self._going = self._going or self.footing.approve == "ask"
-        self._start(self._land_and_go_on(state, by="user"))
+        below = unlanded_below(self.views.plan, state)
+        if below:
+            first = below[0].step.id
+            raise UsageError(
+                f"Step {step_id} was made on top of step {first}; review step {first} first."
+            )
+        self._drive.going = self._drive.going or self.footing.approve == "ask"
+        self._drive.carry_out(step_id, self._drive.land(step_id))
 
     def reject(self, step_id: str, feedback: str = "") -> None:
         """Reject all a step did; with feedback it is run again on top of its work."""
-        self._refuse_when_busy()
         state = self.footing.reviewable(step_id)
-        self._log(ev.StepRejected(step_id, feedback.strip()), "user")
-        if feedback.strip():
-            self._start(self._run_again(state, keep_work=True, feedback=feedback.strip()))
+        self._refuse_when_planning()
+        self._refuse_when_deciding(step_id)
+        said = feedback.strip()
+        self._log(ev.StepRejected(step_id, said), "user")
+        why = f"step {step_id}, which it was made on, was rejected"
+        if said:
+            again = Again(step_id, keep_work=True, feedback=said)
+            self._drive.carry_out(step_id, self._drive.redo(state.stage_id, again, why))
         else:
-            self._going = False
-            self._start(self._drop_stage(state, go_on=False))
+            self._drive.going = False
+            self._drive.carry_out(step_id, self._drive.drop(state.stage_id, why))
 
     def answer(self, ask_id: str, answer: ev.Answer, feedback: str = "") -> None:
         """Answer a question that waits."""
@@ -275,8 +335,8 @@ class Run:
         if entry is None:
             what = f"Step {step_id} has not landed" if step_id else "No step has landed"
             raise UsageError(f"{what} in this session; there is nothing to undo.")
-        undoing = asyncio.ensure_future(self.landings.take_back(entry, dry_run=dry_run))
-        self._work = asyncio.ensure_future(ended(undoing))
+        undoing = asyncio.ensure_future(self._drive.take_back(entry, dry_run=dry_run))
+        self._drive.carry_out(entry.step_id, _until(undoing), go_on=False)
         return await asyncio.shield(undoing)
 
     # --- inside ------------------------------------------------------------------
@@ -294,14 +354,19 @@ class Run:
     def _log(self, event: ev.Event, by: str) -> None:
         self.footing.log(event, by)
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        self._work = asyncio.get_running_loop().create_task(work)
-
     def _refuse_when_busy(self) -> None:
         if self.busy:
             running = self.views.plan.running
             what = f"Step {running.step.id} is running" if running else "Something is under way"
             raise UsageError(f"{what}; wait for it, or interrupt it with Ctrl+C.")
+
+    def _refuse_when_planning(self) -> None:
+        if self._drive.planning:
+            raise UsageError("The plan is being made; wait for it, or interrupt it with Ctrl+C.")
+
+    def _refuse_when_deciding(self, step_id: str) -> None:
+        if self.deciding(step_id):
+            raise UsageError(f"What you decided on step {step_id} is under way; wait for it.")
 
     def _refuse_when_started(self, step_id: str) -> None:
         state = self.footing.in_plan(step_id)
@@ -311,40 +376,6 @@ class Run:
                 "failed or was rejected."
             )
 
-    async def _run_steps(self) -> None:
-        while self._going:
-            state = self.views.plan.next_step()
-            if state is None or any(step.reviewable for step in self.views.plan.steps):
-                self._going = False
-                return
-            if not await self._run_step(state):
-                return
 
-    async def _run_again(self, state: StepState, *, keep_work: bool, feedback: str) -> None:
-        if not keep_work:
-            await self.footing.discard(state.stage_id)
-        if await self._run_step(state, keep_work=keep_work, feedback=feedback):
-            await self._run_steps()
-
-    async def _drop_stage(self, state: StepState, *, go_on: bool) -> None:
-        await self.footing.discard(state.stage_id)
-        if go_on:
-            await self._run_steps()
-
-    async def _run_step(
-        self, state: StepState, *, keep_work: bool = False, feedback: str = ""
-    ) -> bool:
-        """Run one step to its end; return whether the plan may go on by itself."""
-        if not await self._stepping.run(state, keep_work=keep_work, feedback=feedback):
-            return False
-        left = self.footing.known(state.step.id)
-        if not left.reviewable:
-            return left.settled
-        if not self.landings.lands_by_itself(left):
-            return False
-        by = "headless" if self.footing.approve != "ask" else "engine"
-        return await self.landings.land(left, by=by)
-
-    async def _land_and_go_on(self, state: StepState, *, by: str) -> None:
-        if await self.landings.land(state, by=by):
-            await self._run_steps()
+async def _until(task: asyncio.Future[Landing]) -> None:
+    await ended(task)

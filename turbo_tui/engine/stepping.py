@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import ModelError, StageError, TurboError
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Stage
-from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views import StepState, Views, ground_for
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.uninterrupted import whole
 
@@ -32,51 +32,72 @@ class StepRunner(Protocol):
         ...
 
 
+BY_USER = "interrupted by you"
+Ended = Literal["well", "badly", "cut off"]
+
+
 class Stepping:
-    """Run steps, each in its stage, and log how each ended."""
+    """Run steps, each in its stage, and log how each ended.
+
+    Attributes:
+        cut_off: Why the step that runs is being interrupted.
+    """
 
     def __init__(self, footing: Footing, runner: StepRunner) -> None:
+        self.cut_off = BY_USER
         self._footing = footing
         self._runner = runner
 
-    async def run(self, state: StepState, *, keep_work: bool = False, feedback: str = "") -> bool:
-        """Run one step to its end.
-
-        Args:
-            state: The step.
-            keep_work: Go on from what it did before, in its kept stage.
-            feedback: What the user said about the last attempt.
+    async def open(self, state: StepState, *, keep_work: bool = False) -> Stage | None:
+        """Start a step: make its stage on what waits below it, or take up its kept one.
 
         Returns:
-            True when it ended well and was not interrupted.
+            None, and the step has failed, when there can be no stage.
         """
         footing = self._footing
         step, attempt = state.step, state.attempt + 1
         keep_work = keep_work and bool(state.stage_id)
         fresh_id = f"{footing.session.session_id}-{step.id}-{attempt}"
         stage_id = state.stage_id if keep_work else fresh_id
-        footing.unreachable = False
+        on = state.on if keep_work else ground_for(footing.views.plan, step)
         try:
-            if not keep_work:
+            if keep_work:
+                stage = await footing.stages.reopen(stage_id)
+            else:
                 # Made just before a crash: its start was never logged, so nothing ran in it.
                 await footing.stages.discard(stage_id)
-            opening = footing.stages.reopen if keep_work else footing.stages.open
-            stage = await opening(stage_id)
+                stage = await footing.stages.open(stage_id, on=on)
         except StageError as error:
-            footing.log(ev.StepStarted(step.id, attempt, stage_id, footing.stages.report.rung))
+            rung = footing.stages.report.rung
+            footing.log(ev.StepStarted(step.id, attempt, stage_id, rung, on))
             footing.log(ev.StepFailed(step.id, str(error)))
-            return False
-        footing.log(ev.StepStarted(step.id, attempt, stage_id, stage.report.rung))
+            return None
+        footing.log(ev.StepStarted(step.id, attempt, stage_id, stage.report.rung, on))
+        return stage
+
+    async def carry_out(self, step: Step, stage: Stage, *, feedback: str = "") -> Ended:
+        """Run a started step to its end.
+
+        Args:
+            step: What to do.
+            stage: Where; it is closed then, and kept while there is something to decide.
+            feedback: What the user said about the last attempt.
+        """
+        footing = self._footing
+        footing.unreachable = False
+        self.cut_off = BY_USER
         try:
             result = await self._runner.run(step, stage, feedback=feedback, history=footing.views)
         except asyncio.CancelledError:
-            await whole(self._settle(stage, step, interrupted="interrupted by you"))
-            return False
+            await whole(self._settle(stage, step, interrupted=self.cut_off))
+            return "cut off"
         except TurboError as error:
             footing.unreachable = isinstance(error, ModelError)
             result = StepResult(ok=False, summary=str(error))
         _, interrupted = await whole(self._settle(stage, step, result=result))
-        return result.ok and not interrupted
+        if interrupted:
+            return "cut off"
+        return "well" if footing.known(step.id).status in {"staged", "done"} else "badly"
 
     async def _settle(
         self, stage: Stage, step: Step, *, result: StepResult | None = None, interrupted: str = ""
@@ -93,14 +114,14 @@ class Stepping:
         empty = not changes.files
         blob = "" if empty else footing.review.keep(changes)
         paths = tuple(change.path for change in changes.files)
-        good = result is not None and result.ok
-        await stage.close(keep=not (good and empty))
+        await stage.close(keep=True)
         if result is None:
             footing.log(ev.StepInterrupted(step.id, interrupted, blob, paths))
         elif not result.ok:
             footing.log(ev.StepFailed(step.id, result.summary, blob, paths))
         elif empty:
-            footing.log(ev.StepFinished(step.id, result.summary + _left_out(changes)))
+            layer = await footing.settle(stage.stage_id)
+            footing.log(ev.StepFinished(step.id, result.summary + _left_out(changes), layer))
         else:
             footing.log(
                 ev.StepStaged(step.id, blob, paths, checks_passed=True, summary=result.summary)

@@ -27,6 +27,9 @@ FOR_MODELS = (
 )
 """What an executor model is offered: few and plain, as small models choose badly among many."""
 
+ON_WORKSPACE = frozenset({"git_commit"})
+"""What acts on the real workspace, once allowed: it does not see what waits for a review."""
+
 BUILT_IN = {
     "list_files": "turbo_tui.tools.list_files:ListFiles",
     "read_file": "turbo_tui.tools.read_file:ReadFile",

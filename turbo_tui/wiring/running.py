@@ -16,6 +16,7 @@ from turbo_tui.core.errors import SessionError
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
+from turbo_tui.engine.alone import alone
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.live import Live
@@ -25,7 +26,7 @@ from turbo_tui.engine.review import Review
 from turbo_tui.engine.roles import Setting, ToolRunner
 from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.run import Run
-from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
+from turbo_tui.tools.catalogue import FOR_MODELS, ON_WORKSPACE, builtin_tools
 from turbo_tui.vcs.repository import CommandLineGit
 from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.minds import Minds, Recorded
@@ -85,6 +86,7 @@ async def open_run(
         rules=rules,
         redact=redact,
         search=project.search,
+        stages=stages,
         budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),
         spending=Spending(
             tokens=views.cost.tokens_in + views.cost.tokens_out, usd=views.cost.cost_usd or 0.0
@@ -92,11 +94,12 @@ async def open_run(
     )
     session.subscribe(setting.done.apply, replay=True)
     minds = Minds(workspace, project, setting, built_in=built_in, recorded=recorded)
+    tools = alone(builtin_tools(git=CommandLineGit()), ON_WORKSPACE, views.plan)
     run = Run(
         session,
         views,
         planner=minds,
-        runner=ToolRunner(minds.executor, builtin_tools(git=CommandLineGit()), FOR_MODELS, setting),
+        runner=ToolRunner(minds.executor, tools, FOR_MODELS, setting),
         stages=stages,
         lander=workspace.lander,
         review=Review(workspace.blobs),

@@ -9,8 +9,17 @@ from __future__ import annotations
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.ports import Record
+from turbo_tui.core.views.ground import (
+    bears,
+    ground_for,
+    lying_on,
+    next_to_run,
+    unlanded_below,
+    waiting_steps,
+    without_ground,
+)
 from turbo_tui.core.views.log import LogEntry, LogKind, LogState, LogView
-from turbo_tui.core.views.plan import REVIEWABLE, SETTLED, PlanView, StepState, StepStatus
+from turbo_tui.core.views.plan import REVIEWABLE, SETTLED, Moved, PlanView, StepState, StepStatus
 from turbo_tui.core.views.review import Decisions, ReviewView
 from turbo_tui.core.views.totals import AsksView, CostView, LandingEntry, TimelineView
 
@@ -25,12 +34,20 @@ __all__ = [
     "LogKind",
     "LogState",
     "LogView",
+    "Moved",
     "PlanView",
     "ReviewView",
     "StepState",
     "StepStatus",
     "TimelineView",
     "Views",
+    "bears",
+    "ground_for",
+    "lying_on",
+    "next_to_run",
+    "unlanded_below",
+    "waiting_steps",
+    "without_ground",
 ]
 
 

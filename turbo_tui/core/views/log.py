@@ -64,13 +64,16 @@ class LogView:
             case ev.PlanFailed(reason=reason, nearest=nearest):
                 near = "\n".join(f"- {name}" for name in nearest)
                 self._add(record, "plan", "failed", "no plan", detail=reason, body=near)
-            case ev.StepStarted(step_id, attempt, _, rung):
+            case ev.StepStarted(step_id, attempt, stage_id, rung, on):
                 again = "" if attempt == 1 else f" · attempt {attempt}"
-                title = f"step {step_id} started"
+                below = ", ".join(self._waiting[each] for each in on if each in self._waiting)
+                title = f"step {step_id} started" + (f" ahead, on {below}" if below else "")
+                self._stages[step_id] = stage_id
                 self._add(record, "step", "info", title, step_id, detail=f"{rung}{again}")
             case ev.StepStaged(step_id, _, paths, passed, summary):
                 detail = _files(paths) + ("" if passed else " · checks failed")
                 title = f"step {step_id} is ready for review"
+                self._waiting[self._stages.get(step_id, "")] = step_id
                 self._add(record, "step", "ok", title, step_id, detail=detail, body=summary)
             case ev.StepFinished(step_id, summary):
                 title = f"step {step_id} done, nothing to land"
@@ -81,12 +84,21 @@ class LogView:
             case ev.StepInterrupted(step_id, reason):
                 title = f"step {step_id} interrupted"
                 self._add(record, "step", "failed", title, step_id, detail=reason)
+            case ev.StepSetBack(step_id, why):
+                self._waiting.pop(self._stages.get(step_id, ""), None)
+                self._add(record, "step", "info", f"step {step_id} set back", step_id, detail=why)
+            case ev.StepGroundMoved(step_id, below, paths, why):
+                title = f"step {step_id} was made on step {below} as it was before {why}"
+                body = "\n".join(paths)
+                detail = f"{_files(paths)} changed" if paths else ""
+                self._add(record, "step", "info", title, step_id, detail=detail, body=body)
             case ev.StepSkipped(step_id):
                 self._add(record, "step", "info", f"step {step_id} skipped", step_id)
             case ev.StepRejected(step_id, feedback):
                 title = f"step {step_id} rejected"
                 self._add(record, "step", "info", title, step_id, body=feedback)
             case ev.StepLanded(step_id, _, paths, notes):
+                self._waiting.pop(self._stages.get(step_id, ""), None)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} landed"
                 self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
@@ -136,7 +148,9 @@ class LogView:
                 word = "passed" if passed else "failed"
                 state: LogState = "ok" if passed else "failed"
                 title = f"check {word}: {' '.join(argv)}"
-                self._add(record, "check", state, title, step_id, body="\n".join(failures))
+                detail = "failed before this step as well" if before else ""
+                body = "\n".join(failures)
+                self._add(record, "check", state, title, step_id, detail=detail, body=body)
             case ev.ApprovalAsked(ask_id, step_id, action, subject, reason):
                 self._open(record, ask_id, "ask", f"asked: {action}", step_id, subject, reason)
             case ev.ApprovalAnswered(ask_id, answer, feedback, by_rule):

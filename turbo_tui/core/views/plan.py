@@ -34,7 +34,17 @@ StepStatus = Literal[
 ]
 
 SETTLED: frozenset[StepStatus] = frozenset({"landed", "done", "skipped"})
+UNDONE = "undone"
 REVIEWABLE: frozenset[StepStatus] = frozenset({"staged", "conflict", "failed", "interrupted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of a step that another was made on; fields as in `events.StepGroundMoved`."""
+
+    below: str
+    paths: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +52,22 @@ class StepState:
     """Where one step stands.
 
     Attributes:
+        on: Ids of the stages that its stage lies on, oldest first.
+        moved: Steps below it that did not land as they were when it was made.
         changes: Blob of the change set it produced, empty when there is none to review.
         reason: Why it failed or was interrupted, or what it says it did.
         conflicts: Path -> why, after a refused landing.
         merged: Blob of the merged change set that may be approved instead.
         landing: The journal's id once landed.
+        last_end: How the attempt ended that this one goes on from; empty for a fresh one.
     """
 
     step: Step
     status: StepStatus = "proposed"
     attempt: int = 0
     stage_id: str = ""
+    on: tuple[str, ...] = ()
+    moved: tuple[Moved, ...] = ()
     rung: str = ""
     changes: str = ""
     paths: tuple[str, ...] = ()
@@ -63,6 +78,7 @@ class StepState:
     conflicts: dict[str, str] = field(default_factory=dict[str, str])
     merged: str = ""
     landing: str = ""
+    last_end: str = ""
 
     @property
     def settled(self) -> bool:
@@ -79,9 +95,18 @@ class StepState:
         """It has a change set that can be approved or rejected."""
         return bool(self.changes) and self.status in REVIEWABLE
 
+    @property
+    def undone(self) -> bool:
+        """It had landed and was taken back."""
+        return self.status == "rejected" and self.reason == UNDONE
+
 
 class PlanView:
-    """The plan and where each of its steps stands."""
+    """The plan and where each of its steps stands.
+
+    Attributes:
+        layers: Stages that keep what git ignores for later steps, in the order of landing.
+    """
 
     def __init__(self) -> None:
         self.revision = 0
@@ -90,6 +115,7 @@ class PlanView:
         self.planner = ""
         self.failure = ""
         self.nearest: tuple[str, ...] = ()
+        self.layers: tuple[str, ...] = ()
         self._plan = Plan(task="", planner="")
         self._states: dict[str, StepState] = {}
 
@@ -102,6 +128,11 @@ class PlanView:
     def steps(self) -> tuple[StepState, ...]:
         """Steps in plan order."""
         return tuple(self._states[step.id] for step in self._plan.steps)
+
+    @property
+    def states(self) -> tuple[StepState, ...]:
+        """All steps ever proposed, also those no longer in the plan."""
+        return tuple(self._states.values())
 
     @property
     def planning(self) -> bool:
@@ -131,9 +162,10 @@ class PlanView:
                 return state
         return None
 
-    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912  one arm per event
+    def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
         """Take one record into account."""
         before = self._plan, dict(self._states), self.task, self.failure
+        self._keep_layers(record.event)
         match record.event:
             case ev.TaskGiven(text, pinned):
                 self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
@@ -156,12 +188,17 @@ class PlanView:
                 # A log that holds an edit of a step that is gone must still open.
                 with suppress(PlanError):
                     self._edit(record.event)
-            case ev.StepStarted(step_id, attempt, stage_id, rung):
+            case ev.StepStarted(step_id, attempt, stage_id, rung, on):
+                known = self._states.get(step_id)
+                goes_on = known is not None and known.stage_id == stage_id
                 self._set(
                     step_id,
                     status="running",
                     attempt=attempt,
                     stage_id=stage_id,
+                    on=on,
+                    moved=known.moved if known is not None and goes_on else (),
+                    last_end=_end_of(known) if known is not None and goes_on else "",
                     rung=rung,
                     changes="",
                     paths=(),
@@ -201,6 +238,26 @@ class PlanView:
                     paths=paths,
                     checks_passed=False,
                 )
+            case ev.StepSetBack(step_id, why):
+                self._set(
+                    step_id,
+                    status="proposed",
+                    stage_id="",
+                    on=(),
+                    moved=(),
+                    changes="",
+                    paths=(),
+                    checks_passed=True,
+                    reason=why,
+                    selected="",
+                    conflicts={},
+                    merged="",
+                    last_end="",
+                )
+            case ev.StepGroundMoved(step_id, below, paths, why):
+                known = self._states.get(step_id)
+                if known is not None:
+                    self._set(step_id, moved=(*known.moved, Moved(below, paths, why)))
             case ev.StepSkipped(step_id):
                 self._set(step_id, status="skipped")
             case ev.StepRejected(step_id, feedback):
@@ -214,7 +271,7 @@ class PlanView:
             case ev.LandingUndone(step_id=step_id, landing=landing):
                 state = self._states.get(step_id)
                 if state is not None and state.landing == landing:
-                    self._set(step_id, status="rejected", reason="undone", landing="")
+                    self._set(step_id, status="rejected", reason=UNDONE, landing="")
             case ev.LandingRecovered(landing, outcome, paths, _, step_id) if step_id:
                 if outcome == "completed":
                     self._set(step_id, status="landed", landing=landing, paths=paths, changes="")
@@ -222,6 +279,21 @@ class PlanView:
                 return
         if before != (self._plan, self._states, self.task, self.failure):
             self.revision += 1
+
+    def _keep_layers(self, event: ev.Event) -> None:
+        match event:
+            case ev.StepLanded(layer=layer) | ev.StepFinished(layer=layer) if layer:
+                self.layers = (*(each for each in self.layers if each != layer), layer)
+            case (
+                ev.StepSetBack(step_id=step_id)
+                | ev.StepSkipped(step_id=step_id)
+                | ev.LandingUndone(step_id=step_id)
+            ):
+                state = self._states.get(step_id)
+                if state is not None:
+                    self.layers = tuple(each for each in self.layers if each != state.stage_id)
+            case _:
+                pass
 
     def _edit(self, event: ev.Event) -> None:
         match event:
@@ -249,3 +321,8 @@ class PlanView:
         state = self._states.get(step_id)
         if state is not None:
             self._states[step_id] = replace(state, **values)  # pyright: ignore[reportArgumentType]
+
+
+def _end_of(state: StepState) -> str:
+    """Say how an attempt ended that is gone on from; what the user said of it is told apart."""
+    return state.reason if state.status in {"failed", "interrupted"} else ""
