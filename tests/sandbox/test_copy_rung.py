@@ -809,6 +809,7 @@ def test_a_spare_of_another_boot_is_not_found_and_goes_when_it_is_old(
     later = Spares(tmp_path / "spares", workspace)
 
     filled(later, folder, workspace)
+    assert len(list((folder / "tree").iterdir())) > 1
     (slot,) = (tmp_path / "spares").glob("*/*")
     later.prune()
     assert slot.exists()
@@ -818,12 +819,44 @@ def test_a_spare_of_another_boot_is_not_found_and_goes_when_it_is_old(
     assert list((tmp_path / "spares").iterdir()) == []
 
 
-def test_spares_go_when_the_disk_is_tight(workspace: Path, folder: Path, tmp_path: Path) -> None:
+def test_spares_go_when_the_disk_is_tight(
+    workspace: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = Spares(tmp_path / "spares", workspace)
     store.prune()
     filled(store, folder, workspace)
     assert given_back(store, folder)
 
+    monkeypatch.setattr(spares, "TIGHT_BYTES", 1 << 62)
     store.prune(room_bytes=1 << 62)
 
     assert list((tmp_path / "spares").iterdir()) == []
+    filled(store, folder, workspace)
+    assert not given_back(store, folder)
+
+
+def test_spares_of_others_make_room_for_a_new_copy(
+    workspace: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Spares(tmp_path / "spares", tmp_path)
+    filled(other, folder, workspace)
+    assert given_back(other, folder)
+    real = Cloner.copy
+
+    def full(cloner: Cloner, source: int, target: int, found: os.stat_result) -> None:
+        if list((tmp_path / "spares").iterdir()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(cloner, source, target, found)
+
+    monkeypatch.setattr(Cloner, "copy", full)
+    filled(Spares(tmp_path / "spares", workspace), folder, workspace)
+
+    assert below(folder / "tree") == below(workspace)
+
+
+def test_what_ran_unconfined_is_never_used_again(
+    workspace: Path, folder: Path, tmp_path: Path
+) -> None:
+    filled(Spares(tmp_path / "spares", workspace, slots=0), folder, workspace)
+
+    assert not given_back(Spares(tmp_path / "spares", workspace), folder)

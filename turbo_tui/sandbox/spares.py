@@ -16,6 +16,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
@@ -25,9 +26,11 @@ from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.copytree import copy_tree
 from turbo_tui.sandbox.manifest import Manifest
 
+TIGHT_BYTES = 1 << 30  # with less left on the disk nothing lies idle
 SLOTS = 2  # copies of a workspace that may lie idle: steps that run ahead use several at once
 OLD_S = 7 * 24 * 3600.0
 TREE, MANIFEST = "tree", "manifest"
+UNFIT = "unfit"  # beside a tree: what ran in it may still
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -37,7 +40,8 @@ class Spares:
     Args:
         folder: Those of all workspaces; made when the first is kept.
         workspace: Resolved.
-        slots: Most to keep; 0 keeps and uses none.
+        slots: Most to keep. With 0, none is kept nor used, nor ever will be what is made here: a
+            process that nothing confines may outlive its command and write to it.
     """
 
     def __init__(self, folder: Path, workspace: Path, *, slots: int = SLOTS) -> None:
@@ -53,7 +57,7 @@ class Spares:
         No process may live that can write in it.
         """
         try:
-            if not self._slots or not manifest.is_file() or not _is_folder(tree):
+            if not self._is_fit(tree, manifest):
                 return False
             slot = self._free_slot()
             if slot is None:
@@ -73,12 +77,15 @@ class Spares:
         emptied: Collection[str] = (),
         stopped: Callable[[], bool] = lambda: False,
     ) -> Manifest:
-        """Make `tree` in a stage's folder a copy of the workspace, out of a spare if there is one.
+        """Make `tree` in a stage's folder: a copy of the workspace.
 
         Raises:
             OSError: As `copy_tree`.
         """
+        self.prune()
         tree, spare = folder / TREE, folder / "spare"
+        if not self._slots:
+            (folder / UNFIT).touch()
         if self._take(spare):
             try:
                 was = Manifest.load(spare / MANIFEST)
@@ -87,17 +94,24 @@ class Spares:
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ECANCELED:
                     raise
-                remove_tree(tree)  # a step left what cannot be mended: make it anew
+                _empty(tree)  # a step left what cannot be mended: make it anew
             finally:
                 remove_tree(spare)
-        tree.mkdir()
+        tree.mkdir(exist_ok=True)
+        try:
+            return copy_tree(source, tree, emptied=emptied, stopped=stopped)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._all.is_dir():
+                raise
+        self.prune(room_bytes=sys.maxsize)
+        _empty(tree)
         return copy_tree(source, tree, emptied=emptied, stopped=stopped)
 
-    def prune(self, *, room_bytes: int = 0) -> None:
+    def prune(self, *, room_bytes: int = TIGHT_BYTES) -> None:
         """Delete what is old; and all, when the disk has less than `room_bytes` free."""
         if not self._all.is_dir():
             return
-        tight = bool(room_bytes) and shutil.disk_usage(self._all).free < room_bytes
+        tight = shutil.disk_usage(self._all).free < room_bytes
         for slot in self._all.glob("*/*"):
             with suppress(OSError):  # taken meanwhile, or to be tried again next time
                 if tight or time.time() - slot.stat().st_mtime > OLD_S:
@@ -105,6 +119,15 @@ class Spares:
         for workspace in self._all.iterdir():
             with suppress(OSError):
                 workspace.rmdir()
+
+    def _is_fit(self, tree: Path, manifest: Path) -> bool:
+        return (
+            bool(self._slots)
+            and manifest.is_file()
+            and _is_folder(tree)
+            and not (tree.parent / UNFIT).exists()
+            and shutil.disk_usage(tree.parent).free >= TIGHT_BYTES
+        )
 
     def _take(self, target: Path) -> bool:
         for slot in self._numbered():
@@ -123,6 +146,11 @@ class Spares:
 
     def _numbered(self) -> Iterator[Path]:
         return (self._mine / str(number) for number in range(self._slots))
+
+
+def _empty(tree: Path) -> None:
+    remove_tree(tree)
+    tree.mkdir()
 
 
 def _is_folder(path: Path) -> bool:

@@ -224,8 +224,10 @@ class CopiedTree:
             self.written = self._beneath(self.shown_at, workspace)
             original = self._beneath(workspace, workspace)
             self.base: Readable = original
-            if meta.on:
-                owners = load_owners(folder / BELOW)
+            # A secret is no part of what the step began with: it is not to be read for it.
+            emptied = dict.fromkeys(self._manifest.emptied & self._manifest.stamps.keys(), -1)
+            if meta.on or emptied:
+                owners = {**(load_owners(folder / BELOW) if meta.on else {}), **emptied}
                 layers = [self._beneath(folder.parent / each.name, workspace) for each in meta.on]
                 self.base = LayeredBase(original, layers, owners)
         except BaseException:
