@@ -12,22 +12,45 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.test_run import CannedPlanner, House, WritingRunner, build
+from tests.session_fakes import FolderStages, MemoryEventStore
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import PlanError, UsageError
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Record, Stage
-from turbo_tui.core.views import Views
+from turbo_tui.core.session import Session
+from turbo_tui.core.views import Views, unlanded_below, without_ground
+from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.stepping import StepResult
 
 LINES = [f"line {n}\n" for n in range(40)]
 PLAN = Plan(
-    "t", "canned", (Step("s1", "one"), Step("s2", "two", depends_on=("s1",)), Step("s3", "three"))
+    "t",
+    "canned",
+    (
+        Step("s1", "one"),
+        Step("s2", "two", depends_on=("s1",)),
+        Step("s3", "three"),
+        Step("s4", "four"),
+    ),
 )
-STEPS = ("s1", "s2", "s3", "s1.2")
+STEPS = ("s1", "s2", "s3", "s4", "s1.2")
 
 ACTS = st.one_of(
     st.sampled_from(
-        ["task", "go", "cancel", "replan", "undo", "tick", "tick", "idle", "idle", "user", "reopen"]
+        [
+            "task",
+            "go",
+            "cancel",
+            "replan",
+            "undo",
+            "tick",
+            "tick",
+            "idle",
+            "idle",
+            "user",
+            "reopen",
+            "crash",
+        ]
     ).map(lambda act: (act, "", 0)),
     st.tuples(
         st.sampled_from(
@@ -56,6 +79,8 @@ class MovingRunner(WritingRunner):
         stage.files.write("shared.txt", "".join(lines).encode())
         await asyncio.sleep(0)
         stage.files.write(f"{step.id}.txt", mark.encode())
+        if self.chance.random() > 0.7:
+            stage.files.write(f"deps/{step.id}", mark.encode())
         await asyncio.sleep(0)
         return StepResult(ok=self.chance.random() > 0.2, summary="tried")
 
@@ -76,6 +101,10 @@ class Ledger:
                 assert record.by == "user"
                 self.by_hand.add(step_id)
             case ev.StepApproved(step_id, changes, selected):
+                state = self.house.run.views.plan.state(step_id)
+                assert state is not None
+                assert not unlanded_below(self.house.run.views.plan, state)
+                assert record.by == "user" or not state.moved
                 assert record.by == "user" or step_id in self.by_hand
                 review, views = self.house.run.review, self.house.run.views
                 wanted = review.selected(
@@ -108,7 +137,7 @@ class Ledger:
 
 
 def tree_of(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.is_file()}
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def same(one: Views, other: Views) -> None:
@@ -146,11 +175,13 @@ def act_on(house: House, act: str, step: str, number: int) -> None:
 
 
 async def live(  # noqa: C901  one arm per act
-    acts: list[tuple[str, str, int]], chance: random.Random, folder: Path
+    acts: list[tuple[str, str, int]], chance: random.Random, folder: Path, ahead: int
 ) -> None:
     (folder / "ws").mkdir()
     (folder / "ws" / "shared.txt").write_text("".join(LINES))
-    house = build(folder / "ws", planner=CannedPlanner(PLAN), runner=MovingRunner(chance))
+    (folder / "ws" / ".gitignore").write_text("deps/\n")
+    runner = MovingRunner(chance)
+    house = build(folder / "ws", planner=CannedPlanner(PLAN), runner=runner, ahead=ahead)
     ledger = Ledger(house)
     house.run.session.subscribe(ledger.apply)
     await settled(house, ledger)
@@ -173,28 +204,66 @@ async def live(  # noqa: C901  one arm per act
                     (house.workspace / "mine.txt").write_bytes(mine)
                     ledger.tree["mine.txt"] = mine
                 case "reopen":
-                    await settled(house, ledger)
-                    replayed = Views()
-                    for record in house.store.records:
-                        replayed.apply(record)
-                    same(house.run.views, replayed)
+                    same(house.run.views, replayed(house))
+                case "crash":
+                    house = await crashed(house, ledger, ahead)
                 case _:
                     act_on(house, act, step, number)
         except (UsageError, PlanError):
             continue  # refused with a word, as it should be
     await house.run.cancel()
     await settled(house, ledger)
-    replayed = Views()
+    same(house.run.views, replayed(house))
+    await decided(house, ledger)
+
+
+def replayed(house: House) -> Views:
+    views = Views()
     for record in house.store.records:
-        replayed.apply(record)
-    same(house.run.views, replayed)
+        views.apply(record)
+    return views
+
+
+async def crashed(house: House, ledger: Ledger, ahead: int) -> House:
+    """Let a second process take the log up where the first one stands."""
+    await house.run.footing.tree.acquire()  # a landing is whole, or it is the lander's to recover
+    store = MemoryEventStore("7f3a")
+    store.records = list(house.store.records)
+    house.run.footing.session = Session(MemoryEventStore("dead"), clock=lambda: 0.0)
+    house.run.footing.tree.release()
+    house.run.footing.stages = FolderStages(house.workspace, Path("/nowhere"), house.blobs)
+    await house.run.cancel()
+    again = build(house.workspace, store, house.blobs, house.planner, house.runner, ahead=ahead)
+    ledger.house = again
+    again.run.session.subscribe(ledger.apply)
+    await recover(again.run)
+    await settled(again, ledger)
+    return again
+
+
+async def decided(house: House, ledger: Ledger) -> None:
+    """Decide all that waits: then no stage is left but what later steps may need."""
+    for state in reversed(house.run.views.plan.steps):
+        if state.status != "landed":
+            house.run.skip(state.step.id)
+            await settled(house, ledger)
+    assert stages_of(house) == set(house.run.views.plan.layers)
+
+
+def stages_of(house: House) -> set[str]:
+    folder = house.workspace.parent / "stages"
+    return {each.name for each in folder.iterdir()} if folder.exists() else set()
 
 
 async def settled(house: House, ledger: Ledger) -> None:
     await house.run.idle()
+    plan = house.run.views.plan
     assert tree_of(house.workspace) == ledger.tree
-    assert house.run.views.plan.running is None
-    assert "approved" not in {state.status for state in house.run.views.plan.steps}
+    assert plan.running is None
+    assert "approved" not in {state.status for state in plan.steps}
+    assert not without_ground(plan)
+    kept = {state.stage_id for state in plan.steps if not state.settled}
+    assert stages_of(house) <= kept | set(plan.layers)
 
 
 @settings(
@@ -203,10 +272,10 @@ async def settled(house: House, ledger: Ledger) -> None:
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
-@given(st.lists(ACTS, min_size=5, max_size=30), st.integers(0, 2**16))
+@given(st.lists(ACTS, min_size=5, max_size=30), st.integers(0, 2**16), st.integers(0, 3))
 def test_no_order_of_commands_parts_tree_log_and_views(
-    acts: list[tuple[str, str, int]], seed: int
+    acts: list[tuple[str, str, int]], seed: int, ahead: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         chance = random.Random(seed)  # noqa: S311  no secret hangs on it
-        asyncio.run(live(acts, chance, Path(folder)))
+        asyncio.run(live(acts, chance, Path(folder), ahead))

@@ -153,9 +153,12 @@ class Drive:
             if begun is None:
                 return
             again, step, stage = begun
-            ended = "badly"
             if stage is not None:
                 ended = await self._stepping.carry_out(step, stage, feedback=again.feedback)
+            elif self._footing.known(step.id).status == "failed":
+                ended = "badly"
+            else:
+                continue  # it was changed while its stage was made
             if ended != "well":
                 self._stuck_on = step.id
                 if ended == "cut off" or not self._again:

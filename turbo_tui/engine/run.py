@@ -229,8 +229,9 @@ class Run:
         if state.status in {"landed", "running"}:
             raise UsageError(f"Step {step_id} is {state.status}; undo it before running it again.")
         self._refuse_when_deciding(step_id)
-        running = self.views.plan.running
-        if running is not None and running not in lying_on(self.views.plan, state.stage_id):
+        if self.working and self.views.plan.running not in lying_on(
+            self.views.plan, state.stage_id
+        ):
             self._refuse_when_busy()
         self._drive.going = True
         keep_work = keep_work and (state.reviewable or state.status in {"failed", "interrupted"})

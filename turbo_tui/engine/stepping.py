@@ -52,7 +52,8 @@ class Stepping:
         """Start a step: make its stage on what waits below it, or take up its kept one.
 
         Returns:
-            None, and the step has failed, when there can be no stage.
+            None when there can be no stage, and the step has failed; or when the user changed
+            the step meanwhile, and it has not begun.
         """
         footing = self._footing
         step, attempt = state.step, state.attempt + 1
@@ -71,6 +72,9 @@ class Stepping:
             rung = footing.stages.report.rung
             footing.log(ev.StepStarted(step.id, attempt, stage_id, rung, on))
             footing.log(ev.StepFailed(step.id, str(error)))
+            return None
+        if state not in footing.views.plan.steps:
+            await stage.close(keep=keep_work)
             return None
         footing.log(ev.StepStarted(step.id, attempt, stage_id, stage.report.rung, on))
         return stage
