@@ -15,6 +15,7 @@ from turbo_tui.config import (
     paths,
     save_models,
 )
+from turbo_tui.core.command import MIB
 from turbo_tui.core.errors import ConfigError
 from turbo_tui.trust import project_files
 
@@ -156,6 +157,43 @@ def test_a_trusted_project_does_not_choose_the_sandbox(tmp_path: Path, mine: str
     assert settings.sandbox.command_timeout_s == 5
     assert "copy+unsandboxed" in settings.warnings[0]
     assert "only your own config.toml or TURBO_TUI_RUNG" in settings.warnings[0]
+
+
+LOOSE = "[sandbox]\nmemory_mb = 90000\nprocesses = 20\ncpu_s = 60\ncommand_timeout_s = 5\n"
+
+
+def test_limits_are_set_by_the_user_and_a_trusted_project(tmp_path: Path) -> None:
+    mine = "[sandbox]\nmemory_mb = 512\nfile_mb = 10\n"
+
+    limits = settings_of(tmp_path, mine, LOOSE, trusted=True).sandbox.limits
+
+    assert (limits.memory_bytes, limits.file_bytes) == (90_000 * MIB, 10 * MIB)
+    assert (limits.processes, limits.cpu_s, limits.wall_s) == (20, 60, 5)
+    assert (limits.written_bytes, limits.open_files, limits.scratch_bytes) == (0, 0, 0)
+
+
+def test_an_untrusted_project_only_lowers_limits(tmp_path: Path) -> None:
+    mine = "[sandbox]\nprocesses = 30\ncommand_timeout_s = 3\n"
+
+    limits = settings_of(tmp_path, mine, LOOSE).sandbox.limits
+
+    assert (limits.processes, limits.wall_s) == (20, 3)
+    assert limits.memory_bytes == 0  # beyond the default, which stays
+    assert limits.cpu_s == 60  # of which there is no default
+
+
+def test_an_untrusted_project_without_limits_changes_none(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "[sandbox]\nprocesses = 30\n", '[sandbox]\nrung = "auto"\n')
+
+    assert settings.sandbox.processes == 30
+
+
+@pytest.mark.parametrize(
+    "line", ["memory_mb = 1", "processes = 2", "command_timeout_s = 0.1", "tmp_mb = 1.5"]
+)
+def test_the_sandbox_itself_must_fit_below_its_limits(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"or more\.$"):
+        settings_of(tmp_path, f"[sandbox]\n{line}\n")
 
 
 def test_a_trusted_projects_model_is_not_named_by_the_user(tmp_path: Path) -> None:

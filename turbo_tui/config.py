@@ -12,10 +12,12 @@ import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
+from turbo_tui.core.command import MIB, Limits
 from turbo_tui.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,11 +95,37 @@ class SandboxSettings:
 
     Attributes:
         rung: `auto` takes the best there is; a named rung is used or refused, never replaced.
-        command_timeout_s: Wall time of one command.
+        command_timeout_s: Wall time of one command. Of this and all that follow, 0 leaves it to
+            the command's tool, and that to the sandbox's own default.
+        memory_mb: Of a command's whole tree of processes, as are all but the next two.
+        file_mb: Of one file.
+        open_files: Of one process.
+        tmp_mb: Of the private /tmp.
     """
 
     rung: str = "auto"
-    command_timeout_s: float = 600.0
+    command_timeout_s: float = 0.0
+    cpu_s: int = 0
+    memory_mb: int = 0
+    processes: int = 0
+    open_files: int = 0
+    file_mb: int = 0
+    written_mb: int = 0
+    tmp_mb: int = 0
+
+    @property
+    def limits(self) -> Limits:
+        """What a command may use, as far as it is set."""
+        return Limits(
+            wall_s=self.command_timeout_s,
+            cpu_s=self.cpu_s,
+            memory_bytes=self.memory_mb * MIB,
+            processes=self.processes,
+            open_files=self.open_files,
+            file_bytes=self.file_mb * MIB,
+            written_bytes=self.written_mb * MIB,
+            scratch_bytes=self.tmp_mb * MIB,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +309,14 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_from(least: int, value: object) -> bool:
+    return _is_count(value) and cast("int", value) >= least
+
+
+def _is_wall_time(value: object) -> bool:
+    return _is_number(value) and cast("float", value) >= 1
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
@@ -319,7 +355,20 @@ RUNGS = (
 )
 SANDBOX: Rows = {
     "rung": (lambda value: value in RUNGS, f"one of {', '.join(RUNGS)}"),
-    "command_timeout_s": (_is_number, "a number of seconds above 0"),
+    "command_timeout_s": (_is_wall_time, "a number of seconds, 1 or more"),
+    # The sandbox itself must fit below them: a stranger's project could else bring it down.
+    **{
+        name: (partial(_is_from, least), f"a whole number, {least} or more")
+        for name, least in (
+            ("cpu_s", 1),
+            ("memory_mb", 64),
+            ("processes", 16),
+            ("open_files", 64),
+            ("file_mb", 1),
+            ("written_mb", 16),
+            ("tmp_mb", 1),
+        )
+    },
 }
 MOST_AHEAD = 8
 RUN: Rows = {
@@ -428,7 +477,32 @@ def _tightened(settings: Settings, project: Settings) -> Settings:
         max_tokens=_lower(ours.max_tokens, theirs.max_tokens),
         max_usd=_lower(ours.max_usd, theirs.max_usd),
     )
-    return replace(settings, caps=caps, rules=(*settings.rules, *stricter))
+    sandbox = _tighter(settings.sandbox, project.sandbox)
+    return replace(settings, caps=caps, sandbox=sandbox, rules=(*settings.rules, *stricter))
+
+
+def _tighter(ours: SandboxSettings, theirs: SandboxSettings) -> SandboxSettings:
+    """Take what holds commands to less; where we set nothing, less than the default."""
+    if theirs == replace(SandboxSettings(), rung=theirs.rung):
+        return ours
+    from turbo_tui.sandbox.limits import DEFAULTS  # noqa: PLC0415  a stranger's limits are rare
+
+    default = SandboxSettings(
+        command_timeout_s=DEFAULTS.wall_s,
+        memory_mb=DEFAULTS.memory_bytes // MIB,
+        processes=DEFAULTS.processes,
+        open_files=DEFAULTS.open_files,
+        file_mb=DEFAULTS.file_bytes // MIB,
+        written_mb=DEFAULTS.written_bytes // MIB,
+        tmp_mb=DEFAULTS.scratch_bytes // MIB,
+    )
+    lower: dict[str, float] = {}
+    for each in fields(ours):
+        if each.name != "rung" and (given := getattr(theirs, each.name)):
+            bound = getattr(ours, each.name) or getattr(default, each.name)
+            if not bound or given < bound:
+                lower[each.name] = given
+    return replace(ours, **lower)  # pyright: ignore[reportArgumentType]  as they were read
 
 
 Bound = TypeVar("Bound", int, float)

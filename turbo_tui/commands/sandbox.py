@@ -19,7 +19,7 @@ import click
 
 from turbo_tui.commands.headless import encodable
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants
+from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants, Limits
 from turbo_tui.core.errors import SandboxError, TurboError
 from turbo_tui.core.ports import CommandResult, SandboxReport, Stage
 from turbo_tui.sandbox.report import LABELS
@@ -100,7 +100,13 @@ def command(
     try:
         workspace = open_workspace(path, here=here)
         cwd = Path(path).expanduser().resolve().relative_to(workspace.root)
-        ordered = Command(argv, cwd=str(cwd), grants=grants, timeout_s=timeout_s)
+        ordered = Command(
+            argv,
+            cwd=str(cwd),
+            grants=grants,
+            timeout_s=timeout_s,
+            limits=Limits(wall_s=timeout_s),  # said just now: only the settings cap it
+        )
         told = Telling(as_json=as_json)
         work = _work(workspace, ordered, told, keep=keep, unsandboxed=unsandboxed)
         raise SystemExit(asyncio.run(_until_signalled(work)))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from turbo_tui.core.command import Command
+from turbo_tui.core.command import GIB, Command, Limits
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext, ToolSpec
 from turbo_tui.tools.arguments import Arguments, parameters
@@ -19,6 +19,8 @@ from turbo_tui.tools.structural_replace import paths_under
 NAME = "format_code"
 READ_ONLY = False
 TIMEOUT_S = 300.0
+LIMITS = Limits(cpu_s=300, memory_bytes=2 * GIB, processes=256, written_bytes=GIB)
+LOOKING = Limits(cpu_s=10, processes=64)
 TAIL_LINES = 30
 
 _SPEC = ToolSpec(
@@ -156,13 +158,14 @@ async def _installed(context: ToolContext, formatter: Formatter) -> str:
     for place in formatter.places:
         candidate = f"{place}/{formatter.program}"
         if place.startswith("/"):
-            asked = await context.stage.run(Command(["sh", "-c", 'test -x "$1"', "sh", candidate]))
+            line = ["sh", "-c", 'test -x "$1"', "sh", candidate]
+            asked = await context.stage.run(Command(line, limits=LOOKING))
             if asked.exit_code == 0:
                 return candidate
         elif context.stage.files.entry(candidate) is not None:
             return candidate
     asked = await context.stage.run(
-        Command(["sh", "-c", 'command -v "$1"', "sh", formatter.program])
+        Command(["sh", "-c", 'command -v "$1"', "sh", formatter.program], limits=LOOKING)
     )
     return formatter.program if asked.exit_code == 0 else ""
 
@@ -176,7 +179,7 @@ async def _run(
             argv += [found for found in paths if found.endswith(".go")]
         else:
             argv.append(path)
-    result = await context.stage.run(Command(argv, timeout_s=TIMEOUT_S))
+    result = await context.stage.run(Command(argv, timeout_s=TIMEOUT_S, limits=LIMITS))
     shown = shlex.join([formatter.program, *formatter.argv, path])
     rows = result.output.rstrip().splitlines()
     if result.ended != "exited":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from turbo_tui.core.command import Command
+from turbo_tui.core.command import GIB, Command, Limits
 from turbo_tui.core.ports import ToolContext, ToolSpec
 from turbo_tui.tools.arguments import Arguments, parameters
 from turbo_tui.tools.shell import MOST_SECONDS, told
@@ -19,6 +19,8 @@ SPEC = ToolSpec(
         timeout_s={"type": "integer", "description": "seconds it may take; default 120"},
     ),
 )
+# A calculation on the side, no build: one that runs wild is ended early.
+LIMITS = Limits(memory_bytes=2 * GIB, processes=256, written_bytes=GIB)
 EXAMPLE = {"code": "print(sum(range(10)))"}
 
 
@@ -34,7 +36,10 @@ class Python:
         timeout_s = given.number("timeout_s", 120, at_least=1, at_most=MOST_SECONDS)
         result = await context.stage.run(
             Command(
-                ("python3", "-"), stdin=code.encode("utf-8", "replace"), timeout_s=float(timeout_s)
+                ("python3", "-"),
+                stdin=code.encode("utf-8", "replace"),
+                timeout_s=float(timeout_s),
+                limits=LIMITS,
             )
         )
         return told(result, timeout_s)

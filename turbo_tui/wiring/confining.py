@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turbo_tui.core.command import Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.sandbox.probe import FORCE, Probed, probe
@@ -30,12 +31,14 @@ class Confining:
     Attributes:
         named: The confiner that the user names; empty for the best there is.
         memory: What held when it was last tried.
+        limits: What commands are held to, as far as it is set.
         tell: Told, in words for the user, when commands are confined by something else.
     """
 
     state: Path
     named: str
     memory: Remembered
+    limits: Limits = field(default_factory=Limits)
     tell: Callable[[str], None] | None = None
     _stages: WorkspaceStages | None = None
     _watched: Watched | None = None
@@ -66,7 +69,9 @@ class Confining:
     async def _probe(self) -> Probed:
         # What is named was read from the variable already.
         environ = {name: value for name, value in os.environ.items() if name != FORCE}
-        return await probe(self.state, rung=self.named, environ=environ, memory=self.memory)
+        return await probe(
+            self.state, rung=self.named, limits=self.limits, environ=environ, memory=self.memory
+        )
 
     async def _lost(self, fault: str) -> str:
         """Choose what comes next; return what happened, for the user."""

@@ -86,7 +86,8 @@ class Workspace:
             make_state(self.state)
             tree, named = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
             memory = Remembered(self.paths.cache / FILE, self.state)
-            self.confining = Confining(self.state, named, memory)
+            limits = self.settings.sandbox.limits
+            self.confining = Confining(self.state, named, memory, limits)
             try:
                 self._stages = await self.confining.open(self.root, self.blobs, tree)
             except SandboxError as error:
