@@ -88,7 +88,7 @@ def status_of(run: Run) -> tuple[ev.Status, str]:
         return "error", run.landings.error
     waiting = [state for state in plan.steps if state.reviewable or state.status == "proposed"]
     if waiting:
-        return "needs_approval", _waiting_words(waiting[0])
+        return "needs_approval", _waiting_words(waiting)
     return ("failed", "a step was rejected") if "rejected" in by_status else ("done", "")
 
 
@@ -98,7 +98,11 @@ def _refused_or(run: Run, status: ev.Status) -> ev.Status:
     return "unreachable" if run.unreachable else status
 
 
-def _waiting_words(state: StepState) -> str:
+def _waiting_words(waiting: list[StepState]) -> str:
+    state = waiting[0]
+    reviews = [each.step.id for each in waiting if each.reviewable]
+    if len(reviews) > 1 and all(each.status == "staged" for each in waiting[: len(reviews)]):
+        return f"steps {', '.join(reviews)} wait for their review"
     if state.status == "conflict":
         why = "; ".join(f"{path}: {said}" for path, said in state.conflicts.items())
         return f"step {state.step.id} conflicts with the workspace: {why}"

@@ -124,27 +124,35 @@ async def _resume(
 
 
 async def take_up(run: Run, *, approve: Approve, go_on: bool, restart: bool) -> None:
-    """Settle the step that stands first, as far as the flags allow, then go on with the plan.
+    """Settle the steps that wait in order, as far as the flags allow, then go on with the plan.
 
     Raises:
         UsageError: --continue or --restart, and no step is interrupted or failed.
     """
-    stuck = next((s for s in run.views.plan.steps if s.status in {"interrupted", "failed"}), None)
+    stuck = _first_stuck(run)
     if go_on or restart:
         if stuck is None:
             raise UsageError("No step of this session was interrupted; leave out the flag.")
         run.retry(stuck.step.id, keep_work=go_on)
         await run.idle()
-    elif stuck is not None:
-        return
+        stuck = _first_stuck(run)
     if approve == "none":
         return
-    waiting = next((s for s in run.views.plan.steps if _may_land(s)), None)
-    if waiting is not None and run.landings.bases_known(waiting):
-        run.approve(waiting.step.id)
+    for step in run.views.plan.plan.steps:
+        state = run.views.plan.state(step.id)
+        if state is None or not state.reviewable:
+            continue
+        if not _may_land(state) or state.moved or not run.landings.bases_known(state):
+            return
+        run.approve(step.id)
         await run.idle()
-    if run.views.plan.next_step() is not None and not run.busy:
+    if stuck is None and run.views.plan.next_step() is not None and not run.busy:
         run.go()
+
+
+def _first_stuck(run: Run) -> StepState | None:
+    stuck = {"interrupted", "failed"}
+    return next((state for state in run.views.plan.steps if state.status in stuck), None)
 
 
 def _may_land(state: StepState) -> bool:
