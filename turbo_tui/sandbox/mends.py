@@ -54,6 +54,7 @@ def explain(message: str, sysctls: Path = Path("/proc/sys")) -> str:
 
 def mend_of(message: str, sysctls: Path = Path("/proc/sys")) -> str:
     """Return what to do about a failure; empty where that is not known."""
+    refused = any(word in message for word in _NO_NAMESPACE)
     mends = (
         (
             _PROC_REFUSED in message,
@@ -83,7 +84,7 @@ def mend_of(message: str, sysctls: Path = Path("/proc/sys")) -> str:
             "No user namespaces are allowed: run `sysctl user.max_user_namespaces=15000`",
         ),
         (
-            any(file.exists() for file in CONTAINER_FILES),
+            refused and any(file.exists() for file in CONTAINER_FILES),
             (
                 f"This container refuses namespaces or mounts: {_LET_CONTAINER} --security-opt "
                 "seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
@@ -91,7 +92,7 @@ def mend_of(message: str, sysctls: Path = Path("/proc/sys")) -> str:
             ),
         ),
         (
-            any(word in message for word in _NO_NAMESPACE),
+            refused,
             (
                 "Something above this process (a container, a systemd unit, another sandbox) "
                 "refuses namespaces to it: allow them there, or start turbo-tui outside of it"

@@ -1,0 +1,146 @@
+"""What confines commands is believed, checked, and replaced before the user's eyes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import MemoryBlobs
+from tests.sandbox.confining import needs_bubblewrap, needs_landlock
+from turbo_tui.core.command import Command
+from turbo_tui.core.errors import SandboxError, StageError
+from turbo_tui.sandbox import bubblewrap
+from turbo_tui.sandbox.remembered import FILE, Remembered
+from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.wiring import confining
+from turbo_tui.wiring.confining import Confining
+
+
+class House:
+    """A workspace whose bubblewrap breaks when `broken` is there."""
+
+    def __init__(self, root: Path, named: str = "") -> None:
+        self.workspace = root / "work"
+        self.state = root / "state"
+        self.broken = root / "broken"
+        self.told: list[str] = []
+        for folder in (self.workspace, self.state):
+            folder.mkdir(exist_ok=True)
+        self.program = root / "bwrap"
+        self.program.write_text(
+            f'#!/bin/sh\n[ -e {self.broken} ] && {{ echo broken >&2; exit 1; }}\nexec {REAL} "$@"\n'
+        )
+        self.program.chmod(0o755)
+        self.memory = Remembered(root / FILE, self.state)
+        self.confining = self.again(named)
+
+    def again(self, named: str = "") -> Confining:
+        """Start anew, as a later process would."""
+        return Confining(self.state, named, self.memory, tell=self.told.append)
+
+
+REAL = bubblewrap.PROGRAM
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    await needs_bubblewrap()
+    await needs_landlock()
+    made = House(tmp_path)
+    monkeypatch.setattr(bubblewrap, "PROGRAM", str(made.program))
+    monkeypatch.setattr(confining, "CHECK_AFTER_S", 0.0)
+    return made
+
+
+async def test_what_was_only_remembered_is_checked_later_and_replaced_in_sight(
+    house: House,
+) -> None:
+    await house.confining.open(house.workspace, MemoryBlobs(), "auto")
+    house.confining = house.again()
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    assert stages.report.level == "full"
+    house.broken.touch()
+
+    await house.confining.check_later()
+
+    assert (stages.report.rung, stages.report.level) == ("copy+landlock", "reduced")
+    assert "bubblewrap: broken" in stages.report.reasons[0]
+    (said,) = house.told
+    assert said == (
+        "bubblewrap does not hold here any more: broken. Nothing was run. From now on steps run "
+        "on copy+landlock, sandbox: reduced. Start the step again."
+    )
+    assert not house.memory.held("bubblewrap")
+
+
+async def test_what_was_tried_at_start_is_not_tried_again(house: House) -> None:
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    house.broken.touch()
+
+    await house.confining.check_later()
+
+    assert stages.report.rung == "copy+bubblewrap"
+    assert house.told == []
+
+
+async def test_an_open_stage_runs_nothing_more_and_the_next_one_is_confined_by_another(
+    house: House,
+) -> None:
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    before = await stages.open("before")
+    house.broken.touch()
+
+    for _ in range(2):
+        with pytest.raises(SandboxError, match=r"any more: broken\. Nothing was run"):
+            await before.run(Command(("sh", "-c", "echo x > a.txt")))
+    after = await stages.open("after")
+    result = await after.run(Command(("sh", "-c", "echo x > a.txt")))
+
+    assert len(house.told) == 1
+    assert before.report.rung == "copy+bubblewrap"
+    assert (after.report.rung, result.exit_code) == ("copy+landlock", 0)
+    assert (await before.changes()).files == ()
+    await before.close()
+    await after.close()
+
+
+async def test_a_command_that_is_at_fault_itself_changes_nothing(house: House) -> None:
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    stage = await stages.open("one")
+
+    with pytest.raises(SandboxError, match="no folder nowhere"):
+        await stage.run(Command(("true",), cwd="nowhere"))
+
+    assert house.told == []
+    assert (await stage.run(Command(("true",)))).exit_code == 0
+    await stage.close()
+
+
+async def test_a_named_sandbox_is_never_replaced(house: House) -> None:
+    house.confining = house.again("bubblewrap")
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    stage = await stages.open("one")
+    house.broken.touch()
+
+    with pytest.raises(SandboxError, match="names bubblewrap, so no other was tried"):
+        await stage.run(Command(("true",)))
+
+    assert stages.report.rung == "copy+bubblewrap"
+    await stage.close()
+
+
+async def test_an_overlay_kept_from_a_sandbox_is_not_taken_up_without_one(house: House) -> None:
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "auto")
+    if stages.report.rung != "overlay+bubblewrap":
+        pytest.skip("no overlay can be mounted here")
+    stage = await stages.open("kept")
+    stage.files.write("a.txt", b"a\n")
+    await stage.close(keep=True)
+    stages.confine_by(Unsandboxed(), ("bubblewrap: gone", "landlock: gone"))
+
+    with pytest.raises(StageError, match=r"Its files are kept\. Bring the sandbox back"):
+        await stages.reopen("kept")
+
+    assert stages.report.rung == "copy+unsandboxed"
+    assert (house.state / "stages" / "kept" / "upper" / "a.txt").read_bytes() == b"a\n"
