@@ -27,6 +27,9 @@ _ANSWERS: dict[ev.Answer, Choice] = {
 _ACTIONS = {
     "command": "run a command",
     "network": "use the network",
+    "hosts": "reach hosts",
+    "ptrace": "debug its processes",
+    "sockets": "use unix sockets",
     "commit": "commit",
     "send": "send to a host",
     "path": "use a path outside the workspace",
@@ -73,7 +76,7 @@ def _named(state: StepState) -> str:
 def _ask_card(asked: ev.ApprovalAsked) -> Card:
     what = _ACTIONS.get(asked.action, asked.action)
     who = f"Step {asked.step_id} wants to {what}:" if asked.step_id else f"May I {what}?"
-    lines = [asked.subject]
+    lines = asked.subject.split("\n")  # what is granted, then the command it is for
     if asked.reason:
         lines.append(f"Why: {asked.reason}")
     choices = tuple(_ANSWERS[scope] for scope in asked.scopes if scope in _ANSWERS)

@@ -6,25 +6,27 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
-from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Ask, CommandResult, ToolContext, ToolSpec
+from turbo_tui.core.command import Command
+from turbo_tui.core.errors import SandboxError, ToolError
+from turbo_tui.core.ports import CommandResult, ToolContext, ToolSpec
 from turbo_tui.engine.context import head_and_tail
+from turbo_tui.tools import grants
 from turbo_tui.tools.arguments import Arguments, parameters
 
 SPEC = ToolSpec(
     "shell",
     "Run one command line with bash in the root of the workspace copy and return its exit code "
     "and output. It has no network, no terminal and no input, and everything it started ends "
-    "with it: no servers, no `&`. If it truly needs the network, set `network` and say why in "
-    "`reason`: the user is asked.",
+    "with it: no servers, no `&`. It sees no file outside the workspace but the system's, and "
+    "files with secrets, such as .env, are empty. If it cannot do without more, ask for that in "
+    "`grants` and say why in `reason`: the user is asked.",
     parameters(
         ("command",),
         command={"type": "string", "description": "as typed in bash"},
         cwd={"type": "string", "description": "folder to run in; default: the root"},
         timeout_s={"type": "integer", "description": "seconds it may take; default 120"},
-        network={"type": "boolean", "description": "ask the user for network access"},
-        reason={"type": "string", "description": "why the network is needed"},
+        grants=grants.PARAMETER,
+        reason={"type": "string", "description": "why the grants are needed"},
     ),
 )
 EXAMPLE = {"command": "python -m pytest -q tests/test_app.py"}
@@ -67,23 +69,23 @@ class Shell:
         command = given.text("command").strip()
         cwd = given.path("cwd", ".")
         timeout_s = given.number("timeout_s", 120, at_least=1, at_most=MOST_SECONDS)
-        network = given.flag("network")
+        asked = grants.wanted(arguments)
         entry = context.stage.files.entry(cwd) if cwd != "." else None
         if cwd != "." and (entry is None or entry.kind == "file"):
             raise given.wrong("cwd", "is no folder of the workspace")
         refuse_endless(command)
-        if network:
+        if asked:
             # What is agreed to is a command in a folder: the same words do other things elsewhere.
             shown = command if cwd == "." else f"cd {shlex.quote(cwd)} && {command}"
-            await _ask_for_network(shown, given.text("reason", "", empty=True), context)
-        result = await context.stage.run(
-            Command(
-                ("bash", "-c", command),
-                cwd=cwd,
-                timeout_s=float(timeout_s),
-                grants=ANY_NETWORK if network else NOTHING,
+            await grants.ask_for(asked, shown, given.text("reason", "", empty=True), context)
+        try:
+            result = await context.stage.run(
+                Command(("bash", "-c", command), cwd=cwd, timeout_s=float(timeout_s), grants=asked)
             )
-        )
+        except SandboxError as error:
+            if not asked:
+                raise
+            raise ToolError(f"{error} It was not run.") from error
         return told(result, timeout_s)
 
 
@@ -140,22 +142,6 @@ def _simple_commands(command: str) -> tuple[list[list[str]], bool]:
             commands[-1].append(token)
     in_background = bool(tokens) and tokens[-1] == "&"
     return [words for words in commands if words], in_background
-
-
-async def _ask_for_network(command: str, reason: str, context: ToolContext) -> None:
-    question = Ask(
-        action="network",
-        subject=command,
-        reason=reason.strip() or "the model gave no reason",
-        scopes=("once", "step", "plan", "no"),
-    )
-    verdict = await context.ask(question)
-    if not verdict.allowed:
-        said = f" They said: {verdict.feedback}." if verdict.feedback else ""
-        raise ToolError(
-            f"The network is off: the user did not allow it for `{command}`.{said} It was not "
-            "run. Work with what is installed, or say what is missing and end the step."
-        )
 
 
 def told(result: CommandResult, timeout_s: float) -> str:
