@@ -82,14 +82,16 @@ class Landlock:
                 "writes",
                 False,
                 "contents only the stage's and a private scratch folder's, no /dev/shm; but "
-                "mode, times and extended attributes of your other files can be changed",
+                "mode, times and extended attributes of your other files can be changed, git's "
+                "hooks and config and our settings in the stage, and System V memory, messages "
+                "and semaphores",
             ),
             Guarantee(
                 "reads",
                 False,
                 "home folders and the host's /tmp cannot be read; but names of processes and "
-                "their command lines can, and secret files of the workspace in an overlay; a "
-                "copy is made without those",
+                "their command lines can, and secret files of the workspace in an overlay (a "
+                "copy is made without those), and System V memory and messages of your programs",
             ),
             Guarantee("network", True, "no sockets at all unless the network is granted"),
             Guarantee(
@@ -99,7 +101,10 @@ class Landlock:
                 "time of each process by the kernel",
             ),
             Guarantee(
-                "tree", False, f"processes end with the command; they are not hidden{signals}"
+                "tree",
+                False,
+                "processes end with the command; they are not hidden, and limits and priorities "
+                f"of your other processes can be changed{signals}",
             ),
         )
 
