@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from turbo_tui.core.command import Command, Grants, Limits
+from turbo_tui.core.command import NOTHING, Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
@@ -23,6 +24,7 @@ from turbo_tui.sandbox.proxy import Reach, reaching
 from turbo_tui.sandbox.running import Bounds, run_tree
 from turbo_tui.sandbox.tree import Launch
 from turbo_tui.sandbox.view import STARTER_ENV, View, is_for_owner
+from turbo_tui.sandbox.warm import WarmSandboxes
 
 PROGRAM = "/usr/bin/bwrap"
 
@@ -54,6 +56,9 @@ class Bubblewrap:
             dict(os.environ if environ is None else environ),
             home or toolchains.home_folder(),
             hide,
+        )
+        self._waiting = WarmSandboxes(
+            self._view, self._launch, lambda: held_to(Limits(), self._limits)
         )
 
     @property
@@ -115,13 +120,43 @@ class Bubblewrap:
         self, place: Place, command: Command, reach: Reach, on_output: OnOutput | None
     ) -> CommandResult:
         limits = held_to(command.limits, self._limits)
+        bounds = Bounds(
+            timeout_s=command.timeout_s,
+            limits=limits,
+            disk=hiding.host_view(place),
+            on_output=on_output,
+        )
+        done = await self._waiting.run(place, command, limits, bounds)
+        if done is not None:
+            return done
         options = self._view.options(place, command, limits)
+        # With no user namespace, the kernel counts all that the owner runs.
+        others = threads_here() if is_for_owner(place) else 0
+        argv = (
+            *reach.argv,
+            *prlimit_argv(limits, processes_of_user=others),
+            *command.argv,
+        )
+        launch = self._launch(place, options, argv, command.grants, stdin=command.stdin)
+        return await run_tree(replace(launch, pass_fds=launch.pass_fds + reach.pass_fds), bounds)
+
+    def _launch(
+        self,
+        place: Place,
+        options: Sequence[str],
+        argv: Sequence[str],
+        grants: Grants = NOTHING,
+        *,
+        stdin: bytes = b"",
+        stdin_fd: int | None = None,
+    ) -> Launch:
+        """Return what to start; a worker has a descriptor, by which it is told its command."""
         status_read, status_write = os.pipe()
         os.set_blocking(status_read, False)
-        rules = filter_for(command.grants)
+        rules = filter_for(grants)
         # Opened anew for each command: descriptors of one opening share their offset.
         filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
-        argv = (
+        words = (
             *place.enter,
             self._program,
             *options,
@@ -130,32 +165,29 @@ class Bubblewrap:
             *_seccomp_options(filters),
             "--",
             *_become(place),
-            *reach.argv,
-            # With no user namespace, the kernel counts all that the owner runs.
-            *prlimit_argv(limits, processes_of_user=threads_here() if is_for_owner(place) else 0),
-            *command.argv,
+            *argv,
         )
-        return await run_tree(
-            Launch(
-                argv=argv,
-                env=STARTER_ENV,
-                stdin=command.stdin,
-                pass_fds=(status_write, *filters, *reach.pass_fds),
-                status_fd=status_read,
-            ),
-            Bounds(
-                timeout_s=command.timeout_s,
-                limits=limits,
-                disk=hiding.host_view(place),
-                on_output=on_output,
-            ),
+        return Launch(
+            argv=words,
+            env=STARTER_ENV,
+            stdin=stdin,
+            stdin_fd=stdin_fd,
+            pass_fds=(status_write, *filters),
+            status_fd=status_read,
+            worker=stdin_fd is not None,
         )
 
     def warm(self, place: Place) -> None:
-        """Nothing waits here for a command."""
+        """Start sandboxes for the next commands in a place, in the background."""
+        self._waiting.warm(place)
+
+    async def ready(self, place: Place) -> int:
+        """Wait until what `warm` began is done; return how many sandboxes wait."""
+        return await self._waiting.ready(place)
 
     async def dismiss(self, place: Place) -> None:
-        """Nothing waits here for a command."""
+        """End what waits for commands in a place; nothing holds its mounts when this returns."""
+        await self._waiting.dismiss(place)
 
 
 def filter_for(grants: Grants) -> Path | None:

@@ -113,8 +113,8 @@ class Tree:
         self._init_fd = -1
         self._command_ran = launch.status_fd is None
         self._to_say = bytes((WAITING, BEGUN)) if launch.worker else b""
-        self._early = b""
-        self._sinks: tuple[KeptOutput | LiveOutput, ...] | None = None
+        self._early = b""  # what a worker must not say
+        self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
         self._loop.add_reader(output_fd, self._read_output)
         if self._status_fd is not None:
             self._loop.add_reader(self._status_fd, self._read_status)
@@ -130,12 +130,17 @@ class Tree:
     @property
     def setup_failed(self) -> bool:
         """Whether bubblewrap gave up, by itself, before it started the command."""
-        return not self._command_ran and (self.process.returncode or 0) > 0
+        return self.begun and not self._command_ran and (self.process.returncode or 0) > 0
 
     @property
     def waits(self) -> bool:
         """Whether this is a worker that is whole and waits for its command."""
         return len(self._to_say) == 1 and not self._early and not self.over
+
+    @property
+    def waited(self) -> bool:
+        """Whether this worker ever came to wait for its command."""
+        return len(self._to_say) <= 1
 
     @property
     def begun(self) -> bool:
@@ -157,10 +162,8 @@ class Tree:
         return below[0] if len(below) == 1 else None
 
     def listen(self, *sinks: KeptOutput | LiveOutput) -> None:
-        """Say who gets the output; what came before is theirs too."""
+        """Say who gets the command's output; before the loop's next turn, or before it begins."""
         self._sinks = sinks
-        early, self._early = self._early, b""
-        self._pass_on(early)
 
     def _read_output(self) -> None:
         try:
@@ -180,13 +183,13 @@ class Tree:
         """Take what a worker says of itself; anything else is its sandbox's complaint."""
         while self._to_say and data[:1] == self._to_say[:1] and not self._early:
             self._to_say, data = self._to_say[1:], data[1:]
-        self._pass_on(data)
+        if self._to_say:
+            self._early += data
+        else:
+            self._pass_on(data)
         self.told.set()
 
     def _pass_on(self, data: bytes) -> None:
-        if self._sinks is None:
-            self._early += data
-            return
         for sink in self._sinks if data else ():
             sink.add(data)
 

@@ -1,0 +1,170 @@
+"""Give a command a sandbox that already waits for it, where that changes nothing for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from turbo_tui.core.command import NOTHING, Command, Limits
+from turbo_tui.core.ports import CommandResult
+from turbo_tui.sandbox import hiding
+from turbo_tui.sandbox.limits import kernel_limits, threads_here
+from turbo_tui.sandbox.place import Place
+from turbo_tui.sandbox.pool import Pool, Setting, Worker, identities
+from turbo_tui.sandbox.running import Bounds, run_started
+from turbo_tui.sandbox.tree import Launch, adopting_orphans, start
+from turbo_tui.sandbox.view import View, inside, is_for_owner
+from turbo_tui.sandbox.workers import (
+    SHELL,
+    SHELL_FIRST,
+    SYSTEM_VARIABLES,
+    Kind,
+    python_argv,
+    python_order,
+    shell_order,
+    stamps_at_start,
+    variables_at_start,
+)
+
+ANY_PYTHON = Command(("python3",))
+
+
+class StartWorker(Protocol):
+    """Say how a confiner starts a worker in a place, with these options."""
+
+    def __call__(
+        self, place: Place, options: Sequence[str], argv: Sequence[str], *, stdin_fd: int
+    ) -> Launch:
+        """Return what to start; the descriptor is closed by whoever starts it."""
+        ...
+
+
+class WarmSandboxes:
+    """Keep workers waiting in each stage and run commands in them.
+
+    Args:
+        view: Computes mounts and variables.
+        launch: How a worker is started.
+        limits: What a command is held to that asks for nothing else.
+    """
+
+    def __init__(self, view: View, launch: StartWorker, limits: Callable[[], Limits]) -> None:
+        self._view = view
+        self._launch = launch
+        self._limits = limits
+        self._pool = Pool(self._setting_now, self._start)
+        self.warm = self._pool.warm
+        self.ready = self._pool.ready
+        self.dismiss = self._pool.dismiss
+
+    async def run(
+        self, place: Place, command: Command, limits: Limits, bounds: Bounds
+    ) -> CommandResult | None:
+        """Run a command in a worker.
+
+        Returns:
+            None when none is at hand that is what the command's own sandbox would be, or when it
+            died before the command began: then the command has not been run.
+
+        Raises:
+            SandboxError: The command's folder is not there.
+        """
+        if command.grants or not self._pool.any_for(place):
+            return None
+        folder = inside(place, command.cwd)
+        variables = self._view.variables(place, command)
+        mounts = self._view.mounts(place, NOTHING, limits)
+        orders: dict[Kind, bytes | None] = {
+            "python": python_order(command, folder, variables),
+            "shell": shell_order(command, folder, variables),
+        }
+        for kind, order in orders.items():
+            if order is None:
+                continue
+            setting = _setting(place, mounts, variables, kind)
+            worker = await self._pool.take(place, kind, setting)
+            if worker is None:
+                continue
+            with adopting_orphans():
+                if _hold(worker, place, limits) and worker.give(order):
+                    result = await run_started(worker.tree, bounds)
+                    if worker.tree.begun or result.ended != "exited":
+                        return result
+                else:
+                    await worker.end()
+        return None
+
+    def _setting_now(self, place: Place, kind: Kind) -> Setting:
+        variables = self._view.variables(place, ANY_PYTHON)
+        mounts = self._view.mounts(place, NOTHING, self._limits())
+        return _setting(place, mounts, variables, kind)
+
+    def _start(self, place: Place, kind: Kind, setting: Setting) -> Worker:
+        read_end, write_end = os.pipe()
+        try:
+            if is_for_owner(place):
+                os.fchown(read_end, place.owner_uid, place.owner_gid)  # who opens it once more
+            os.set_blocking(write_end, False)
+            variables = setting.variables if kind == "python" else SYSTEM_VARIABLES
+            words = [*setting.words, "--clearenv"]
+            for name, value in variables:
+                words += ("--setenv", name, value)
+            words += ("--chdir", str(place.workspace))
+            started = {**dict(variables), "PWD": str(place.workspace)}
+            argv = SHELL if kind == "shell" else python_argv(started)
+            tree = start(self._launch(place, words, argv, stdin_fd=read_end))
+        except BaseException:
+            os.close(write_end)
+            raise
+        worker = Worker(setting, tree, write_end)
+        if kind == "shell":
+            with suppress(OSError):  # it died: that shows by itself
+                os.write(write_end, SHELL_FIRST)
+        return worker
+
+
+def _setting(
+    place: Place, mounts: Sequence[str], variables: Mapping[str, str], kind: Kind
+) -> Setting:
+    """Return all that decides whether a worker is what a command's own sandbox would be."""
+    root = hiding.host_view(place)
+    names = tuple(_points_within(mounts, place.workspace))
+    about = identities(root, names)
+    if kind == "shell":
+        return Setting(tuple(mounts), about)
+    stamps = stamps_at_start(root, place.workspace, variables["PATH"])
+    return Setting(tuple(mounts), about, variables_at_start(variables), stamps)
+
+
+def _points_within(mounts: Sequence[str], workspace: Path) -> list[str]:
+    """Return the mount points in the workspace, and the workspace itself, relative to it."""
+    top = str(workspace)
+    below = top.rstrip("/") + "/"
+    return ["." if word == top else word[len(below) :] for word in mounts if _is_in(word, top)]
+
+
+def _is_in(word: str, top: str) -> bool:
+    return word == top or word.startswith(top.rstrip("/") + "/")
+
+
+def _hold(worker: Worker, place: Place, limits: Limits) -> bool:
+    """Set the kernel's limits on the process that becomes the command; say whether it could be."""
+    if sys.platform != "linux":
+        return False
+    import resource  # noqa: PLC0415 - not on every platform
+
+    pid = worker.tree.leaf_pid()
+    if pid is None:
+        return False
+    others = threads_here() if is_for_owner(place) else 0
+    for name, value in kernel_limits(limits, processes_of_user=others).items():
+        hard = value + 1 if name == "cpu" else value  # as `prlimit_argv` has it
+        try:
+            resource.prlimit(pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, hard))
+        except (OSError, ValueError):
+            return False
+    return True
