@@ -15,8 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from tests.sandbox.confining import alive
+from turbo_tui.adapters.event_store import SqliteEventStore
+from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.commands.resume import command as resume
 from turbo_tui.commands.sandbox import Ran, command, in_json, in_words
+from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.command import CommandUsage, Grants
 from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
@@ -201,11 +204,11 @@ def test_what_was_granted_used_and_refused_is_told_within_the_screen() -> None:
         "sandbox: copy+bubblewrap (full); exit 0 after 1.0 s, 2.5 s CPU, 12 MB, 3 processes"
     )
     assert lines[1:6] == [
-        "  granted  the network to a.example, b.example",
-        "  granted  to read /opt/data",
-        "  granted  to write /srv/out: what it does there is not staged",
-        "  granted  to debug its own processes",
-        "  granted  unix sockets of its own",
+        "  granted  network: a.example, b.example",
+        "  granted  writes /srv/out, which is not staged",
+        "  granted  reads /opt/data",
+        "  granted  ptrace",
+        "  granted  unix sockets",
     ]
     assert lines[6].startswith("  because  an overlay is refused.")
     assert lines[7].startswith("           ")
@@ -243,7 +246,7 @@ def test_a_path_that_is_granted_can_be_read_and_is_listed(
 
     assert refused != 0
     assert (code, out) == (0, "from outside\n")
-    assert f"granted  to read {outside}" in err
+    assert f"granted  reads {outside}" in err
 
 
 def test_a_path_that_is_granted_for_writing_is_written(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -254,7 +257,7 @@ def test_a_path_that_is_granted_for_writing_is_written(sandbox: Sandbox, tmp_pat
 
     assert code == 0, err
     assert (outside / "new").read_text() == "x\n"
-    assert "is not staged" in err
+    assert "which is not staged" in err
 
 
 def test_all_hosts_and_some_hosts_are_not_granted_together(sandbox: Sandbox) -> None:
@@ -275,6 +278,26 @@ def test_what_is_kept_waits_for_its_review_and_lands_as_it_was(
     landed = CliRunner().invoke(resume, [session, "--approve", "staged", "--json"])
     assert landed.exit_code == 0, landed.output
     assert (project / "a.txt").read_text() == "a\nb\n"
+    told = [json.loads(line) for line in landed.output.splitlines()]
+    assert told[-1]["status"] == "done"
+
+
+def test_what_is_kept_says_what_was_granted_and_what_confined_it(
+    project: Path, sandbox: Sandbox
+) -> None:
+    _, _, err = sandbox("--keep", "--ptrace", "--", "sh", "-c", "echo b >> a.txt")
+
+    session = err.rpartition("--session ")[2].strip()
+    store = SqliteEventStore(sessions_folder(project.parent / "home" / "state") / session)
+    events = [record.event for record in store.read()]
+    store.close()
+    (requested,) = (event for event in events if isinstance(event, ev.CommandRequested))
+    (finished,) = (event for event in events if isinstance(event, ev.CommandFinished))
+    (started,) = (event for event in events if isinstance(event, ev.StepStarted))
+    assert requested.grants == ("ptrace",)
+    assert finished.rung == started.rung
+    assert finished.usage is not None
+    assert (project / "a.txt").read_text() == "a\n"
 
 
 def test_nothing_is_kept_of_a_command_that_changed_nothing(sandbox: Sandbox) -> None:

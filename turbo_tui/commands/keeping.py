@@ -41,7 +41,7 @@ def keep_for_review(
             ev.TaskGiven(f"keep what `{command}` did"),
             ev.PlanProposed(f"keep what `{command}` did", "user", (step,)),
             ev.StepStarted("s1", 1, stage.stage_id, stage.report.rung),
-            ev.CommandRequested("sandbox", "s1", tuple(ordered.argv), reach),
+            ev.CommandRequested("sandbox", "s1", tuple(ordered.argv), reach, ordered.grants.words),
             ev.CommandFinished(
                 "sandbox",
                 result.exit_code,
@@ -50,6 +50,8 @@ def keep_for_review(
                 result.duration_s,
                 network=reach,
                 held=held,
+                rung=stage.report.rung,
+                usage=result.usage,
             ),
             ev.StepStaged(
                 "s1",

@@ -258,8 +258,9 @@ def _used(usage: CommandUsage) -> Iterator[str]:
 
 def _rows(ran: Ran) -> Iterator[tuple[str, str]]:
     """Yield (word, text) for each line between the first and the last."""
-    for granted in in_plain_words(ran.grants):
-        yield "granted", _shown(granted)
+    for granted in ran.grants.words:
+        staged = ", which is not staged" if granted.startswith("writes ") else ""
+        yield "granted", _shown(granted) + staged
     for each in ran.report.guarantees:
         if not each.held:
             yield "not held", f"{each.name}: {each.detail}"
@@ -274,20 +275,6 @@ def _rows(ran: Ran) -> Iterator[tuple[str, str]]:
         yield "note", _shown(note)
     for warning in ran.changes.warnings:
         yield "warning", _shown(warning)
-
-
-def in_plain_words(grants: Grants) -> Iterator[str]:
-    """Say what a command may do beyond its stage, a line each."""
-    if grants.network == "all":
-        yield "the network, all of it"
-    elif grants.network == "hosts":
-        yield f"the network to {', '.join(grants.hosts)}"
-    yield from (f"to read {path}" for path in grants.readable)
-    yield from (f"to write {path}: what it does there is not staged" for path in grants.writable)
-    if grants.ptrace:
-        yield "to debug its own processes"
-    if grants.unix_sockets:
-        yield "unix sockets of its own"
 
 
 def _wrapped(head: str, text: str, width: int) -> Iterator[str]:
