@@ -6,8 +6,8 @@ import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from turbo_tui.sandbox.beneath import Beneath
 from turbo_tui.sandbox.ignore import IgnoreFile, Ignores
 
 MAX_IGNORE_BYTES = 1_000_000  # a longer .gitignore is no list of patterns
@@ -60,7 +60,19 @@ def find_git(workspace: Path) -> GitPlace | None:
     return None
 
 
-def ignores_of(tree: Beneath, git: GitPlace | None, *, config_home: Path | None = None) -> Ignores:
+class Rules(Protocol):
+    """Where `.gitignore` files are read."""
+
+    def open_file(self, path: str) -> int:
+        """Open a regular file for reading.
+
+        Raises:
+            OSError: There is none that counts.
+        """
+        ...
+
+
+def ignores_of(tree: Rules, git: GitPlace | None, *, config_home: Path | None = None) -> Ignores:
     """Collect the rules that hold in `tree`, a view of the workspace.
 
     Args:

@@ -18,10 +18,11 @@ from typing import cast
 
 from turbo_tui.sandbox.beneath import Beneath, remove_at
 from turbo_tui.sandbox.cloning import Cloner
-from turbo_tui.sandbox.copytree import copy_tree, read_copy
+from turbo_tui.sandbox.copytree import read_copy
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.layers import Layer
 from turbo_tui.sandbox.manifest import UNKNOWN, Manifest, await_tick, digest_of, newest_ns, stamp
+from turbo_tui.sandbox.spares import Spares
 from turbo_tui.sandbox.upper import read_upper
 
 BELOW = "below.json"
@@ -31,16 +32,18 @@ def fill_copy(
     workspace: Path,
     folder: Path,
     on: Sequence[Layer],
+    spares: Spares,
     *,
     emptied: Collection[str] = (),
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Fill `tree` in a stage's folder with the workspace and the layers over it.
+    """Make `tree` in a stage's folder of the workspace and the layers over it.
 
     Args:
         workspace: Resolved.
-        folder: The stage's; holds an empty `tree`, gets the manifest.
+        folder: The stage's; gets `tree` and its manifest.
         on: What the stage lies on, oldest first.
+        spares: Copies that other stages are done with.
         emptied: Files that hold secrets: they are made without their content.
         stopped: Asked now and then; once true, the copying is given up.
 
@@ -50,7 +53,7 @@ def fill_copy(
     """
     source = Beneath(workspace, shown_at=workspace)
     try:
-        manifest = copy_tree(source, folder / "tree", emptied=emptied, stopped=stopped)
+        manifest = spares.fill(folder, source, emptied=emptied, stopped=stopped)
     finally:
         source.close()
     if on:

@@ -80,13 +80,13 @@ class Meta:
         beside.replace(folder / META)
 
     @classmethod
-    def load(cls, folder: Path) -> Meta:
-        """Read it.
+    def load(cls, folder: Path, name: str = META) -> Meta:
+        """Read it; of a stage that is gone from `GONE`.
 
         Raises:
             OSError, ValueError, KeyError: It is not there, or not whole.
         """
-        value = cast("dict[str, object]", json.loads((folder / META).read_bytes()))
+        value = cast("dict[str, object]", json.loads((folder / name).read_bytes()))
         kind, started, on = value["kind"], value["started_ns"], value.get("on", [])
         if value["version"] not in {1, META_VERSION} or not isinstance(started, int):
             raise ValueError(f"version {value['version']}")
@@ -103,6 +103,10 @@ class Meta:
         if self.settled:
             return Layer(stage_id, "settled-upper" if self.kind == "overlay" else "settled-tree")
         return Layer(stage_id, "upper" if self.kind == "overlay" else "tree")
+
+    def once_settled(self) -> Meta:
+        """Return what is said of it once it was decided on."""
+        return replace(self, settled=True)
 
     def copied(self, started_ns: int) -> Meta:
         """Return what is said of it once it is a copy."""
@@ -126,6 +130,11 @@ def bury(folder: Path) -> bool:
     with suppress(FileNotFoundError):
         os.rename(folder / META, folder / GONE)  # noqa: PTH104 - replaces what is there
     return (folder / GONE).exists()
+
+
+def is_needed(stages: Path, layer: Layer) -> bool:
+    """Say whether another stage lies on it."""
+    return any(layer in meta.on for _, meta in _metas(stages))
 
 
 def sweep(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from turbo_tui.sandbox.ignore import Ignores
 from turbo_tui.sandbox.layers import Meta
 from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.settling import Leftovers, leftovers
 from turbo_tui.sandbox.trees import CopiedTree, OverlayTree, Tree
 
 ORIGINALS = "originals.jsonl"
@@ -177,6 +178,17 @@ class WorkspaceStage:
         await self._moved()
         async with self._reading:
             return await asyncio.to_thread(self._read_changes)
+
+    async def leftovers(self, landed: Collection[str]) -> Leftovers:
+        """Tell what is to be kept of it once it was decided on.
+
+        Raises:
+            StageError: It cannot be read.
+        """
+        self._check_open()
+        await self._moved()
+        async with self._reading:
+            return await asyncio.to_thread(self._leftovers, landed)
 
     async def close(self, *, keep: bool = False) -> None:
         """Unmount; with `keep` the written layer stays on disk and `reopen` finds it."""
@@ -368,6 +380,22 @@ class WorkspaceStage:
                         if not never_lands(delta.path):
                             self._originals.keep(delta)
             self._originals.save()
+
+    def _leftovers(self, landed: Collection[str]) -> Leftovers:
+        workspace = Beneath(self._around.workspace, shown_at=self._around.workspace)
+        try:
+            return leftovers(
+                self._tree.deltas([]),
+                merged=self._tree.merged,
+                base=self._tree.base,
+                workspace=workspace,
+                git=self._git,
+                landed=landed,
+            )
+        except OSError as error:
+            raise StageError(f"Cannot read what stage {self._stage_id} leaves: {error}.") from error
+        finally:
+            workspace.close()
 
     @contextmanager
     def _together(self) -> Generator[None]:

@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,14 @@ from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Blobs, SandboxReport
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layering import fill_copy, put_upper
-from turbo_tui.sandbox.layers import META, Kind, Layer, Meta, bury, sweep
+from turbo_tui.sandbox.layers import GONE, META, Kind, Layer, Meta, bury, is_needed, sweep
 from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.overlay import why_not
 from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.report import compose
 from turbo_tui.sandbox.secrets import SecretFiles
+from turbo_tui.sandbox.settling import Leftovers, keep
+from turbo_tui.sandbox.spares import Spares
 from turbo_tui.sandbox.stage import Surroundings, WorkspaceStage
 
 CONFINERS = get_args(ConfinerName)
@@ -73,7 +75,8 @@ def open_stages(
     said = (*reasons, f"{why}.") if why is not None else tuple(reasons)
     masks = Masks(SecretFiles(workspace, show_secrets))
     around = Surroundings(workspace, blobs, confiner, masks)
-    return WorkspaceStages(around, folder=stages, kind=kind, reasons=said)
+    spares = Spares(stages.parent / "spares", workspace)
+    return WorkspaceStages(around, folder=stages, spares=spares, kind=kind, reasons=said)
 
 
 async def discard_left(state: Path, stage_id: str) -> None:
@@ -84,14 +87,17 @@ async def discard_left(state: Path, stage_id: str) -> None:
     """
     if not _ID.fullmatch(stage_id):
         raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
-    await asyncio.to_thread(discard_folder, state / "stages" / stage_id)
+    await asyncio.to_thread(discard_folder, state / "stages" / stage_id, remove_tree)
 
 
-def discard_folder(folder: Path, used: Collection[str] = frozenset()) -> None:
+def discard_folder(
+    folder: Path, remove: Callable[[Path], None], used: Collection[str] = frozenset()
+) -> None:
     """Delete a stage's folder, at once or with the last one that lies on it; blocks.
 
     Args:
         folder: The stage's.
+        remove: Deletes a folder that is there, or is not.
         used: Ids of stages that others, being made just now, will lie on.
 
     Raises:
@@ -100,7 +106,7 @@ def discard_folder(folder: Path, used: Collection[str] = frozenset()) -> None:
     try:
         if not bury(folder):
             remove_tree(folder)  # never made, or half deleted
-        sweep(folder.parent, remove_tree, used=used)
+        sweep(folder.parent, remove, used=used)
     except OSError as error:
         raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
 
@@ -137,10 +143,17 @@ class WorkspaceStages:
     """`core.ports.Stages` for one workspace; made by `open_stages`."""
 
     def __init__(
-        self, around: Surroundings, *, folder: Path, kind: Kind, reasons: tuple[str, ...]
+        self,
+        around: Surroundings,
+        *,
+        folder: Path,
+        spares: Spares,
+        kind: Kind,
+        reasons: tuple[str, ...],
     ) -> None:
         self._around = around
         self._folder = folder
+        self._spares = spares
         self._kind: Kind = kind
         self._reasons = reasons
         self._open: dict[str, WorkspaceStage] = {}
@@ -209,10 +222,33 @@ class WorkspaceStages:
             raise self._cannot(stage_id, error) from error
 
     async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
-        """Close a stage that was decided on; nothing of it is kept yet."""
-        del landed
-        await self.discard(stage_id)
-        return False
+        """Close a stage that was decided on; what git ignores stays as a layer for later ones."""
+        folder = self._path_of(stage_id)
+        stage = self._open.get(stage_id)
+        if stage is None:
+            meta = await asyncio.to_thread(self._meta_of, stage_id, folder)
+            if meta is None:
+                return False
+            if meta.settled:
+                return True
+            stage = await self.reopen(stage_id)
+        kept = await stage.leftovers(landed)
+        await stage.close(keep=True)
+        if not kept:
+            await self.discard(stage_id)
+            return False
+        try:
+            await asyncio.to_thread(self._settle, stage_id, stage.meta, kept)
+        except OSError as error:
+            raise self._cannot(stage_id, error, "settle") from error
+        return True
+
+    def _settle(self, stage_id: str, meta: Meta, kept: Leftovers) -> None:
+        written, settled = meta.as_layer(stage_id), meta.once_settled()
+        shared = stage_id in +self._making or is_needed(self._folder, written)
+        keep(kept, self._folder, written, settled.as_layer(stage_id), shared=shared)
+        settled.write(self._folder / stage_id)
+        sweep(self._folder, self._remove, used=frozenset(+self._making))
 
     async def discard(self, stage_id: str) -> None:
         """Delete a closed or abandoned stage's layer; do nothing when there is none."""
@@ -220,7 +256,17 @@ class WorkspaceStages:
         stage = self._open.get(stage_id)
         if stage is not None:
             await stage.close(keep=True)
-        await asyncio.to_thread(discard_folder, folder, frozenset(+self._making))
+        used = frozenset(+self._making)
+        await asyncio.to_thread(discard_folder, folder, self._remove, used)
+
+    def _remove(self, folder: Path) -> None:
+        """Delete a stage's folder, or its tree; a copy of ours is kept for the next stage."""
+        stage = folder.parent if folder.name == "tree" else folder
+        for name in (META, GONE):
+            with suppress(OSError, ValueError, KeyError):
+                if Meta.load(stage, name).workspace == os.fspath(self._around.workspace):
+                    self._spares.keep(stage / "tree", stage / "manifest.json")
+        remove_tree(folder)
 
     def confine_by(self, confiner: Confiner, reasons: Sequence[str]) -> None:
         """Confine further stages by another one: the one so far does not hold any more.
@@ -320,13 +366,19 @@ class WorkspaceStages:
         workspace = self._around.workspace
         top = workspace.stat()
         tree = folder / ("upper" if meta.kind == "overlay" else "tree")
-        if upper is not None:
-            remove_tree(tree)  # what an attempt before a crash left
-        tree.mkdir()
         if meta.kind == "overlay":
+            tree.mkdir()
             (folder / "work").mkdir()
         else:
-            fill_copy(workspace, folder, meta.on, emptied=masked.secrets, stopped=stop.is_set)
+            remove_tree(tree)  # what an attempt before a crash left
+            fill_copy(
+                workspace,
+                folder,
+                meta.on,
+                self._spares,
+                emptied=masked.secrets,
+                stopped=stop.is_set,
+            )
         if upper is not None:
             put_upper(upper, tree)
         # What stands at the top of the stage is this folder: it looks like the workspace's.
@@ -358,12 +410,12 @@ class WorkspaceStages:
         if not keep:
             await self.discard(stage_id)
 
-    def _cannot(self, stage_id: str, error: OSError) -> StageError:
+    def _cannot(self, stage_id: str, error: OSError, doing: str = "make") -> StageError:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             free = shutil.disk_usage(self._folder).free
             return StageError(
-                f"Cannot make stage {stage_id}: the disk that holds {self._folder} is full "
+                f"Cannot {doing} stage {stage_id}: the disk that holds {self._folder} is full "
                 f"({free:,} bytes free). Free some space, or set TURBO_TUI_HOME elsewhere."
             )
         where = os.fsdecode(error.filename) if error.filename else os.fspath(self._folder)
-        return StageError(f"Cannot make stage {stage_id}: {where}: {error.strerror}.")
+        return StageError(f"Cannot {doing} stage {stage_id}: {where}: {error.strerror}.")
