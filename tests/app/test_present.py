@@ -9,11 +9,17 @@ import pytest
 from tests.fakes import FAKE_REPORT, MemoryBlobs
 from turbo_tui.app.cards import card_for
 from turbo_tui.app.opened import consent_question, resume_question, trust_question
-from turbo_tui.app.present import DiffPresenter, LogPresenter, empty_diff, plan_value
+from turbo_tui.app.present import (
+    DiffPresenter,
+    LogPresenter,
+    empty_diff,
+    plan_value,
+    sandbox_word,
+)
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Record
+from turbo_tui.core.ports import Level, Record, Rung, SandboxReport
 from turbo_tui.core.views import Decisions, LogEntry, StepState, StepStatus, Views
 from turbo_tui.engine.review import Review
 
@@ -214,3 +220,17 @@ def test_questions_name_what_they_are_about() -> None:
     assert "7f3a" in resume_question("7f3a", "just now", "task", "It waits.").lines[0]
     assert consent_question("ollama.com", "your task").title == "Send to ollama.com?"
     assert consent_question("ollama.com", "your task").otherwise == "no"
+
+
+@pytest.mark.parametrize(
+    ("rung", "level", "word"),
+    [
+        ("overlay+bubblewrap", "full", "full"),
+        ("copy+bubblewrap", "full", "full (copy)"),
+        ("overlay+landlock", "reduced", "reduced (overlay+landlock)"),
+        ("copy+seatbelt", "reduced", "reduced (copy+seatbelt)"),
+        ("copy+unsandboxed", "none", "UNSANDBOXED"),
+    ],
+)
+def test_every_rung_has_a_word_of_its_own(rung: Rung, level: Level, word: str) -> None:
+    assert sandbox_word(SandboxReport(rung, level, ())) == word

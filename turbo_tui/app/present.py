@@ -11,6 +11,7 @@ from typing import cast
 from turbo_tui.app.opened import Opened, Project
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import FileChange, Node
+from turbo_tui.core.ports import SandboxReport
 from turbo_tui.core.views import Decisions, LogEntry, PlanView, StepState
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.run import EDITABLE
@@ -318,23 +319,29 @@ def project_value(project: Project) -> ProjectValue:
     )
 
 
+def sandbox_word(report: SandboxReport) -> str:
+    """Return a rung's own word: the best is plain `full`, and no other reads like it."""
+    match report.level:
+        case "full":
+            return "full" if report.rung.startswith("overlay") else "full (copy)"
+        case "reduced":
+            return f"reduced ({report.rung})"
+        case "none":
+            return "UNSANDBOXED"
+
+
 def status_value(opened: Opened, planner: str, executor: str, busy: str = "") -> StatusValue:
     """Show the session's standing facts."""
     run = opened.run
     report = run.stages.report
     level: Level = report.level
-    word = {
-        "full": "full",
-        "reduced": f"reduced ({report.rung})",
-        "none": "UNSANDBOXED",
-    }[report.level]
     cost = run.views.cost
     return StatusValue(
         repo=opened.root.name or str(opened.root),
         branch=opened.branch,
         planner=planner,
         executor=executor,
-        sandbox=word,
+        sandbox=sandbox_word(report),
         level=level,
         tokens=cost.tokens_in + cost.tokens_out,
         cost_usd=cost.cost_usd,
