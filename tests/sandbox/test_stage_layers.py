@@ -22,6 +22,7 @@ from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Landing
 from turbo_tui.landing import open_lander
+from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layers import Kind
 from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, discard_left, open_stages
@@ -218,7 +219,7 @@ async def test_what_a_stage_lies_on_must_be_there(stages: WorkspaceStages, tmp_p
 
     with pytest.raises(StageError, match="s3 was to lie on gone, of which nothing is kept"):
         await stages.open("s3", on=["s1", "gone"])
-    shutil.rmtree(tmp_path / "state" / "stages" / "s1")
+    remove_tree(tmp_path / "state" / "stages" / "s1")
     with pytest.raises(StageError, match="s2 lies on s1, of which nothing is kept"):
         await stages.reopen("s2")
     assert kept(tmp_path) == ["s2"]

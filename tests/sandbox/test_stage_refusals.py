@@ -42,7 +42,18 @@ async def main(workspace, state, command, kind="auto"):
             Path(workspace), Path(state), MemoryBlobs(), OpenConfiner(), rung=kind
         )
         stage = await stages.open("s")
-        said["output"] = (await stage.run(Command(["sh", "-c", command]))).output
+        stage.files.write("first", b"x")
+        if command.startswith("tool "):
+            try:
+                stage.files.write(command[5:], b"tool")
+            except TurboError as error:
+                said["output"] = str(error)
+            while stage.report.rung.startswith("overlay"):
+                await asyncio.sleep(0)
+        else:
+            said["output"] = (await stage.run(Command(["sh", "-c", command]))).output
+            said["again"] = (await stage.run(Command(["sh", "-c", command]))).exit_code
+        said["stage"] = stage.report.rung
         try:
             stage.files.write("theirs/new", b"x" * 3_000_000)
         except TurboError as error:
@@ -105,7 +116,7 @@ def test_a_state_on_an_overlay_means_a_copy_and_says_why(work: Path, tmp_path: P
     )
 
     assert said["rung"] == "copy+bubblewrap"
-    assert said["changes"] == ["new", "theirs/new"]
+    assert said["changes"] == ["first", "new", "theirs/new"]
     assert "lies on an overlay itself" in str(said["reasons"])
     assert "TURBO_TUI_HOME" in str(said["reasons"])
     assert said["left"] == []
@@ -147,12 +158,14 @@ def test_a_full_disk_is_refused_and_leaves_no_half_stage(
     else:
         assert "No space left" in str(said["output"])
         assert "disk that holds the stage is full" in str(said["write"])
-        assert said["changes"] == []
+        assert said["changes"] == ["first"]
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can make files of two owners")
-def test_a_foreign_owner_s_files_move_an_ordinary_user_s_stages_to_copies(
-    request: pytest.FixtureRequest,
+@pytest.mark.parametrize("owned", ["user", "group"])
+@pytest.mark.parametrize("command", ["echo x >> theirs/f", "tool theirs/f"])
+def test_a_foreign_owner_s_file_makes_an_ordinary_user_s_stage_a_copy_with_its_work(
+    request: pytest.FixtureRequest, owned: str, command: str
 ) -> None:
     base = Path(tempfile.mkdtemp(prefix="turbo-tui-tests-"))
     request.addfinalizer(lambda: shutil.rmtree(base))
@@ -163,10 +176,13 @@ def test_a_foreign_owner_s_files_move_an_ordinary_user_s_stages_to_copies(
     (work / "theirs").chmod(0o777)
     for path in (base, work):
         os.chown(path, NOBODY, NOBODY)
+    if owned == "group":
+        for path in (work / "theirs", work / "theirs" / "f"):
+            os.chown(path, NOBODY, 4321)
     become = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
     done = subprocess.run(
-        [*become, *map(str, python(work, base / "state", "echo x >> theirs/f"))],
+        [*become, *map(str, python(work, base / "state", command))],
         capture_output=True,
         check=False,
         cwd=HERE,
@@ -177,11 +193,16 @@ def test_a_foreign_owner_s_files_move_an_ordinary_user_s_stages_to_copies(
         pytest.skip(f"an ordinary user cannot run this Python: {done.stderr[-200:]}")
     said = cast("dict[str, object]", json.loads(done.stdout))
 
-    assert "Value too large" in str(said["output"])
-    assert "belongs to another user or group" in str(said["write"])
-    assert "run the step again, in a copy" in str(said["notes"])
+    assert "belongs to another user or group" in str(said["output"])
+    assert said["stage"] == "copy+bubblewrap"
+    assert "the stage is a copy now" in str(said["notes"])
+    again = ["first", "theirs/new"] if command.startswith("tool") else ["first", "theirs/f"]
+    assert said["changes"] == sorted({*again, "theirs/new"})
+    assert said.get("again", 0) == 0
+    assert "write" not in said
     assert said["rung"] == "copy+bubblewrap"
     assert "chown it to yourself" in str(said["reasons"])
+    assert said["left"] == []
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give files away")

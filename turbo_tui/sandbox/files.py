@@ -256,7 +256,7 @@ def _tool_error(path: str, doing: str, error: OSError) -> ToolError:
         case errno.EOVERFLOW:
             why = (
                 "it belongs to another user or group, which an overlay without root cannot "
-                "change; run the step again: its next stage is a copy."
+                "change. The stage is being made a copy, where it can be: try again in a moment."
             )
         case _:
             why = f"{error.strerror}."
