@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -138,8 +139,41 @@ def test_a_rung_is_named_by_what_runs_on_it(root_user: TurboBehind, rung: str) -
     assert (done.code, shown["exit_code"], shown["output"]) == (7, 7, "hi\n")
     assert (shown["backend"], shown["report"]["rung"]) == (rung, rung)
     assert shown["report"]["level"] == ("full" if rung.endswith("bubblewrap") else "reduced")
+    names = [each["name"] for each in shown["report"]["guarantees"]]
+    assert names == ["writes", "reads", "network", "limits", "tree"]
     held = {each["name"]: each["held"] for each in shown["report"]["guarantees"]}
     assert held["network"] is True
+
+
+@pytest.mark.parametrize("rung", [*SANDBOXED, "copy+unsandboxed"])
+def test_every_command_is_logged_with_what_confined_it(root_user: TurboBehind, rung: str) -> None:
+    root_user.more_env["TURBO_TUI_RUNG"] = rung
+    plan = str(plan_file(root_user, [shell("echo x > a.txt")]))
+
+    ran = root_user("run", "--plan", plan, "--approve", "all", "--json")
+
+    finished = ran.last("CommandFinished")
+    assert finished["rung"] == rung
+    held = cast("dict[str, bool]", finished["held"])
+    assert list(held) == ["writes", "reads", "network", "limits", "tree"]
+    assert all(held.values()) is rung.endswith("bubblewrap")
+    assert any(held.values()) is not rung.endswith("unsandboxed")
+
+
+def test_a_trusted_project_does_not_choose_a_weaker_sandbox(root_user: TurboBehind) -> None:
+    settings = root_user.workspace / ".turbo"
+    settings.mkdir()
+    (settings / "config.toml").write_text('[sandbox]\nrung = "copy+unsandboxed"\n')
+    give = "from turbo_tui.wiring import open_workspace as o; w = o('.'); w.trust.give(w.root)"
+    assert root_user.python("-c", give).code == 0
+
+    done = root_user("sandbox", "--json", "--", "true")
+    doctor = root_user("doctor", "--json")
+
+    assert json.loads(done.out)["report"]["level"] == "full"
+    (config,) = (each for each in json.loads(doctor.out)["checks"] if each["name"] == "config")
+    assert config["status"] == "reduced"
+    assert "only your own config.toml or TURBO_TUI_RUNG" in config["detail"]
 
 
 def test_without_a_sandbox_every_command_is_refused_unless_all_is_approved(

@@ -13,7 +13,7 @@ from tests.sandbox.confining import needs_bubblewrap, needs_landlock
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
-from turbo_tui.sandbox import mends
+from turbo_tui.sandbox import mends, trials
 from turbo_tui.sandbox import probe as probing
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
@@ -114,6 +114,17 @@ async def test_a_sandbox_that_does_not_start_says_why() -> None:
     assert "no permissions to create" in await trial(BrokenConfiner())
 
 
+async def test_a_sandbox_that_hangs_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hanging = tmp_path / "bwrap"
+    hanging.write_text("#!/bin/sh\n[ $1 = --help ] || exec sleep 60\n")
+    hanging.chmod(0o755)
+    monkeypatch.setattr(trials, "TRIAL_S", 0.5)
+
+    assert "did not come back" in await trial(Bubblewrap(program=str(hanging)))
+
+
 async def test_without_bubblewrap_landlock_serves_and_the_reason_is_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -167,9 +178,7 @@ async def test_a_named_rung_that_is_not_there_is_an_error(
 
 
 async def test_a_rung_of_another_system_is_an_error() -> None:
-    with pytest.raises(
-        SandboxError, match=r"works on macOS only\. .* no other was tried"
-    ):
+    with pytest.raises(SandboxError, match=r"works on macOS only\. .* no other was tried"):
         await probe(rung="seatbelt")
 
 

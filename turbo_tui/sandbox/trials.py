@@ -17,7 +17,7 @@ from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.mends import explain
 from turbo_tui.sandbox.place import Confiner, Place
 
-TRIAL_S = 30.0
+TRIAL_S = 10.0
 OUTLIVES_S = 5  # what is left running on purpose ends by itself then
 GONE_S = 1.0
 
@@ -106,6 +106,8 @@ async def _trial(confiner: Confiner, bait: _Bait) -> str:
                 )
             except SandboxError as error:
                 return explain(str(error))
+        if result.ended == "timeout":
+            return f"a command did not come back from it within {TRIAL_S:.0f} s"
         if result.exit_code or not (bait.workspace / "inside").is_file():
             said = explain(result.output.strip() or "it printed nothing")
             return f"a command could not run in it (exit {result.exit_code}): {said}"
