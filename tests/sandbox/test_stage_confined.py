@@ -62,6 +62,57 @@ async def test_git_works_in_a_stage_and_nothing_of_it_lands(
     assert snapshot(tmp_path / "work") == before
 
 
+async def test_layers_are_there_in_the_sandbox(stages: WorkspaceStages, tmp_path: Path) -> None:
+    first = await stages.open("s1")
+    await first.run(Command(["sh", "-c", "echo one > one; rm f; mkdir d; echo x > d/x"]))
+    await first.close(keep=True)
+    second = await stages.open("s2", on=["s1"])
+    shown = await second.run(Command(["sh", "-c", "cat one d/x; ls; echo two > two; mv d e"]))
+    changes = await second.changes()
+    # The mount of what lies below is beneath this one; nobody gets there without unmounting.
+    again = await second.run(Command(["sh", "-c", f"umount -l {tmp_path}/work; cat two e/x"]))
+    await second.close()
+    await stages.discard("s1")
+
+    assert shown.output.split() == ["one", "x", "d", "one"]
+    assert words_of(changes) == ["delete d", "move e/x <- d/x", "add two"]
+    assert again.output.split()[-2:] == ["two", "x"]
+    assert list((tmp_path / "state" / "stages").iterdir()) == []
+
+
+async def test_secrets_of_the_workspace_are_empty_to_commands_and_never_a_change(
+    stages: WorkspaceStages, tmp_path: Path
+) -> None:
+    (tmp_path / "work" / ".env").write_text("TOKEN=1\n")
+    before = snapshot(tmp_path / "work")
+    stage = await stages.open("s")
+    shown = await stage.run(Command(["sh", "-c", "cat .env; wc -c < .env; echo > own.env; cat f"]))
+    (tmp_path / "work" / "late.pem").write_text("PRIVATE")
+    late = await stage.run(Command(["sh", "-c", "cat late.pem 2> /dev/null; cat own.env"]))
+    changes = await stage.changes()
+    await stage.close()
+
+    assert shown.output.split() == ["0", "f"]
+    assert late.output == "\n"
+    assert words_of(changes) == ["add own.env"]
+    (tmp_path / "work" / "late.pem").unlink()
+    os.utime(tmp_path / "work", ns=(before["."][3], before["."][3]))
+    assert snapshot(tmp_path / "work") == before
+
+
+async def test_a_file_replaced_by_the_user_shows_although_workers_wait(
+    stages: WorkspaceStages, tmp_path: Path
+) -> None:
+    stage = await stages.open("s")
+    for number in range(5):
+        (tmp_path / "work" / "beside").write_text(f"{number}\n")
+        (tmp_path / "work" / "beside").replace(tmp_path / "work" / "f")
+        shown = await stage.run(Command(["cat", "f"]))
+        assert shown.output == (f"{number}\n" if stage.report.rung[0] == "o" else "f\n")
+    assert words_of(await stage.changes()) == []
+    await stage.close()
+
+
 async def test_git_s_log_is_there_in_a_worktree_a_submodule_and_below_the_top(
     tmp_path: Path,
 ) -> None:
