@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.sandbox.confining import PYTHON, needs_bubblewrap, place_in
+from turbo_tui.core.command import Command, Grants
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.environment import environment
 from turbo_tui.sandbox.toolchains import SYSTEM_PATH, Toolchains, detect
 
@@ -15,7 +20,7 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home" / "user"
     for name in (
         *(".pyenv/shims", ".nvm/versions/node/v20/bin", ".cargo/bin", ".cargo/registry", ".rustup"),
-        *("go/bin", ".local/bin", ".local/share/uv", ".sdkman/candidates", ".ssh", ".aws"),
+        *("go/bin", ".local/bin", ".local/share/uv/python", ".sdkman/candidates", ".ssh", ".aws"),
     ):
         (folder / name).mkdir(parents=True)
     (folder / ".cargo" / "credentials.toml").write_text("token")
@@ -55,7 +60,7 @@ def test_tools_are_shown_and_keys_are_not(workspace: Path, home: Path) -> None:
     shown = {str(folder.relative_to(home)) for folder in tools.folders}
     assert shown == {
         *(".pyenv", ".nvm", ".cargo/bin", ".rustup", "go/bin"),
-        *(".local/bin", ".local/share/uv", ".sdkman/candidates"),
+        *(".local/bin", ".local/share/uv/python", ".sdkman/candidates"),
     }
     assert tools.caches == ((home / ".cargo/registry", ".cargo/registry"),)
     assert tools.env["PYENV_ROOT"] == str(home / ".pyenv")
@@ -125,10 +130,131 @@ def test_tools_in_the_workspace_or_in_the_open_need_not_be_shown(tmp_path: Path)
     assert detect(tmp_path / "ws", tmp_path, {}, ()).folders == ()
 
 
+def put(folder: Path, name: str, content: str = "the-secret") -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content)
+
+
+IN_TOOL_FOLDERS = (
+    *(".nvm/versions/node/v20/etc/npmrc", ".nvm/.npmrc", ".pyenv/versions/3.12/pip.conf"),
+    *(".sdkman/candidates/maven/3.9/conf/settings.xml", ".npm-global/etc/npmrc"),
+    *(".local/share/uv/tools/ruff/pip.conf", ".local/share/pipx/venvs/black/pip.conf"),
+    *(".dotnet/corefx/cryptography/x509stores/my/key.pfx", "miniconda3/.condarc"),
+    *(".volta/tools/image/node/20.1.0/etc/npmrc", ".asdf/installs/nodejs/20/etc/npmrc"),
+)
+ELSEWHERE = (
+    *(".cargo/credentials.toml", ".cargo/credentials", ".m2/settings.xml", ".npmrc", ".pypirc"),
+    *(".config/pip/pip.conf", ".pip/pip.conf", ".local/share/uv/credentials/credentials.toml"),
+    *(".config/gh/hosts.yml", ".gem/credentials", ".gradle/gradle.properties", ".netrc"),
+    *(".docker/config.json", ".aws/credentials", ".ssh/id_ed25519", ".config/go/env"),
+)
+
+
+def test_credentials_within_the_folders_of_tools_are_named(workspace: Path, home: Path) -> None:
+    for name in IN_TOOL_FOLDERS:
+        put(home, name)
+    (home / ".pyenv/versions/3.13").mkdir()
+    (home / ".pyenv/versions/3.13/pip.conf").symlink_to(home / ".ssh")
+
+    tools = find(workspace, home)
+
+    named = {str(path.relative_to(home)): is_folder for path, is_folder in tools.credentials}
+    assert {name: False for name in IN_TOOL_FOLDERS if "corefx" not in name} == {
+        name: is_folder for name, is_folder in named.items() if not is_folder
+    }
+    assert [name for name, is_folder in named.items() if is_folder] == [".dotnet/corefx"]
+
+
+def test_a_moved_tool_has_its_credentials_named_too(workspace: Path, home: Path) -> None:
+    put(home, "tools/nvm/versions/node/v20/etc/npmrc")
+
+    tools = find(workspace, home, NVM_DIR=str(home / "tools" / "nvm"))
+
+    assert [path.name for path, _ in tools.credentials] == ["npmrc"]
+
+
+def test_installations_that_a_variable_names_are_shown_when_they_are_ones(
+    workspace: Path, home: Path
+) -> None:
+    put(home, "jdk/bin/java", "")
+    put(home, "gocode/bin/tool", "")
+    put(home, "gocode/pkg/mod/cache/x", "")
+
+    tools = find(
+        workspace,
+        home,
+        JAVA_HOME=str(home / "jdk"),
+        GOROOT=str(home / ".ssh"),
+        GOPATH=f"{home}/gocode:/elsewhere",
+    )
+
+    shown = {str(folder.relative_to(home)) for folder in tools.folders}
+    assert {"jdk", "gocode/bin", "gocode/pkg/mod"} <= shown
+    assert ".ssh" not in shown
+    assert tools.env["GOMODCACHE"] == f"{home}/gocode/pkg/mod"
+
+
+async def test_tools_of_the_home_folder_run_and_no_credential_is_read(
+    workspace: Path, home: Path
+) -> None:
+    await needs_bubblewrap()
+    for name in (*IN_TOOL_FOLDERS, *ELSEWHERE):
+        put(home, name)
+    for name in (".nvm/versions/node/v20/bin/node", ".cargo/bin/cargo", ".local/bin/tool"):
+        put(home, name, f"#!/bin/sh\necho {name} runs\n")
+        (home / name).chmod(0o755)
+    put(home, ".local/lib/python3/marker", "the-library")
+    put(home, ".cargo/registry/index", "the-registry")
+    put(home, ".tool-versions", "node 20")
+    environ = {"PATH": f"{home}/.nvm/versions/node/v20/bin:/usr/bin:/bin"}
+    npmrc = home / ".nvm/versions/node/v20/etc/npmrc"
+    line = (
+        "node; cargo; tool; cat ~/.cargo/registry/index ~/.tool-versions; echo $PYTHONUSERBASE; "
+        f"grep -rl the-secret {home} ~; cat {npmrc} && echo readable"
+    )
+    granted = Grants(readable=(str(home / ".nvm"),))
+
+    result = await Bubblewrap(environ=environ, home=home).run(
+        place_in(workspace), Command(("sh", "-c", line), timeout_s=60)
+    )
+    more = await Bubblewrap(environ=environ, home=home).run(
+        place_in(workspace), Command(("cat", str(npmrc)), grants=granted)
+    )
+
+    assert "Permission denied" in more.output
+    assert result.output.splitlines() == [
+        *(".nvm/versions/node/v20/bin/node runs", ".cargo/bin/cargo runs", ".local/bin/tool runs"),
+        f"the-registrynode 20{home}/.local",
+        "readable",
+    ]
+
+
+async def test_an_environment_outside_the_workspace_works_without_its_credentials(
+    workspace: Path, home: Path
+) -> None:
+    await needs_bubblewrap()
+    active = home / "envs" / "a"
+    make = (PYTHON, "-m", "venv", "--without-pip", active)
+    await asyncio.to_thread(subprocess.run, make, check=True, timeout=60)
+    put(active, "pip.conf")
+    environ = {"VIRTUAL_ENV": str(active), "PATH": f"{active}/bin:/usr/bin:/bin"}
+    line = f"python -c 'import sys; print(sys.prefix)'; cat {active}/pip.conf; touch {active}/x"
+
+    result = await Bubblewrap(environ=environ, home=home).run(
+        place_in(workspace), Command(("sh", "-c", line), timeout_s=60)
+    )
+
+    assert result.output.startswith(f"{active}\n")
+    assert "the-secret" not in result.output
+    assert "Read-only file system" in result.output
+
+
 def test_the_environment_is_a_list_of_what_is_kept() -> None:
     host = {
         "LANG": "de_DE.UTF-8",
         "LC_TIME": "C",
+        "LC_TOKEN": "secret",
+        "PYTHONPATH": "/home/user/secret",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "SSH_AUTH_SOCK": "/run/agent",
         "LD_PRELOAD": "/evil.so",
@@ -152,5 +278,6 @@ def test_the_environment_is_a_list_of_what_is_kept() -> None:
     assert (alone["PATH"], alone["HOME"], alone["TMPDIR"], alone["T"]) == ("/a:/b", "/h", "/s", "1")
     assert alone["MODE"] == "x"
     assert not alone.keys() & {"AWS_SECRET_ACCESS_KEY", "SSH_AUTH_SOCK", "LD_PRELOAD", "BAD"}
+    assert not alone.keys() & {"LC_TOKEN", "PYTHONPATH"}
     assert "HTTPS_PROXY" not in alone
     assert made(network=True)["HTTPS_PROXY"] == "http://user:password@proxy"

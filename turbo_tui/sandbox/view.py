@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.proxy import inner_python, proxy_variables
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the sandbox's own
+TOOLS_S = 2.0  # for how long what was found of them is believed
 STARTER_ENV = {"PATH": ":".join(toolchains.SYSTEM_PATH), "LANG": "C.UTF-8"}
 
 
@@ -42,6 +44,7 @@ class View:
         self._environ = environ
         self._home = home
         self._hide = tuple(hide)
+        self._known: tuple[Path, toolchains.Toolchains | None, float] = (Path(), None, 0.0)
 
     def options(self, place: Place, command: Command, limits: Limits) -> list[str]:
         """Return bubblewrap's options for a command, all but the descriptors.
@@ -74,7 +77,7 @@ class View:
         words += self._host(place)
         words += self._scratch(place, tools, limits)
         words += self._shown_read_only(place, tools)
-        words += self._granted(place, grants)
+        words += self._granted(place, grants, tools)
         words += self._inner_python() if grants.network == "hosts" else ()
         words += _resolver(self._all_hidden) if network else ()
         words += self._shown("--bind", place.tree, place.workspace)
@@ -98,7 +101,14 @@ class View:
         )
 
     def _tools(self, place: Place) -> toolchains.Toolchains:
-        return toolchains.detect(place.workspace, self._home, self._environ, self._all_hidden)
+        """Return the user's tools as they were a moment ago: some hundred looks at the disk."""
+        now = time.monotonic()
+        workspace, tools, until = self._known
+        if tools is None or workspace != place.workspace or now >= until:
+            hidden = self._all_hidden
+            tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
+            self._known = (place.workspace, tools, now + TOOLS_S)
+        return tools
 
     def _host(self, place: Place) -> Iterator[str]:
         """Yield the host's files, read-only, with what must not be seen hidden."""
@@ -116,11 +126,13 @@ class View:
             yield from self._shown("--ro-bind", folder, folder)
         for source, below_home in tools.caches:
             yield from self._shown("--ro-bind", source, Path(_home(place), below_home))
+        for path, is_folder in tools.credentials:
+            yield from _hide(path, is_folder=is_folder, shown=hiding.EMPTY)
         if place.git_dir is not None and place.git_dir.is_dir():
             for folder in hiding.git_folders(place.git_dir):
                 yield from self._shown("--ro-bind", folder, folder)
 
-    def _granted(self, place: Place, grants: Grants) -> Iterator[str]:
+    def _granted(self, place: Place, grants: Grants, tools: toolchains.Toolchains) -> Iterator[str]:
         """Yield the paths that this command was granted, less what is hidden within them."""
         around = Surroundings(place.workspace, self._home, self._hide)
         paths = around.granted_paths(grants)
@@ -129,7 +141,8 @@ class View:
             yield from self._shown(option, each.path, each.path)
         named = tuple(each.path for each in paths)
         hidden = [(folder, True) for folder in self._hidden]
-        for path, is_folder in (*hidden, *self._root_only(place)) if named else ():
+        hidden += (*self._root_only(place), *tools.credentials)
+        for path, is_folder in hidden if named else ():
             if path not in named and hiding.below(path, named):
                 yield from _hide(path, is_folder=is_folder)
 
@@ -238,8 +251,9 @@ class View:
             yield from ("--perms", open_to, "--dir", folder)
 
 
-def _hide(path: Path, *, is_folder: bool) -> tuple[str, ...]:
-    return ("--tmpfs", str(path)) if is_folder else ("--ro-bind", os.devnull, str(path))
+def _hide(path: Path, *, is_folder: bool, shown: str = os.devnull) -> tuple[str, ...]:
+    """Return the options that close a path; a file in a way that tools take, or as no file."""
+    return ("--tmpfs", str(path)) if is_folder else ("--ro-bind", shown, str(path))
 
 
 def _scratch(place: Place) -> str:
