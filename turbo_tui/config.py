@@ -286,7 +286,7 @@ def _apply(text: str, path: Path, settings: Settings, origin: Origin = "file") -
     known = ("planner", "executor", "caps", "sandbox", "run", "rules")
     for name in document:
         if name not in known:
-            raise ConfigError(f"{path}: unknown section [{name}].{_nearest(name, known)}")
+            raise ConfigError(f"{path}: unknown section [{name}].{nearest(name, known)}")
     return replace(
         settings,
         planner=_model(document, "planner", path, settings.planner, origin),
@@ -294,7 +294,7 @@ def _apply(text: str, path: Path, settings: Settings, origin: Origin = "file") -
         caps=_section(document, "caps", path, settings.caps, CAPS),
         sandbox=_section(document, "sandbox", path, settings.sandbox, SANDBOX),
         run=_section(document, "run", path, settings.run, RUN),
-        rules=(*settings.rules, *_rules(document.get("rules", []), path)),
+        rules=(*settings.rules, *read_rules(document.get("rules", []), path)),
     )
 
 
@@ -396,7 +396,7 @@ def _section(
                 'variable and write key_env = "ITS_NAME", or use the keyring: key_keyring = true.'
             )
         if key not in rows:
-            raise ConfigError(f"{path}: [{name}] has no setting {key!r}.{_nearest(key, rows)}")
+            raise ConfigError(f"{path}: [{name}] has no setting {key!r}.{nearest(key, rows)}")
         good, wanted = rows[key]
         if not good(value):
             raise ConfigError(f"{path}: [{name}] {key} = {value!r} cannot be used; give {wanted}.")
@@ -421,7 +421,12 @@ def _model(
     return replace(settings, origin=origin)
 
 
-def _rules(given: object, path: Path) -> tuple[Rule, ...]:
+def read_rules(given: object, path: Path) -> tuple[Rule, ...]:
+    """Read the list of tables `rules` of a file.
+
+    Raises:
+        ConfigError: One of them cannot be used; the message says which and why.
+    """
     if given == []:
         return ()
     from turbo_tui.core.policy import Rule  # noqa: PLC0415  brings all events, slow before a frame
@@ -460,7 +465,8 @@ def _rules(given: object, path: Path) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+def nearest(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Say, for an error, which known name may be meant."""
     close = difflib.get_close_matches(name, list(known), n=1)
     if close:
         return f" Did you mean {close[0]!r}?"

@@ -33,7 +33,7 @@ def test_grants_in_words(grants: Grants, words: tuple[str, ...]) -> None:
             CommandUsage(0.84, 120_400_000, 2_130_000, 3),
             "0.8 s cpu · 120 MB · 3 procs · 2.1 MB written",
         ),
-        (CommandUsage(0.0, 999, 0, 1), "0.0 s cpu · 999 B · 1 proc"),
+        (CommandUsage(0.0042, 999, 0, 1), "4 ms cpu · 999 B · 1 proc"),
         (CommandUsage(written_bytes=3_400_000_000), "3.4 GB written"),
         (CommandUsage(peak_memory_bytes=64_000), "64 kB"),
     ],

@@ -24,6 +24,8 @@ from turbo_tui.commands.headless import encodable
 from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
 from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import TurboError
+from turbo_tui.projects import FILE as PROJECTS
+from turbo_tui.projects import ProjectSettings
 from turbo_tui.trust import FILES_THAT_COUNT, Consents
 from turbo_tui.wiring import Workspace, git_root, open_workspace
 
@@ -165,7 +167,8 @@ def _workspace(path: str, where: Paths, *, here: bool) -> tuple[list[Check], Wor
     except (OSError, RuntimeError):  # links in a circle
         folder = given.absolute()
     root = folder if here else git_root(folder)
-    spare = Workspace(root, where, Settings(), trusted=False)
+    nothing = ProjectSettings(where.config / PROJECTS, root)
+    spare = Workspace(root, where, Settings(), trusted=False, project=nothing)
     try:
         settings = load_settings(where.config_file)
         config = Check("config", "ok", _config_words(where))

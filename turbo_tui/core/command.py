@@ -141,7 +141,8 @@ class CommandUsage:
         """In words, as short as they can be; empty when nothing is known."""
         parts: list[str] = []
         if self.cpu_s is not None:
-            parts.append(f"{self.cpu_s:.1f} s cpu")
+            ms = round(self.cpu_s * 1000)
+            parts.append(f"{ms} ms cpu" if ms < 100 else f"{self.cpu_s:.1f} s cpu")  # noqa: PLR2004
         if self.peak_memory_bytes is not None:
             parts.append(_size(self.peak_memory_bytes))
         if self.processes is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 
 _ENDINGS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".tfstate")
 _NAMES = frozenset(
@@ -23,6 +24,12 @@ def is_secret(path: str) -> bool:
     if name.startswith(".env") or name.endswith(".env"):
         return not name.endswith(_TEMPLATES)
     return name in _NAMES or name.endswith(_ENDINGS) or path.endswith(_PATHS)
+
+
+def is_shown(path: str, globs: Collection[str]) -> bool:
+    """Tell whether the user lets a secret file be read: by its path, or by its name alone."""
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in globs)
 
 
 def variables(text: str) -> Mapping[str, str]:

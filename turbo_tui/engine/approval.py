@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from secrets import token_hex
 from typing import Literal, Protocol, cast
 
-from turbo_tui.core.errors import ModelRefusedError, UsageError
+from turbo_tui.core.errors import ConfigError, ModelRefusedError, UsageError
 from turbo_tui.core.events import Answer, ApprovalAnswered, ApprovalAsked
 from turbo_tui.core.policy import Effect
 from turbo_tui.core.ports import Ask, Model, ModelReply, ModelRequest, OnDelta, Verdict
@@ -38,8 +39,28 @@ class Consents(Protocol):
         ...
 
 
+class Answers(Protocol):
+    """What was answered once for a project, kept by the user."""
+
+    def has(self, action: str, subject: str) -> bool:
+        """Tell whether exactly this was once allowed."""
+        ...
+
+    def give(self, action: str, subject: str) -> None:
+        """Keep that this is allowed.
+
+        Raises:
+            ConfigError: It cannot be kept.
+        """
+        ...
+
+
 class Asks:
     """Ask before an effect; remember `step` and `plan` answers for equal asks.
+
+    Args:
+        answers: Keeps what is answered for the project; whatever may be allowed for a plan may
+            then be allowed for the project. None keeps nothing beyond the session.
 
     Attributes:
         refused_by_mode: Headless mode refused something that a person might have allowed.
@@ -51,8 +72,10 @@ class Asks:
         *,
         approve: Approve = "ask",
         rules: Rules = no_rules,
+        answers: Answers | None = None,
     ) -> None:
         self.refused_by_mode = False
+        self._answers = answers
         self._append = append
         self._approve = approve
         self._rules = rules
@@ -61,6 +84,8 @@ class Asks:
 
     async def ask(self, ask: Ask) -> Verdict:
         """Return the answer of a rule, the headless mode or the person."""
+        if self._answers is not None and "plan" in ask.scopes:
+            ask = replace(ask, scopes=_with_project(ask.scopes))
         ask_id = f"ask-{token_hex(4)}"
         self._append(
             ApprovalAsked(
@@ -103,6 +128,12 @@ class Asks:
         if answer not in {*ask.scopes, "no"}:
             self._waiting[ask_id] = waiting
             raise UsageError(f"This question cannot be answered with {answer!r}.")
+        if answer == "project" and self._answers is not None:
+            try:
+                self._answers.give(ask.action, ask.subject)
+            except ConfigError:
+                self._waiting[ask_id] = waiting  # still to be answered, another way
+                raise
         if answer in {"step", "plan"}:
             self._granted.add(self._scope_key(ask, answer))
         self._append(ApprovalAnswered(ask_id, answer, feedback), "user")
@@ -119,9 +150,9 @@ class Asks:
             return Verdict(allowed=False, feedback=f"denied by rule: {rule}"), rule
         if effect == "allow":
             return Verdict(allowed=True), rule
-        for scope in ("step", "plan"):
-            if self._scope_key(ask, scope) in self._granted:
-                return Verdict(allowed=True), f"allowed for this {scope}"
+        scope = self._granted_for(ask)
+        if scope:
+            return Verdict(allowed=True), f"allowed for this {scope}"
         if self._approve == "all":
             return Verdict(allowed=True), "--approve all"
         if self._approve in {"none", "staged"}:
@@ -131,8 +162,22 @@ class Asks:
             )
         return None
 
+    def _granted_for(self, ask: Ask) -> str:
+        """Return for what an equal ask was allowed before; empty when it was not."""
+        if self._answers is not None and self._answers.has(ask.action, ask.subject):
+            return "project"
+        scopes = (each for each in ("step", "plan") if self._scope_key(ask, each) in self._granted)
+        return next(scopes, "")
+
     def _scope_key(self, ask: Ask, scope: str) -> tuple[str, str, str]:
         return ask.action, ask.subject, ask.step_id if scope == "step" else "*"
+
+
+def _with_project(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Offer the project where a plan is offered, after it."""
+    others = [scope for scope in scopes if scope != "project"]
+    at = others.index("plan") + 1
+    return (*others[:at], "project", *others[at:])
 
 
 class ConsentedModel:

@@ -19,7 +19,7 @@ from turbo_tui.core.ports import (
     Stage,
     StageFiles,
 )
-from turbo_tui.core.secret_files import is_secret
+from turbo_tui.core.secret_files import is_secret, is_shown
 from turbo_tui.engine.approval import Asks, Rules
 
 
@@ -31,6 +31,7 @@ class GatedStage:
     Args:
         redact: Takes known secrets out of what commands write.
         pinned: Files the user named: read even if they look like secrets.
+        shown: Globs of such files that the user lets steps of this project read.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class GatedStage:
         *,
         redact: Callable[[str], str] = str,
         pinned: Collection[str] = (),
+        shown: Collection[str] = (),
     ) -> None:
         self._redact = redact
-        self._files = GuardedFiles(stage.files, pinned)
+        self._files = GuardedFiles(stage.files, pinned, shown)
         self._stage = stage
         self._rules = rules
         self._asks = asks
@@ -103,8 +105,11 @@ class GuardedFiles:
     Their names are shown, and they may be written: the user reviews that.
     """
 
-    def __init__(self, files: StageFiles, pinned: Collection[str]) -> None:
+    def __init__(
+        self, files: StageFiles, pinned: Collection[str], shown: Collection[str] = ()
+    ) -> None:
         self._files = files
+        self._shown = tuple(shown)
         self._pinned = frozenset(map(posixpath.normpath, pinned))
 
     def read(self, path: str, *, limit_bytes: int | None = None) -> bytes:
@@ -142,8 +147,10 @@ class GuardedFiles:
         return self._files.walk()
 
     def _refuse_secret(self, path: str) -> None:
-        if is_secret(path) and posixpath.normpath(path) not in self._pinned:
+        normal = posixpath.normpath(path)
+        if is_secret(path) and normal not in self._pinned and not is_shown(normal, self._shown):
             raise ToolError(
                 f"{path} likely holds secrets, so it is not shown to a model. Work without it; "
-                "if it is needed, the user pins it to the task."
+                "if it is needed, the user pins it to the task, or names it in `show_secrets` of "
+                "projects.toml."
             )

@@ -41,6 +41,7 @@ class Setting:
     retrieve: Retrieve
     rules: Rules = no_rules
     redact: Callable[[str], str] = str
+    show_secrets: tuple[str, ...] = ()
     search: Search | None = None
     stages: Stages | None = None
     budget: Budget = field(default_factory=Budget)
@@ -101,6 +102,7 @@ class ToolRunner:
                 step.id,
                 redact=setting.redact,
                 pinned=history.plan.pinned,
+                shown=setting.show_secrets,
             )
 
         state = history.plan.state(step.id)

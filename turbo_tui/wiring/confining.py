@@ -32,6 +32,7 @@ class Confining:
         named: The confiner that the user names; empty for the best there is.
         memory: What held when it was last tried.
         limits: What commands are held to, as far as it is set.
+        show_secrets: Globs of secret files that commands may read.
         tell: Told, in words for the user, when commands are confined by something else.
     """
 
@@ -39,6 +40,7 @@ class Confining:
     named: str
     memory: Remembered
     limits: Limits = field(default_factory=Limits)
+    show_secrets: tuple[str, ...] = ()
     tell: Callable[[str], None] | None = None
     _stages: WorkspaceStages | None = None
     _watched: Watched | None = None
@@ -56,7 +58,13 @@ class Confining:
         self._watched = Watched(probed.confiner, self.state, self._lost)
         self._remembered = probed.remembered
         self._stages = open_stages(
-            root, self.state, blobs, self._watched, rung=tree, reasons=probed.reasons
+            root,
+            self.state,
+            blobs,
+            self._watched,
+            rung=tree,
+            reasons=probed.reasons,
+            show_secrets=self.show_secrets,
         )
         return self._stages
 

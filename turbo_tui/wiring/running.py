@@ -72,7 +72,7 @@ async def open_run(
         session.append(ev.Noted("warning", warning))
     live = Live()
     rules = by_rules(workspace.settings.rules, os.fspath(workspace.root))
-    asks = Asks(session.append, approve=approve, rules=rules)
+    asks = Asks(session.append, approve=approve, rules=rules, answers=workspace.project)
     project = Project(workspace.root)
     caps = workspace.settings.caps
     setting = Setting(
@@ -85,6 +85,7 @@ async def open_run(
         retrieve=project.retrieve,
         rules=rules,
         redact=redact,
+        show_secrets=workspace.project.show_secrets,
         search=project.search,
         stages=stages,
         budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),

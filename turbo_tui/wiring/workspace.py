@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from turbo_tui.config import Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import ConfigError, SandboxError, StageError, WorkspaceError
+from turbo_tui.projects import ProjectSettings, load_project
 from turbo_tui.trust import Consents, Trust, project_files
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Workspace:
         root: The git root, or the folder itself; absolute, symlinks resolved.
         state: Where sessions, stages, blobs and landings lie; never inside `root`.
         trusted: The project's `.turbo/` and `.env` count as configuration.
+        project: What the user settled for this workspace, in their own config folder.
         confining: What confines the stages' commands, once there are stages.
     """
 
@@ -32,6 +34,7 @@ class Workspace:
     paths: Paths
     settings: Settings
     trusted: bool
+    project: ProjectSettings
     confining: Confining | None = field(default=None, repr=False)
     _blobs: FolderBlobs | None = field(default=None, repr=False)
     _lander: Lander | None = field(default=None, repr=False)
@@ -87,7 +90,8 @@ class Workspace:
             tree, named = wanted_rung(os.environ.get(FORCE, "") or self.settings.sandbox.rung)
             memory = Remembered(self.paths.cache / FILE, self.state)
             limits = self.settings.sandbox.limits
-            self.confining = Confining(self.state, named, memory, limits)
+            shown = self.project.show_secrets
+            self.confining = Confining(self.state, named, memory, limits, shown)
             try:
                 self._stages = await self.confining.open(self.root, self.blobs, tree)
             except SandboxError as error:
@@ -133,7 +137,9 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
     settings = load_settings(
         where.config_file, project=root, contents=files.contents, trusted=trusted
     )
-    return Workspace(root, where, settings, trusted)
+    project = load_project(where.config, root)
+    settings = replace(settings, rules=(*settings.rules, *project.rules))
+    return Workspace(root, where, settings, trusted, project)
 
 
 def make_state(state: Path) -> None:
