@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.confining import PYTHON, needs_bubblewrap, place_in
+from tests.sandbox.confining import PYTHON, needs_bubblewrap, needs_landlock, place_in
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.environment import environment
+from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.toolchains import SYSTEM_PATH, Toolchains, detect
 
 
@@ -227,6 +228,22 @@ async def test_tools_of_the_home_folder_run_and_no_credential_is_read(
         f"the-registrynode 20{home}/.local",
         "readable",
     ]
+
+
+async def test_landlock_shows_tools_without_their_credentials(workspace: Path, home: Path) -> None:
+    await needs_landlock()
+    put(home, ".nvm/versions/node/v20/etc/npmrc")
+    put(home, ".nvm/versions/node/v20/bin/node", "#!/bin/sh\necho runs\n")
+    (home / ".nvm/versions/node/v20/bin/node").chmod(0o755)
+    environ = {"PATH": f"{home}/.nvm/versions/node/v20/bin:/usr/bin:/bin"}
+    line = f"node; cat {home}/.nvm/versions/node/v20/etc/npmrc"
+
+    result = await Landlock(environ=environ, home=home).run(
+        place_in(workspace), Command(("sh", "-c", line), timeout_s=60)
+    )
+
+    assert result.output.startswith("runs\n")
+    assert "the-secret" not in result.output
 
 
 async def test_an_environment_outside_the_workspace_works_without_its_credentials(

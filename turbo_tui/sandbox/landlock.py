@@ -136,7 +136,7 @@ class Landlock:
 
         def confine(scratch: Path) -> Confinement:
             git = hiding.git_folders(place.git_dir) if place.git_dir is not None else ()
-            read = [*self._system, *map(str, tools.folders), *map(str, git), *_resolver(network)]
+            read = [*self._system, *_tools(tools), *map(str, git), *_resolver(network)]
             read += (str(each.path) for each in granted if not each.writable)
             write = [str(place.tree), str(scratch), *DEVICES]
             write += (str(each.path) for each in granted if each.writable)
@@ -197,6 +197,13 @@ def _open_below(folder: Path, closed: set[Path]) -> Iterator[str]:
     for entry in folder.iterdir():
         if not entry.is_symlink():
             yield from _open_below(entry, closed)
+
+
+def _tools(tools: toolchains.Toolchains) -> Iterator[str]:
+    """Yield the folders of the user's tools, less the credentials that lie in them."""
+    closed = {path for path, _ in tools.credentials}
+    for folder in tools.folders:
+        yield from _open_below(folder, closed)
 
 
 def _resolver(network: bool) -> tuple[str, ...]:  # noqa: FBT001 - a private word of one caller
