@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -9,11 +10,15 @@ import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.journeys.behind import TurboBehind, among_mounts, give_to_nobody, ordinary_user
 from tests.journeys.plans import plan_file, shell
 from tests.sandbox import refusing
+from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
+from turbo_tui.core.command import Command
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
 
 BWRAP = "/usr/bin/bwrap"
 pytestmark = pytest.mark.skipif(not Path(BWRAP).is_file(), reason="bubblewrap is not installed")
@@ -365,3 +370,73 @@ def test_a_session_that_finds_no_room_is_not_begun(small: TurboBehind) -> None:
     assert done.code == 5
     assert "make room" in done.err
     assert "Traceback" not in done.err
+
+
+# --- a sandbox that waits and is killed ---------------------------------------------------------
+
+
+def waiting(which: str) -> list[psutil.Process]:
+    """Return processes of the sandboxes below us: `outer`, `inner`, or the `leaf` of each."""
+    below = psutil.Process().children(recursive=True)
+    names = {each.pid: (each.ppid(), each.name()) for each in below}
+    bwraps = {pid for pid, (_, name) in names.items() if name == "bwrap"}
+    kinds = {
+        "outer": {pid for pid in bwraps if names[pid][0] not in bwraps},
+        "inner": {pid for pid in bwraps if names[pid][0] in bwraps},
+        "leaf": {pid for pid, (parent, _) in names.items() if parent in bwraps} - bwraps,
+    }
+    return [each for each in below if each.pid in kinds[which]]
+
+
+@pytest.mark.parametrize("which", ["outer", "inner", "leaf"])
+async def test_a_command_whose_waiting_sandbox_was_killed_runs_once_in_another(
+    which: str, tmp_path: Path
+) -> None:
+    await needs_bubblewrap()
+    confiner, place = Bubblewrap(), place_in(tmp_path / "work")
+    confiner.warm(place)
+    assert await confiner.ready(place) >= 2
+    killed = waiting(which)
+    assert len(killed) >= 2
+
+    for each in killed:
+        each.kill()
+    psutil.wait_procs(killed, timeout=10)
+    result = await confiner.run(place, Command(("sh", "-c", "echo once >> a.txt; echo ran")))
+    again = await confiner.run(place, Command(("cat", "a.txt")))
+    await confiner.dismiss(place)
+
+    assert (result.exit_code, result.output) == (0, "ran\n")
+    assert again.output == "once\n"
+    assert waiting("outer") == []
+    assert zombies() == []
+
+
+@pytest.mark.parametrize("which", ["outer", "inner", "leaf"])
+async def test_a_command_that_is_killed_in_a_waiting_sandbox_is_not_run_again(
+    which: str, tmp_path: Path
+) -> None:
+    await needs_bubblewrap()
+    confiner, place = Bubblewrap(), place_in(tmp_path / "work")
+    confiner.warm(place)
+    assert await confiner.ready(place) >= 2
+    mark = f"mark-{os.getpid()}"
+    line = f"echo once >> a.txt; echo began; sleep 60; : {mark}"
+    began = asyncio.Event()
+    ordered = Command(("sh", "-c", line))
+    running = asyncio.ensure_future(confiner.run(place, ordered, on_output=lambda _: began.set()))
+    await asyncio.wait_for(began.wait(), 20)
+
+    leaf = next(each for each in waiting("leaf") if mark in " ".join(each.cmdline()))
+    inner = leaf.parent()
+    assert inner is not None
+    outer = inner.parent()
+    assert outer is not None
+    {"leaf": leaf, "inner": inner, "outer": outer}[which].kill()
+    result = await running
+    await confiner.dismiss(place)
+
+    assert result.exit_code == 137
+    assert (place.tree / "a.txt").read_text() == "once\n"
+    assert alive(mark) == []
+    assert zombies() == []
