@@ -27,7 +27,7 @@ from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.report import compose
 from turbo_tui.sandbox.secrets import SecretFiles
 from turbo_tui.sandbox.settling import Leftovers, keep
-from turbo_tui.sandbox.spares import Spares
+from turbo_tui.sandbox.spares import SLOTS, Spares
 from turbo_tui.sandbox.stage import Surroundings, WorkspaceStage
 
 CONFINERS = get_args(ConfinerName)
@@ -75,7 +75,7 @@ def open_stages(
     said = (*reasons, f"{why}.") if why is not None else tuple(reasons)
     masks = Masks(SecretFiles(workspace, show_secrets))
     around = Surroundings(workspace, blobs, confiner, masks)
-    spares = Spares(stages.parent / "spares", workspace)
+    spares = _spares(stages, workspace, confiner)
     return WorkspaceStages(around, folder=stages, spares=spares, kind=kind, reasons=said)
 
 
@@ -115,6 +115,12 @@ def _why_no_overlay(workspace: Path, stages: Path, confiner: Confiner) -> str | 
     if confiner.name == "unsandboxed":
         return "without a sandbox, commands run in a copy"
     return why_not(workspace, stages)
+
+
+def _spares(stages: Path, workspace: Path, confiner: Confiner) -> Spares:
+    """Hand no copy on where what ran in it may still run."""
+    slots = 0 if confiner.name == "unsandboxed" else SLOTS
+    return Spares(stages.with_name("spares"), workspace, slots=slots)
 
 
 def _resolved(workspace: Path) -> Path:
@@ -277,6 +283,7 @@ class WorkspaceStages:
         of_stages = (why for why in self._reasons if why.partition(":")[0] not in CONFINERS)
         self._reasons = (*reasons, *of_stages)
         self._around = replace(self._around, confiner=confiner)
+        self._spares = _spares(self._folder, self._around.workspace, confiner)
         if self._kind == "overlay":
             why = _why_no_overlay(self._around.workspace, self._folder, confiner)
             if why is not None:
