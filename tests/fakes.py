@@ -164,6 +164,12 @@ class FolderFiles:
             kind = "file"
         return ports.Entry(found.name, kind, status.st_size, stat.S_IMODE(status.st_mode))
 
+    def real(self, path: str) -> str:
+        found = self._at(path).resolve()
+        if not found.is_relative_to(self.root.resolve()):
+            raise ToolError(f"{path!r} leads outside the workspace; use a path inside it.")
+        return found.relative_to(self.root.resolve()).as_posix()
+
     def walk(self) -> Iterator[str]:
         rules = self.root / ".gitignore"
         lines = rules.read_text().splitlines() if rules.is_file() else []

@@ -57,6 +57,14 @@ def test_links_within_the_tree_are_followed(files: TreeFiles) -> None:
     assert files.read("./src//a.py", limit_bytes=3) == b"a ="
 
 
+def test_where_a_path_really_leads_is_told(files: TreeFiles) -> None:
+    assert files.real("in/a.py") == "src/a.py"
+    assert files.real("absolute") == "src/a.py"
+    assert files.real("./in//new.py") == "src/new.py"
+    with pytest.raises(ToolError, match="leads outside"):
+        files.real("up")
+
+
 @pytest.mark.parametrize("path", ["out/secret", "up", "src/twice", "out"])
 def test_no_link_leads_outside(files: TreeFiles, tmp_path: Path, path: str) -> None:
     with pytest.raises(ToolError, match="leads outside"):

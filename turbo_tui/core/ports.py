@@ -204,6 +204,10 @@ class StageFiles(Protocol):
         """Describe one path without following a last symlink; None when nothing is there."""
         ...
 
+    def real(self, path: str) -> str:
+        """Return where a path leads once all links are followed, as a path from the workspace."""
+        ...
+
     def walk(self) -> Iterator[str]:
         """Yield files that git does not ignore, in path order; `.git` is left out."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import shlex
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from turbo_tui.core.changes import ChangeSet
@@ -142,13 +143,20 @@ class GuardedFiles:
         """Describe a path."""
         return self._files.entry(path)
 
+    def real(self, path: str) -> str:
+        """Return where a path leads."""
+        return self._files.real(path)
+
     def walk(self) -> Iterator[str]:
         """Yield all files."""
         return self._files.walk()
 
     def _refuse_secret(self, path: str) -> None:
-        normal = posixpath.normpath(path)
-        if is_secret(path) and normal not in self._pinned and not is_shown(normal, self._shown):
+        names = {posixpath.normpath(path)}
+        with suppress(ToolError):  # nothing is there, or it leads outside: the reading says so
+            names.add(self._files.real(path))  # a link shows its target's content
+        secret = [each for each in names if is_secret(each) and each not in self._pinned]
+        if any(not is_shown(each, self._shown) for each in secret):
             raise ToolError(
                 f"{path} likely holds secrets, so it is not shown to a model. Work without it; "
                 "if it is needed, the user pins it to the task, or names it in `show_secrets` of "

@@ -119,6 +119,11 @@ class TreeFiles:
                 return None
             raise _tool_error(path, "look at", error) from error
 
+    def real(self, path: str) -> str:
+        """Return where a path leads once all links are followed, as a path from the workspace."""
+        with self._at(path, "look at") as spot:
+            return spot.path
+
     def walk(self) -> Iterator[str]:
         """Yield regular files that git does not ignore, in path order; `.git` is left out."""
         yield from walk_files(self._tree(), self._ignores())
