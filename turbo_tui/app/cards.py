@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from turbo_tui.core import events as ev
-from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views import StepState, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
 
@@ -15,6 +18,7 @@ RETRY = Choice("retry", "t", "try again")
 CONTINUE = Choice("proceed", "c", "go on from its work")
 REPLAN = Choice("replan", "R", "plan anew from here")
 UNDO = Choice("undo", "u", "take back")
+INTERRUPT = Choice("interrupt", "^c", "interrupt")
 
 _ANSWERS: dict[ev.Answer, Choice] = {
     "once": Choice("answer_once", "y", "yes, once"),
@@ -36,16 +40,38 @@ _ACTIONS = {
 }
 
 
-def card_for(views: Views, *, busy: bool) -> Card | None:
-    """Return what the bar shows; None when there is nothing to say."""
+def card_for(  # noqa: PLR0911  one return per kind of card
+    views: Views,
+    *,
+    busy: bool,
+    chosen: str = "",
+    deciding: Collection[str] = (),
+    planning: bool = False,
+) -> Card | None:
+    """Return what the bar shows; None when there is nothing to say.
+
+    Args:
+        views: The session.
+        busy: Something is under way.
+        chosen: The step under the plan's cursor: while others run, only it is decided on.
+        deciding: Steps on which a decision is being carried out.
+        planning: A plan is being made: nothing is decided until it is there.
+    """
     asked = next(iter(views.asks.waiting.values()), None)
     if asked is not None:
         return _ask_card(asked)
-    waiting = next((state for state in views.plan.steps if state.reviewable), None)
+    if planning:
+        return _busy_card(views, ())
+    waiting = [
+        state for state in views.plan.steps if state.reviewable and state.step.id not in deciding
+    ]
+    picked = next((state for state in waiting if state.step.id == chosen), None)
+    if picked is not None:
+        return _review_card(views, picked)
     if busy:
-        return _busy_card(views)
-    if waiting is not None:
-        return _review_card(waiting)
+        return _busy_card(views, waiting)
+    if waiting:
+        return _review_card(views, waiting[0])
     stuck = next(
         (s for s in views.plan.steps if s.status in {"failed", "interrupted", "rejected"}), None
     )
@@ -83,21 +109,69 @@ def _ask_card(asked: ev.ApprovalAsked) -> Card:
     return Card(asked.ask_id, who, tuple(lines), choices, "ask")
 
 
-def _busy_card(views: Views) -> Card:
-    interrupt = (Choice("interrupt", "^c", "interrupt"),)
-    running = views.plan.running
-    if running is not None:
-        title = f"{_named(running)} is running."
-        lines = ("Watch it in the log. Your files do not change until you approve.",)
-        return Card("busy", title, lines, interrupt, "info", guarded=False)
+def _busy_card(views: Views, waiting: Collection[StepState]) -> Card:
     landing = next((s for s in views.plan.steps if s.status == "approved"), None)
     if landing is not None:
         return Card("busy", f"{_named(landing)} is landing.", guarded=False)
-    return Card("busy", "Planning …", (), interrupt, "info", guarded=False)
+    running = views.plan.running
+    if running is None:
+        return Card("busy", "Planning …", (), (INTERRUPT,), "info", guarded=False)
+    below = _ids(unlanded_below(views.plan, running))
+    title = f"{_named(running)} is running" + (f", ahead on {below}." if below else ".")
+    lines = ("Watch it in the log. Your files do not change until you approve.",)
+    first = next(iter(waiting), None)
+    if first is None:
+        return Card("busy", title, lines, (INTERRUPT,), "info", guarded=False)
+    count = len(waiting)
+    steps = f"Step {_ids(waiting)} waits" if count == 1 else f"Steps {_ids(waiting)} wait"
+    lines = (f"{steps} for your review meanwhile.",)
+    review = Choice("review", "v", f"review step {first.step.id}")
+    choices = (review, INTERRUPT)
+    return Card("busy", title, lines, choices, "info", guarded=False, subject=first.step.id)
 
 
-def _review_card(state: StepState) -> Card:
-    key = f"{state.step.id}:{state.attempt}:{state.status}:{state.shown}"
+def review_key(state: StepState) -> str:
+    """Name exactly what a review card asks about."""
+    return f"{state.step.id}:{state.attempt}:{state.status}:{state.shown}"
+
+
+def ground_words(state: StepState) -> tuple[str, ...]:
+    """Say how what a step was made on differs from what came of it."""
+    return tuple(
+        f"Made on step {each.below} as it was before {each.why}; landing merges it."
+        for each in state.moved
+    )
+
+
+def _ids(states: Collection[StepState]) -> str:
+    return ", ".join(state.step.id for state in states)
+
+
+def _beside(views: Views) -> tuple[str, ...]:
+    running = views.plan.running
+    if running is None:
+        return ()
+    below = _ids(unlanded_below(views.plan, running))
+    on = f" ahead on {below}" if below else ""
+    return (f"Meanwhile step {running.step.id} runs{on}; ctrl+c interrupts it.",)
+
+
+def _review_card(views: Views, state: StepState) -> Card:
+    below = unlanded_below(views.plan, state)
+    card = _own_review_card(state)
+    lines = (*ground_words(state), *card.lines)
+    choices = card.choices
+    if below:
+        names = f"step {_ids(below)}" if len(below) == 1 else f"steps {_ids(below)}"
+        lines = (f"Made on top of {names}: it can land once that is decided.", *lines)
+        first = below[0].step.id
+        review = Choice("review", "v", f"review step {first}")
+        choices = (review, *(choice for choice in choices if choice != APPROVE))
+    return replace(card, lines=(*lines, *_beside(views)), choices=choices, subject=state.step.id)
+
+
+def _own_review_card(state: StepState) -> Card:
+    key = review_key(state)
     name = _named(state)
     count = plural(len(state.paths), "file")
     look = Choice("look", "2", "look at the changes")
@@ -129,10 +203,12 @@ def _stuck_card(state: StepState) -> Card:
         title = (
             f"{name} was {'taken back' if undone else 'rejected'}; nothing of it is in your files."
         )
-        return Card(key, title, (), (RETRY, edit, SKIP, REPLAN), "info")
+        choices = (RETRY, edit, SKIP, REPLAN)
+        return Card(key, title, (), choices, "info", subject=state.step.id)
     word = "failed" if state.status == "failed" else "was cut off"
     choices = (RETRY, edit, SKIP, REPLAN)
-    return Card(key, f"{name} {word}.", _first_lines(state.reason), choices, "bad")
+    lines = _first_lines(state.reason)
+    return Card(key, f"{name} {word}.", lines, choices, "bad", subject=state.step.id)
 
 
 def _rest_card(views: Views) -> Card | None:

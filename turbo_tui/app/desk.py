@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from textual.screen import Screen
 
-from turbo_tui.app.cards import current_step
+from turbo_tui.app.cards import current_step, review_key
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
 from turbo_tui.app.feed import Feed
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
 from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.ports import Landing
-from turbo_tui.core.views import StepState
+from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.knowledge_pane import Preview, SearchHit
@@ -156,35 +156,73 @@ class Desk:
         if action.startswith("answer_"):
             self._answer(card.key, action.removeprefix("answer_"))
             return
-        state = self._card_step()
-        step_id = state.step.id if state is not None else ""
-        match action:
-            case "go":
-                self._try(self._run.go)
-            case "approve":
-                self._try(lambda: self._run.approve(step_id))
-            case "reject":
-                self._reject(step_id)
-            case "skip":
-                self._try(lambda: self._run.skip(step_id))
-            case "retry":
-                self._try(lambda: self._run.retry(step_id))
-            case "proceed":
-                self._try(lambda: self._run.retry(step_id, keep_work=True))
-            case "replan":
-                self._try(self._run.replan)
-            case "edit_step":
-                selected = self._screen.query_one(PlanPane).selected
-                target = step_id or (selected.step_id if selected is not None else "")
-                self.edit_step(target)
-            case _:
-                return
+        step_id = card.subject
+        acts: dict[str, Callable[[], object]] = {
+            "go": lambda: self._try(self._run.go),
+            "review": lambda: self._show_review(step_id),
+            "approve": lambda: self._approve(step_id, card.key),
+            "reject": lambda: self._reject(step_id),
+            "skip": lambda: self._drop(step_id, lambda: self._run.skip(step_id)),
+            "retry": lambda: self._drop(step_id, lambda: self._run.retry(step_id)),
+            "proceed": lambda: self._try(lambda: self._run.retry(step_id, keep_work=True)),
+            "replan": self._replan,
+            "edit_step": lambda: self.edit_step(step_id or self._selected),
+        }
+        if action in acts:
+            acts[action]()
 
-    def _card_step(self) -> StepState | None:
-        steps = self._run.views.plan.steps
-        waiting = next((state for state in steps if state.reviewable), None)
-        stuck = {"failed", "interrupted", "rejected"}
-        return waiting or next((state for state in steps if state.status in stuck), None)
+    @property
+    def _selected(self) -> str:
+        selected = self._screen.query_one(PlanPane).selected
+        return selected.step_id if selected is not None else ""
+
+    def _approve(self, step_id: str, asked: str) -> None:
+        state = self._run.views.plan.state(step_id)
+        if state is not None and review_key(state) == asked:  # else it is no longer what was shown
+            self._try(lambda: self._run.approve(step_id))
+
+    def _show_review(self, step_id: str) -> None:
+        """Go to the step that must be decided first."""
+        plan = self._run.views.plan
+        state = plan.state(step_id)
+        below = unlanded_below(plan, state) if state is not None else []
+        target = below[0].step.id if below else step_id
+        self._screen.lead_to(target, "diff")
+        self.feed.select(target)
+
+    def _drop(self, step_id: str, act: Callable[[], object]) -> None:
+        """Let a step's work go; say what goes with it."""
+        above = self._falling(step_id)
+        if self._try(act) and above:
+            self._house.tell(f"Made on top of step {step_id}, and run again: {above}.")
+
+    def _falling(self, step_id: str) -> str:
+        """Name the steps that run again when this one goes."""
+        plan = self._run.views.plan
+        state = plan.state(step_id)
+        above = lying_on(plan, state.stage_id)[::-1] if state is not None else []
+        return ", ".join(each.step.id for each in above)
+
+    def _replan(self) -> None:
+        waiting = ", ".join(s.step.id for s in self._run.views.plan.steps if s.reviewable)
+        if not waiting:
+            self._try(self._run.replan)
+            return
+        question = Question(
+            "Plan anew from here?",
+            (
+                f"Not decided yet: {waiting}.",
+                "A new plan replaces what has not landed, and drops what those steps did.",
+            ),
+            (Option("yes", "y", "plan anew"), Option("no", "n", "keep this plan")),
+            otherwise="no",
+        )
+
+        def decided(answer: str | None) -> None:
+            if answer == "yes":
+                self._try(self._run.replan)
+
+        self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     def _answer(self, ask_id: str, answer: str) -> None:
         if answer == "no":
@@ -210,10 +248,12 @@ class Desk:
         self._try(lambda: self._run.answer(ask_id, scopes[answer]))
 
     def _reject(self, step_id: str) -> None:
+        above = self._falling(step_id)
+        falls = f"\nMade on top of it, and run again afterwards: {above}." if above else ""
         field = FieldScreen(
-            "Reject the step",
+            f"Reject step {step_id}",
             "Say what to do otherwise and it is tried again on top of its work.\n"
-            "Enter alone drops everything it did.",
+            f"Enter alone drops everything it did.{falls}",
             enter="reject",
             placeholder="what should be different (may be empty)",
         )

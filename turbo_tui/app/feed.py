@@ -17,7 +17,7 @@ from turbo_tui.app.present import (
     status_value,
 )
 from turbo_tui.core.ports import Record
-from turbo_tui.core.views import StepState
+from turbo_tui.core.views import StepState, unlanded_below
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.diff_pane import DiffValue
 from turbo_widgets.log_pane import LogItem
@@ -129,6 +129,7 @@ class Feed:
             views.cost.revision,
             views.timeline.revision,
             busy,
+            self._run.deciding,
             self.planner,
             self.executor,
         )
@@ -147,7 +148,15 @@ class Feed:
             status_value(self._opened, self.planner, self.executor, self._busy_word())
         )
         self._lead()
-        self._panes.show_card(card_for(views, busy=busy))
+        self._panes.show_card(
+            card_for(
+                views,
+                busy=busy,
+                chosen=self.step_id,
+                deciding=self._run.deciding,
+                planning=self._run.planning,
+            )
+        )
         return True
 
     def name_models(self, planner: str, executor: str) -> None:
@@ -166,6 +175,10 @@ class Feed:
             return ""
         running = self._run.views.plan.running
         if running is not None:
+            below = unlanded_below(self._run.views.plan, running)
+            if below:
+                names = ", ".join(state.step.id for state in below)
+                return f"step {running.step.id} runs ahead on {names}"
             return f"running {running.step.id}"
         return "planning" if self._run.views.plan.planning else "working"
 
@@ -173,7 +186,9 @@ class Feed:
         """Go where the user is needed, once for each new state of affairs."""
         plan = self._run.views.plan
         state = current_step(self._run.views)
-        if state is not None and state.reviewable and not self._run.busy:
+        if self._run.deciding or self._run.planning:
+            return  # it is soon clear where that leads
+        if state is not None and state.reviewable:
             wanted = f"{state.step.id}:{state.attempt}:{state.shown}", "diff"
         elif state is not None and state.status == "running":
             wanted = f"{state.step.id}:{state.attempt}", "log"
@@ -218,6 +233,7 @@ class Feed:
                 state.step.id,
                 state.status,
                 state.shown,
+                state.moved,
                 tuple(state.conflicts.items()),
                 tuple(decisions.rejected.items()),
                 decisions.ignored_on,

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from turbo_tui.app.cards import ground_words
 from turbo_tui.app.opened import Opened, Project
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import FileChange, Node
 from turbo_tui.core.ports import SandboxReport
-from turbo_tui.core.views import Decisions, LogEntry, PlanView, StepState
+from turbo_tui.core.views import Decisions, LogEntry, PlanView, StepState, unlanded_below
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.run import EDITABLE
 from turbo_widgets.diff_pane import DiffFile, DiffHunk, DiffIgnored, DiffLine, DiffValue
@@ -60,6 +61,16 @@ def _plan_item(state: StepState, view: PlanView) -> PlanItem:
         if waits:
             word = "waiting"
             note = "for step " + ", ".join(waits)
+        elif state.reason:
+            note = f"set back: {state.reason}"
+    elif state.status == "running":
+        below = _below(state, view)
+        note = f"on {below}" if below else ""
+    elif state.status == "staged":
+        below = _below(state, view)
+        grounds = [f"{each.below} before {each.why}" for each in state.moved]
+        made_on = ", ".join([*grounds, *([below] if below else [])])
+        note = f"· made on {made_on}" if made_on else ""
     elif state.status in {"failed", "interrupted"}:
         note = "· " + state.reason.strip().split("\n")[0]
     elif state.status == "conflict":
@@ -75,6 +86,10 @@ def _plan_item(state: StepState, view: PlanView) -> PlanItem:
         note=note,
         editable=state.status in EDITABLE,
     )
+
+
+def _below(state: StepState, view: PlanView) -> str:
+    return ", ".join(each.step.id for each in unlanded_below(view, state))
 
 
 def _settled(view: PlanView, step_id: str) -> bool:
@@ -129,7 +144,7 @@ class DiffPresenter:
             files=tuple(files),
             ignored=ignored,
             warnings=changes.warnings,
-            notes=changes.notes,
+            notes=(*ground_words(state), *changes.notes),
             message=message,
             decidable=state.reviewable,
         )

@@ -86,6 +86,7 @@ class SessionScreen(Screen[None]):
         _choice("t", "retry", "Try again"),
         _choice("c", "proceed", "Go on from its work"),
         _choice("s", "skip", "Skip"),
+        _choice("v", "review", "Review what waits"),
         _choice("R", "replan", "Plan anew"),
         _choice("e", "edit_step", "Edit step"),
         Binding("u", "undo", "Take back a landing"),

@@ -96,9 +96,10 @@ class Drive:
         """Planning, a step, or what the user decided is under way."""
         return self.working or bool(self._beside)
 
-    def deciding(self, step_id: str) -> bool:
-        """Tell whether a decision on a step is being carried out."""
-        return step_id == self._landing or step_id in self._beside.values()
+    @property
+    def deciding(self) -> frozenset[str]:
+        """Steps on which a decision is being carried out."""
+        return frozenset({self._landing, *self._beside.values()} - {""})
 
     async def idle(self) -> None:
         """Wait until nothing is under way; a defect surfaces here."""
@@ -254,7 +255,7 @@ class Drive:
         by = "headless" if self._footing.approve != "ask" else "engine"
         for step in self._footing.views.plan.plan.steps:
             state = self._footing.known(step.id)
-            if not self.deciding(step.id) and self._landings.lands_by_itself(state):
+            if step.id not in self.deciding and self._landings.lands_by_itself(state):
                 await self._land(state, by=by)
 
     async def _let_fall(self, stage_id: str, why: str) -> None:

@@ -122,9 +122,15 @@ class Run:
         """Planning, a step, or what the user decided is under way."""
         return self._drive.busy
 
-    def deciding(self, step_id: str) -> bool:
-        """Tell whether what was decided on a step is being carried out."""
-        return self._drive.deciding(step_id)
+    @property
+    def planning(self) -> bool:
+        """A plan is being made."""
+        return self._drive.planning
+
+    @property
+    def deciding(self) -> frozenset[str]:
+        """Steps on which a decision is being carried out."""
+        return self._drive.deciding
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -366,7 +372,7 @@ class Run:
             raise UsageError("The plan is being made; wait for it, or interrupt it with Ctrl+C.")
 
     def _refuse_when_deciding(self, step_id: str) -> None:
-        if self.deciding(step_id):
+        if step_id in self.deciding:
             raise UsageError(f"What you decided on step {step_id} is under way; wait for it.")
 
     def _refuse_when_started(self, step_id: str) -> None:

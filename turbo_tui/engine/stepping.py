@@ -74,7 +74,9 @@ class Stepping:
             footing.log(ev.StepFailed(step.id, str(error)))
             return None
         if state not in footing.views.plan.steps:
-            await stage.close(keep=keep_work)
+            await stage.close(keep=True)
+            if not keep_work:
+                await footing.discard(stage_id)
             return None
         footing.log(ev.StepStarted(step.id, attempt, stage_id, stage.report.rung, on))
         return stage

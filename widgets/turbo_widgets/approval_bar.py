@@ -42,6 +42,7 @@ class Card:
         key: Names the question; another key is another card, and starts the half second anew.
         lines: Shown under the title; the exact bytes asked about stand here.
         guarded: Its answers decide something; False for mere hints.
+        subject: Names what its answers are about, for whoever is handed them.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Card:
     choices: tuple[Choice, ...] = ()
     tone: CardTone = "info"
     guarded: bool = True
+    subject: str = ""
 
 
 _TONES: dict[CardTone, str] = {
