@@ -240,7 +240,7 @@ async def test_longer_commands_are_metered(by: str, make: Make, tmp_path: Path) 
 
     usage = result.usage
     assert usage.processes is not None
-    assert 4 <= usage.processes <= 8  # those of the sandbox itself count too
+    assert 4 <= usage.processes <= 6  # a starter of the sandbox may be among them
     assert usage.peak_memory_bytes is not None
     assert 64 * MIB <= usage.peak_memory_bytes < 400 * MIB
     assert usage.exact == (by == "group")

@@ -29,7 +29,7 @@ def test_the_most_and_the_last_of_all_looks_count() -> None:
     meter.add(Reading(processes=2, threads=9, memory_bytes=50, cpu_s=1.0, written_bytes=10))
     meter.add(Reading(processes=5, threads=5, memory_bytes=20, cpu_s=2.5, written_bytes=30))
 
-    assert meter.usage == CommandUsage(2.5, 50, 30, 5)
+    assert meter.usage == CommandUsage(2.5, 50, 30, 4)
 
 
 def test_what_vanished_between_looks_is_not_forgotten() -> None:
@@ -56,7 +56,7 @@ def test_the_kernels_count_at_the_end_completes_the_looks() -> None:
     meter.add(Reading(processes=3, memory_bytes=80, cpu_s=1.0, written_bytes=10))
     meter.end(Counted(cpu_s=1.75, largest_bytes=60, written_bytes=4096))
 
-    assert meter.usage == CommandUsage(1.75, 80, 4096, 3)
+    assert meter.usage == CommandUsage(1.75, 80, 4096, 2)
 
 
 def test_a_group_makes_the_count_exact() -> None:

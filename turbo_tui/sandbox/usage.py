@@ -116,7 +116,8 @@ class Meter:
             cpu_s=None if cpu_s is None else round(cpu_s, 3),
             peak_memory_bytes=memory,
             written_bytes=written,
-            processes=self._most_processes or None,
+            # The root is the sandbox's own: its namespace's first process, or our supervisor.
+            processes=max(1, self._most_processes - 1) if self._most_processes else None,
             exact=self._exact,
         )
 
