@@ -106,6 +106,8 @@ async def open_run(
         review=Review(workspace.blobs),
         asks=asks,
         approve=approve,
+        ahead=workspace.settings.run.ahead,
+        acts_on_workspace=lambda step: any(act.tool in ON_WORKSPACE for act in step.actions),
     )
     if workspace.confining is not None:
         _watch(workspace.confining, session, run)
