@@ -28,7 +28,9 @@ NOBODY_RUNS = (
 HERE = Path(__file__).parents[2]
 # Our virtual environment may lead into a folder of root's: its packages serve another Python, too.
 NOBODYS_ENVIRONMENT = {
-    "PYTHONPATH": os.pathsep.join((str(HERE), sysconfig.get_path("purelib"))),
+    "PYTHONPATH": os.pathsep.join(
+        (str(HERE), str(HERE / "widgets"), sysconfig.get_path("purelib"))
+    ),
     "PYTHONDONTWRITEBYTECODE": "1",
     "COVERAGE_PROCESS_START": "",  # nobody could not write its data
     "COVERAGE_PROCESS_CONFIG": "",

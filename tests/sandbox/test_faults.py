@@ -126,6 +126,21 @@ def test_with_neither_namespaces_nor_landlock_nothing_runs_unasked(nobody: Turbo
     assert list(turbo.workspace.iterdir()) == []
 
 
+def test_doctor_names_each_part_that_is_refused_with_its_mend(nobody: TurboBehind) -> None:
+    turbo = without(nobody, "namespaces", "landlock")
+
+    done = turbo("doctor", "--json")
+
+    checks = {each["name"]: each for each in json.loads(done.out)["checks"]}
+    assert done.code == 0, "commands are asked for one by one, and nothing needed is missing"
+    assert checks["sandbox"]["detail"].startswith("copy+unsandboxed: UNSANDBOXED")
+    for part in ("bubblewrap", "landlock", "user namespaces", "overlay", "sandbox writes"):
+        assert checks[part]["status"] == "reduced", checks[part]
+    for part in ("bubblewrap", "landlock", "user namespaces", "overlay"):
+        assert checks[part]["mend"], checks[part]
+    assert "bubblewrap and landlock below" in checks["sandbox"]["mend"]
+
+
 def test_a_covered_proc_as_in_a_container_is_named_with_its_mend(root: TurboBehind) -> None:
     root.prefix = among_mounts("mount --bind /dev/null /proc/keys")
 

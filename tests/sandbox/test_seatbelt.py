@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.confining import place_in
-from turbo_tui.core.command import NOTHING, Grants
+from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox import seatbelt
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.seatbelt import missing, profile, quoted, refuse_grants
+from turbo_tui.sandbox.seatbelt import Seatbelt, missing, profile, quoted, refuse_grants
+from turbo_tui.sandbox.trials import trial
 
 
 def balanced(text: str) -> bool:
@@ -118,6 +120,29 @@ def test_links_are_resolved_because_the_kernel_compares_real_paths(tmp_path: Pat
 def test_what_cannot_be_opened_alone_is_not_granted(grants: Grants, word: str) -> None:
     with pytest.raises(SandboxError, match=word):
         refuse_grants(grants)
+
+
+async def test_a_sandbox_exec_that_refuses_nothing_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "sandbox-exec"
+    fake.write_text('#!/bin/sh\nprintf "%s" "$2" > inside-profile\nshift 2\nexec "$@"\n')
+    fake.chmod(0o755)
+    monkeypatch.setattr(seatbelt, "PROGRAM", str(fake))
+    place = place_in(tmp_path / "work")
+
+    result = await Seatbelt().run(place, Command(("sh", "-c", "echo ran; exit 3")))
+
+    assert (result.exit_code, result.output) == (3, "ran\n")
+    assert (place.tree / "inside-profile").read_text().startswith("(version 1)\n(deny default)")
+    assert await trial(Seatbelt(), tmp_path) == "a command wrote outside its folder"
+
+
+def test_it_says_everywhere_that_no_mac_has_tried_it() -> None:
+    said = [each.detail for each in Seatbelt().guarantees if each.held]
+
+    assert len(said) == 3
+    assert all("not yet tried on a Mac" in detail for detail in said)
 
 
 def test_it_is_for_macs_that_have_the_program(tmp_path: Path) -> None:

@@ -90,14 +90,13 @@ async def _parts(workspace: Workspace, rung: str) -> list[Check]:
         *checks,
         await asyncio.to_thread(_overlay, workspace, stages),
         await asyncio.to_thread(_reflink, workspace, stages),
-        *(
-            (await asyncio.to_thread(_namespaces), _filter(), await asyncio.to_thread(_groups))
-            if sys.platform == "linux"
-            else ()
-        ),
-        _programs(),
+        *(await asyncio.to_thread(_of_linux) if sys.platform == "linux" else ()),
         _for_work(),
     ]
+
+
+def _of_linux() -> list[Check]:
+    return [_namespaces(), _filter(), _groups(), _programs()]
 
 
 async def _confiners(workspace: Workspace, used: str) -> AsyncIterator[Check]:
@@ -260,7 +259,7 @@ def _programs() -> Check:
 
     where = os.pathsep.join(SYSTEM_PATH)
     absent = [name for name in PROGRAMS if shutil.which(name, path=where) is None]
-    if not absent or sys.platform != "linux":
+    if not absent:
         return Check("sandbox programs", "ok", f"{', '.join(PROGRAMS)}")
     lacks = dict.fromkeys(PROGRAMS[name] for name in absent)
     detail = f"{', '.join(absent)} not in {where}: {', '.join(lacks)}"
