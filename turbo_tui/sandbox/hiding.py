@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from turbo_tui.core.errors import SandboxError
@@ -186,6 +187,26 @@ def git_folders(git_dir: Path) -> tuple[Path, ...]:
     shared = Path(os.path.normpath(git_dir / common))
     # A planted `commondir` must not show another folder of the user's.
     return (shared, git_dir) if (shared / "HEAD").is_file() else (git_dir,)
+
+
+def host_sockets(table: Path = Path("/proc/net/unix")) -> Iterator[Path]:
+    """Yield the paths at which programs of the host listen, links resolved.
+
+    A read-only mount does not keep anybody from connecting. Source: proc(5), unix(7).
+
+    Args:
+        table: The kernel's list.
+    """
+    try:
+        lines = table.read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, named, rest = line.partition(" /")
+        with suppress(OSError):
+            path = Path(os.path.realpath(f"/{rest}"))
+            if named and path.is_socket():
+                yield path
 
 
 def below(path: Path, others: Iterable[Path]) -> bool:

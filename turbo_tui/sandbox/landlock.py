@@ -129,7 +129,7 @@ class Landlock:
                 f"Landlock version {LEAST_ABI} and a system call filter for this machine are "
                 f"needed; the kernel has version {self._abi}. `turbo-tui doctor` shows what works."
             )
-        hidden = (*hiding.hidden_folders(self._home), Path(hiding.SCRATCH))
+        hidden = (*hiding.hidden_folders(self._home), Path(hiding.SCRATCH), *_unlisted())
         tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
         around = Surroundings(place.workspace, self._home, self._hide)
         granted = around.granted_paths(grants)
@@ -204,6 +204,14 @@ def _tools(tools: toolchains.Toolchains) -> Iterator[str]:
     closed = {path for path, _ in tools.credentials}
     for folder in tools.folders:
         yield from _open_below(folder, closed)
+
+
+def _unlisted() -> Iterator[Path]:
+    """Yield the system's top folders that no rule lets through: tools in them have to be named."""
+    listed = {Path(path).parts[1] for path in (*SYSTEM, *KERNEL, *DEVICES, "/etc")}
+    for folder in Path("/").iterdir():
+        if folder.name not in listed and folder.is_dir() and not folder.is_symlink():
+            yield folder
 
 
 def _resolver(network: bool) -> tuple[str, ...]:  # noqa: FBT001 - a private word of one caller

@@ -78,6 +78,7 @@ class View:
         words += self._scratch(place, tools, limits)
         words += self._shown_read_only(place, tools)
         words += self._granted(place, grants, tools)
+        words += self._sockets_closed(place, grants)
         words += self._inner_python() if grants.network == "hosts" else ()
         words += _resolver(self._all_hidden) if network else ()
         words += self._shown("--bind", place.tree, place.workspace)
@@ -145,6 +146,14 @@ class View:
         for path, is_folder in hidden if named else ():
             if path not in named and hiding.below(path, named):
                 yield from _hide(path, is_folder=is_folder)
+
+    def _sockets_closed(self, place: Place, grants: Grants) -> Iterator[str]:
+        """Yield masks over the host's sockets for a command that may use sockets of its own."""
+        granted = tuple(map(Path, (*grants.readable, *grants.writable)))
+        for path in hiding.host_sockets() if grants.unix_sockets else ():
+            seen = hiding.below(path, granted) or not hiding.below(path, self._all_hidden)
+            if seen and not path.is_relative_to(place.workspace):
+                yield from _hide(path, is_folder=False)
 
     def _inner_python(self) -> Iterator[str]:
         """Yield the Python that opens the way to the proxy, where its installation is hidden."""
