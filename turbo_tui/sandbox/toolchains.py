@@ -88,13 +88,13 @@ CREDENTIALS = {
 # Installations of which a variable alone says where they are, and what shows that it is one.
 BY_VARIABLE = (("JAVA_HOME", "bin/java"), ("GOROOT", "bin/go"))
 # Caches that let builds work without a network: source in the home folder -> place in the
-# sandbox's own, where the tool may write beside them.
+# sandbox's own, where the tool may write beside them. Not npm's: every install writes into its
+# cache, and one that it cannot write ends the install.
 HOME_CACHES = (
     (".cargo/registry", ".cargo/registry"),
     (".cargo/git", ".cargo/git"),
     (".m2/repository", ".m2/repository"),
     (".m2/wrapper", ".m2/wrapper"),
-    (".npm/_cacache", ".npm/_cacache"),
     (".tool-versions", ".tool-versions"),  # of asdf and mise: which version of each is used
 )
 VENV_FOLDERS = (".venv", "venv")
