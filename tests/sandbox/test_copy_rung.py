@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.sandbox import cloning, copying, manifest, spares
+from turbo_tui.sandbox import caches, cloning, copying, manifest, spares
 from turbo_tui.sandbox.beneath import DEEP, Beneath, remove_at, remove_tree, walk_folders
+from turbo_tui.sandbox.caches import Caches
 from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set
 from turbo_tui.sandbox.cloning import Cloner
 from turbo_tui.sandbox.copytree import copy_tree, read_copy
@@ -655,6 +656,131 @@ def test_removing_takes_whatever_stands_there(tmp_path: Path) -> None:
 
     assert list(tmp_path.iterdir()) == []
     assert Path("/etc").is_dir()
+
+
+CACHE = "target/debug"
+
+
+def cached(workspace: Path, monkeypatch: pytest.MonkeyPatch, *, ignored: str = "target/\n") -> None:
+    """Put a large cache with its tag into the workspace."""
+    monkeypatch.setattr(caches, "LARGE_BYTES", 100_000)
+    monkeypatch.setattr(caches, "MANY_FILES", 50)
+    (workspace / CACHE).mkdir(parents=True)
+    (workspace / ".gitignore").write_text(ignored)
+    tag = "Signature: 8a477f597d28d172789f06886806bc55\n# made by cargo\n"
+    (workspace / "target" / "CACHEDIR.TAG").write_text(tag)
+    for number in range(60):
+        (workspace / CACHE / f"{number}.o").write_bytes(bytes(3_000))
+    manifest.await_tick(workspace.parent, newest_below(workspace))
+
+
+def without_caches(
+    workspace: Path, target: Path, was: Manifest | None = None, tracked: tuple[str, ...] = ()
+) -> Manifest:
+    with beneath(workspace) as source:
+        rules = Ignores(
+            lambda folder: (
+                (workspace / folder / ".gitignore").read_text()
+                if (workspace / folder / ".gitignore").exists()
+                else None
+            ),
+            tracked=lambda: frozenset(tracked),
+        )
+        return copy_tree(source, target, was=was, leave_out=Caches(source, rules).why_not)
+
+
+def test_a_large_cache_that_git_ignores_is_left_out(
+    workspace: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(workspace, monkeypatch)
+
+    made = without_caches(workspace, tree)
+
+    assert not (tree / "target").exists()
+    assert list(made.left_out) == ["target"]
+    assert "a large cache" in made.left_out["target"]
+    assert changed(tree, workspace, made) == []
+    (tree / "target").mkdir()
+    (tree / "target" / "new").write_text("x")
+    assert changed(tree, workspace, made) == ["target", "target/new"]
+
+
+def test_a_cache_that_grew_large_leaves_a_used_copy_and_comes_back_small(
+    workspace: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(workspace, monkeypatch)
+    monkeypatch.setattr(caches, "MANY_FILES", 1_000)
+    monkeypatch.setattr(caches, "LARGE_BYTES", 1_000_000)
+    made = without_caches(workspace, tree)
+    assert (tree / CACHE / "0.o").exists()
+    monkeypatch.setattr(caches, "MANY_FILES", 50)
+
+    made = without_caches(workspace, tree, made)
+    assert not (tree / "target").exists()
+    assert changed(tree, workspace, made) == []
+    shutil.rmtree(workspace / CACHE)
+    made = without_caches(workspace, tree, made)
+
+    assert below(tree) == below(workspace)
+    assert changed(tree, workspace, made) == []
+
+
+@pytest.mark.parametrize("why", ["small", "no tag", "not ignored", "tracked", "environment"])
+def test_what_may_be_needed_is_copied(
+    workspace: Path, tree: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    cached(workspace, monkeypatch, ignored="" if why == "not ignored" else "target/\n")
+    match why:
+        case "small":
+            shutil.rmtree(workspace / CACHE)
+        case "no tag":
+            (workspace / "target" / "CACHEDIR.TAG").write_text("not the words\n")
+        case "environment":
+            (workspace / "target" / "pyvenv.cfg").write_text("home = /usr\n")
+        case _:
+            pass
+
+    without_caches(workspace, tree, tracked=(f"{CACHE}/0.o",) if why == "tracked" else ())
+
+    assert below(tree) == below(workspace)
+
+
+def test_bytes_that_are_shared_cost_nothing(
+    workspace: Path, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached(workspace, monkeypatch)
+    monkeypatch.setattr(caches, "MANY_FILES", 1_000)
+    asked: list[int] = []
+
+    def can_share(_cloner: Cloner, source: int, folder: int) -> bool:
+        asked.append(os.fstat(source).st_size)
+        return os.path.samestat(os.fstat(folder), tree.stat())
+
+    monkeypatch.setattr(Cloner, "can_share", can_share)
+    without_caches(workspace, tree)
+
+    assert below(tree) == below(workspace)
+    assert asked == [(workspace / "target" / "CACHEDIR.TAG").stat().st_size]
+
+
+@pytest.mark.parametrize(("answer", "shared"), [(None, True), (errno.EOPNOTSUPP, False)])
+def test_whether_blocks_can_be_shared_is_tried(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: int | None,
+    shared: bool,  # noqa: FBT001
+) -> None:
+    def ioctl(*_args: object) -> None:
+        if answer is not None:
+            raise OSError(answer, os.strerror(answer))
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    (tmp_path / "f").write_text("x")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with (tmp_path / "f").open("rb") as file:
+        assert Cloner().can_share(file.fileno(), folder) == shared
+    os.close(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
 
 
 @pytest.fixture

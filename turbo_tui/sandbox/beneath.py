@@ -207,19 +207,21 @@ class _Walk:
 
 
 def walk_folders(
-    tree: Beneath, refused: Callable[[str, OSError], None]
+    tree: Beneath, refused: Callable[[str, OSError], None], *, start: str = "."
 ) -> Generator[tuple[str, int, list[os.DirEntry[str]]]]:
     """Yield each folder, `.` first and outer before inner, open, with what lies in it.
 
     Each is opened from the one above, so a deep tree costs no walk from the top per folder. The
-    descriptor is closed when the walk is done with what lies below.
+    descriptor is closed when the walk is done with what lies below. A name that is taken off the
+    list is not walked into.
 
     Args:
         tree: What is walked.
         refused: Told of each folder that cannot be listed, and why; may raise.
+        start: The outermost folder, by its real path.
     """
     stack: list[tuple[int, str, list[str]]] = []
-    path, name, above = ".", "", -1
+    path, name, above = start, "", -1
     try:
         while True:
             try:

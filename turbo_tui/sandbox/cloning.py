@@ -34,6 +34,17 @@ class Cloner:
             return
         self._copy_span(source, target, size, found.st_dev)
 
+    def can_share(self, source: int, folder: int) -> bool:
+        """Try whether files in `folder` can share the blocks of a file like `source`."""
+        try:
+            target = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=folder)
+        except OSError:
+            return False
+        try:
+            return self._shared(source, target, os.fstat(source).st_dev)
+        finally:
+            os.close(target)
+
     def _shared(self, source: int, target: int, device: int) -> bool:
         import fcntl  # noqa: PLC0415 - not on every platform
 

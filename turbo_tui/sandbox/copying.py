@@ -11,12 +11,13 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from turbo_tui.sandbox.beneath import Beneath, remove_at, walk_folders
+from turbo_tui.sandbox.caches import TAG, LeaveOut
 from turbo_tui.sandbox.cloning import Cloner
 from turbo_tui.sandbox.manifest import TICK_S, UNKNOWN, Manifest, digest_of, stamp
 
@@ -42,6 +43,7 @@ class Copying:
         was: What `copied` held when it was last copied; empty for an empty folder.
         made: Takes what it holds now.
         stopped: Asked before each name; once true, the copying is given up.
+        leave_out: Says why a folder is not worth copying.
     """
 
     source: Beneath
@@ -49,6 +51,7 @@ class Copying:
     was: Manifest
     made: Manifest
     stopped: Callable[[], bool]
+    leave_out: LeaveOut | None = None
     _used: bool = False
     _dirty: Mapping[str, os.stat_result | None] = field(
         default_factory=dict[str, "os.stat_result | None"]
@@ -94,7 +97,10 @@ class Copying:
     def _copy_folder(self, folder: str, fd: int, entries: list[os.DirEntry[str]]) -> None:
         """Do what lies in one folder, not what lies deeper."""
         if folder != "." and folder not in self._folders:
-            return  # it, or one above it, was left out
+            return  # it was left out
+        if self._is_left_out(folder, fd, entries):
+            entries.clear()  # what lies deeper is not walked into
+            return
         prefix = "" if folder == "." else f"{folder}/"
         empty = not self._used or folder in self._remade
         into = -1
@@ -116,6 +122,25 @@ class Copying:
         finally:
             if into >= 0:
                 os.close(into)
+
+    def _is_left_out(self, folder: str, fd: int, entries: list[os.DirEntry[str]]) -> bool:
+        if self.leave_out is None or all(entry.name != TAG for entry in entries):
+            return False
+
+        def shared() -> bool:
+            with suppress(OSError), self.copied.folder(".") as top, _opened(TAG, fd) as tag:
+                return self._cloner.can_share(tag, top)
+            return False
+
+        why = self.leave_out([entry.name for entry in entries], folder, shared)
+        if why is None:
+            return False
+        self.made.left_out[folder] = why
+        del self._folders[folder]
+        self.made.stamps.pop(folder, None)
+        self.made.origins.pop(folder, None)
+        self._remove(folder)
+        return True
 
     def _stays(self, entry: os.DirEntry[str], path: str) -> bool:
         """Say whether what stands in the copy at `path` is what a new copy would hold."""
@@ -211,14 +236,17 @@ class Copying:
         """Remove what neither stayed nor was copied: the step's own, and what the user removed."""
         there = self.was.stamps.keys() | self._dirty.keys()
         for path in sorted(there - self.made.stamps.keys() - self._folders.keys()):
-            try:
-                into = self._enter(os.path.dirname(path))  # noqa: PTH120 - str paths: surrogates
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # it went with what stood above it
-            try:
-                remove_at(into, os.path.basename(path))  # noqa: PTH119
-            finally:
-                os.close(into)
+            self._remove(path)
+
+    def _remove(self, path: str) -> None:
+        try:
+            into = self._enter(os.path.dirname(path))  # noqa: PTH120 - str paths: surrogates
+        except (FileNotFoundError, NotADirectoryError):
+            return  # it went with what stood above it
+        try:
+            remove_at(into, os.path.basename(path))  # noqa: PTH119
+        finally:
+            os.close(into)
 
     def _enter(self, folder: str) -> int:
         """Open a folder of the copy to change what lies in it, which the user may have barred."""
@@ -260,6 +288,16 @@ class Copying:
     def _own(self, name: str, into: int, found: os.stat_result) -> None:
         if self._us[0] == 0:
             os.chown(name, found.st_uid, found.st_gid, dir_fd=into, follow_symlinks=False)
+
+
+@contextmanager
+def _opened(name: str, folder: int) -> Generator[int]:
+    """Open a file for reading, not following a link."""
+    fd = os.open(name, _READ, dir_fd=folder)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _stat_of(entry: os.DirEntry[str]) -> os.stat_result:

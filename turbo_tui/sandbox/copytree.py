@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from turbo_tui.sandbox.beneath import Beneath, walk_folders
+from turbo_tui.sandbox.caches import LeaveOut
 from turbo_tui.sandbox.copying import Copying
 from turbo_tui.sandbox.deltas import Delta, Readable
 from turbo_tui.sandbox.manifest import (
@@ -30,6 +31,7 @@ def copy_tree(
     *,
     was: Manifest | None = None,
     emptied: Collection[str] = (),
+    leave_out: LeaveOut | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Manifest:
     """Make `target` a copy of a workspace: contents, modes, times, links, owners.
@@ -44,6 +46,7 @@ def copy_tree(
             stays; everything else is removed and copied. No process may live that can write
             there. After an error, `target` is good for nothing but to be deleted.
         emptied: Files that hold secrets: they are made without their content.
+        leave_out: Says why a folder is not worth copying.
         stopped: Asked before each name; once true, the copying is given up.
 
     Raises:
@@ -52,7 +55,7 @@ def copy_tree(
     made = Manifest(emptied=frozenset(emptied), digests=None if mapped_writes_show(target) else {})
     copied = Beneath(target, shown_at=target)
     try:
-        copying = Copying(source, copied, was or Manifest(), made, stopped)
+        copying = Copying(source, copied, was or Manifest(), made, stopped, leave_out)
         if was is not None:
             unreadable: list[str] = []
             copying.differing(dict(differing(copied, was, unreadable, strict=True)), unreadable)

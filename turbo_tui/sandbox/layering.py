@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import cast
 
 from turbo_tui.sandbox.beneath import Beneath, remove_at
+from turbo_tui.sandbox.caches import Caches
 from turbo_tui.sandbox.cloning import Cloner
 from turbo_tui.sandbox.copytree import read_copy
 from turbo_tui.sandbox.deltas import Delta
+from turbo_tui.sandbox.gitview import find_git, ignores_of
 from turbo_tui.sandbox.layers import Layer
 from turbo_tui.sandbox.manifest import UNKNOWN, Manifest, await_tick, digest_of, newest_ns, stamp
 from turbo_tui.sandbox.spares import Spares
@@ -53,7 +55,10 @@ def fill_copy(
     """
     source = Beneath(workspace, shown_at=workspace)
     try:
-        manifest = spares.fill(folder, source, emptied=emptied, stopped=stopped)
+        caches = Caches(source, ignores_of(source, find_git(workspace)))
+        manifest = spares.fill(
+            folder, source, emptied=emptied, leave_out=caches.why_not, stopped=stopped
+        )
     finally:
         source.close()
     if on:

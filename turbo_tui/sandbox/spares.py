@@ -20,9 +20,11 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from turbo_tui.sandbox.beneath import Beneath, remove_tree
+from turbo_tui.sandbox.caches import LeaveOut
 from turbo_tui.sandbox.copytree import copy_tree
 from turbo_tui.sandbox.manifest import Manifest
 
@@ -75,22 +77,24 @@ class Spares:
         source: Beneath,
         *,
         emptied: Collection[str] = (),
+        leave_out: LeaveOut | None = None,
         stopped: Callable[[], bool] = lambda: False,
     ) -> Manifest:
-        """Make `tree` in a stage's folder: a copy of the workspace.
+        """Make `tree` in a stage's folder: a copy of the workspace, as `copy_tree` does.
 
         Raises:
             OSError: As `copy_tree`.
         """
         self.prune()
         tree, spare = folder / TREE, folder / "spare"
+        copy = partial(copy_tree, source, tree, emptied=emptied, leave_out=leave_out)
         if not self._slots:
             (folder / UNFIT).touch()
         if self._take(spare):
             try:
                 was = Manifest.load(spare / MANIFEST)
                 (spare / TREE).rename(tree)
-                return copy_tree(source, tree, was=was, emptied=emptied, stopped=stopped)
+                return copy(was=was, stopped=stopped)
             except (OSError, ValueError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ECANCELED:
                     raise
@@ -99,13 +103,13 @@ class Spares:
                 remove_tree(spare)
         tree.mkdir(exist_ok=True)
         try:
-            return copy_tree(source, tree, emptied=emptied, stopped=stopped)
+            return copy(stopped=stopped)
         except OSError as error:
             if error.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._all.is_dir():
                 raise
         self.prune(room_bytes=sys.maxsize)
         _empty(tree)
-        return copy_tree(source, tree, emptied=emptied, stopped=stopped)
+        return copy(stopped=stopped)
 
     def prune(self, *, room_bytes: int = TIGHT_BYTES) -> None:
         """Delete what is old; and all, when the disk has less than `room_bytes` free."""
