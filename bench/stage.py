@@ -2,9 +2,11 @@
 
     python bench/stage.py [--rounds N] [--files N]
 
-On an overlay the size of the tree must not matter: the target is a ratio of at most 1.5. The
-floor is the mount alone, by unshare(1) and mount(8), without any of our code; for the copy it is
-`cp -a` and `rm -rf`. Rounds are interleaved, so that a busy machine slows all cases alike.
+On an overlay the size of the tree must not matter: the target is a ratio of at most 1.5, for a
+change by a file tool and for one by a command. The floor is the mount alone, by unshare(1) and
+mount(8), without any of our code; for the copy it is `cp -a` and `rm -rf`. A stage on another that
+is still mounted, and what a decided stage with an ignored folder costs to settle, are shown
+beside. Rounds are interleaved, so that a busy machine slows all cases alike.
 """
 
 from __future__ import annotations
@@ -25,14 +27,19 @@ sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
+from turbo_tui.core.command import Command
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layers import Kind
 from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
 
 TARGET_RATIO = 1.5
+SMALL = 100
 COPY_ROUNDS = 3
+INSTALLED = 1_000  # ignored files of a stage that is settled
 MOUNT, COPY = "floor: mount alone", "floor: cp -a, rm -rf"
-PARTS = ("open", "write", "changes", "close", "all")
+PARTS = ("open", "change", "changes", "close", "all")
+PATH = "pkg0/mod0/file7.py"
+Row = dict[str, float]
 
 
 class Settings(argparse.Namespace):
@@ -51,20 +58,45 @@ def make_tree(root: Path, files: int) -> Path:
         if number % 100 == 0:
             folder.mkdir(parents=True, exist_ok=True)
         (folder / f"file{number}.py").write_text(f"value = {number}\nname = 'file {number}'\n")
+    (root / ".gitignore").write_text("node_modules/\n")
     return root
 
 
-async def one_round(stages: WorkspaceStages, path: str) -> dict[str, float]:
+async def one_round(stages: WorkspaceStages, *, command: bool, on: tuple[str, ...] = ()) -> Row:
     marks = [time.perf_counter()]
-    stage = await stages.open("bench")
+    stage = await stages.open("bench", on=on)
     marks.append(time.perf_counter())
-    stage.files.write(path, b"value = 0\n")
+    if command:
+        await stage.run(Command(["sh", "-c", f"echo value > {PATH}"]))
+    else:
+        stage.files.write(PATH, b"value = 0\n")
     marks.append(time.perf_counter())
     changes = await stage.changes()
     marks.append(time.perf_counter())
     await stage.close()
     marks.append(time.perf_counter())
-    assert [change.path for change in changes.files] == [path]
+    assert [change.path for change in changes.files] == [PATH]
+    return row_of(marks)
+
+
+async def settled_round(stages: WorkspaceStages) -> Row:
+    """Settle a stage that installed something, and open the next one on what it left."""
+    stage = await stages.open("settled")
+    install = f"mkdir node_modules; cd node_modules; seq {INSTALLED} | xargs touch"
+    await stage.run(Command(["sh", "-c", install]))
+    await stage.close(keep=True)
+    marks = [time.perf_counter()]
+    assert await stages.settle("settled")
+    marks.append(time.perf_counter())
+    later = await stages.open("later", on=("settled",))
+    marks.append(time.perf_counter())
+    assert later.files.entry(f"node_modules/{INSTALLED}") is not None
+    await later.close()
+    await stages.discard("settled")
+    return {"settle": (marks[1] - marks[0]) * 1e3, "open": (marks[2] - marks[1]) * 1e3}
+
+
+def row_of(marks: list[float]) -> Row:
     spans = [(after - before) * 1e3 for before, after in pairwise(marks)]
     return dict(zip(PARTS, (*spans, (marks[-1] - marks[0]) * 1e3), strict=True))
 
@@ -88,62 +120,89 @@ def copy_floor_ms(root: Path, scratch: Path) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
-async def measure(base: Path, given: Settings) -> dict[str, dict[str, float]]:
-    cases: list[tuple[Kind, int, int]] = [
-        ("overlay", 50, given.rounds),
-        ("overlay", given.files, given.rounds),
-        ("copy", 50, given.rounds),
-        ("copy", given.copied, COPY_ROUNDS),
-    ]
-    trees = {count: make_tree(base / f"tree{count}", count) for count in {c for _, c, _ in cases}}
-    made: dict[str, WorkspaceStages] = {}
-    for kind, count, _ in cases:
-        state = base / f"state-{kind}-{count}"
-        made[f"{kind} {count:,} files"] = open_stages(
-            trees[count], state, MemoryBlobs(), OpenConfiner(), rung=kind
-        )
-    rows: dict[str, list[dict[str, float]]] = {name: [] for name in (MOUNT, *made, COPY)}
-    for turn in range(given.rounds + 1):
-        taken = {MOUNT: {"all": floor_ms(trees[50], base / "floor")}}
-        for (name, stages), (_, _, most) in zip(made.items(), cases, strict=True):
-            if turn <= most:
-                taken[name] = await one_round(stages, "pkg0/mod0/file7.py")
-        if turn <= COPY_ROUNDS:
-            taken[COPY] = {"all": copy_floor_ms(trees[given.copied], base / "copied")}
-        if turn:  # the first one warms the caches
-            for name, row in taken.items():
-                rows[name].append(row)
-    return {
-        name: {part: statistics.median(row[part] for row in found) for part in found[0]}
-        for name, found in rows.items()
-    }
+class Bench:
+    """All cases, each with stages of its own."""
+
+    def __init__(self, base: Path, given: Settings) -> None:
+        self._base = base
+        self._given = given
+        counts = {SMALL, given.files, given.copied}
+        self._trees = {count: make_tree(base / f"tree{count}", count) for count in counts}
+        self._rows: dict[str, list[Row]] = {}
+
+    async def run(self) -> dict[str, Row]:
+        """Return the median of each part of each case, in ms."""
+        cases: list[tuple[Kind, int]] = [("overlay", SMALL), ("overlay", self._given.files)]
+        made = {case: self._stages(*case) for case in cases}
+        copies = self._stages("copy", self._given.copied)
+        below = {case: await made[case].open("below") for case in cases}
+        for stage in below.values():
+            stage.files.write("pkg0/below.py", b"x")
+        for turn in range(self._given.rounds + 1):
+            keep = turn > 0  # the first one warms the caches
+            self._note(keep, MOUNT, {"all": floor_ms(self._trees[SMALL], self._base / "floor")})
+            for kind, count in cases:
+                stages, name = made[kind, count], f"{kind} {count:,} files"
+                self._note(keep, name, await one_round(stages, command=False))
+                self._note(keep, f"{name}, command", await one_round(stages, command=True))
+                on_another = await one_round(stages, command=False, on=("below",))
+                self._note(keep, f"{name}, on another", on_another)
+                if turn <= COPY_ROUNDS:
+                    self._note(keep, f"{name}, settled", await settled_round(stages))
+            if turn <= COPY_ROUNDS:
+                count = self._given.copied
+                copied = await one_round(copies, command=False)
+                self._note(keep, f"copy {count:,} files", copied)
+                floor = copy_floor_ms(self._trees[count], self._base / "copied")
+                self._note(keep, COPY, {"all": floor})
+        for stage in below.values():
+            await stage.close()
+        return {
+            name: {part: statistics.median(row[part] for row in rows) for part in rows[0]}
+            for name, rows in self._rows.items()
+        }
+
+    def _stages(self, kind: Kind, count: int) -> WorkspaceStages:
+        state = self._base / f"state-{kind}-{count}"
+        return open_stages(self._trees[count], state, MemoryBlobs(), OpenConfiner(), rung=kind)
+
+    def _note(self, keep: bool, name: str, row: Row) -> None:  # noqa: FBT001 - of one place
+        if keep:
+            self._rows.setdefault(name, []).append(row)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--files", type=int, default=50_000)
+    parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--copied", type=int, default=5_000, help="files of the copied tree")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(namespace=Settings())
     base = Path(tempfile.mkdtemp(prefix="turbo-tui-bench-"))
     try:
-        table = asyncio.run(measure(base, given))
+        table = asyncio.run(Bench(base, given).run())
     finally:
         remove_tree(base)
-    small, large = table["overlay 50 files"], table[f"overlay {given.files:,} files"]
-    ratio = large["all"] / small["all"]
+    ratios = {
+        how or "file tool": table[f"overlay {given.files:,} files{how}"]["all"]
+        / table[f"overlay {SMALL:,} files{how}"]["all"]
+        for how in ("", ", command", ", on another")
+    }
+    missed = max(ratios.values()) > TARGET_RATIO
     if given.json:
-        print(json.dumps({"median_ms": table, "ratio": ratio, "target": TARGET_RATIO}))
-        return int(ratio > TARGET_RATIO)
+        print(json.dumps({"median_ms": table, "ratios": ratios, "target": TARGET_RATIO}))
+        return int(missed)
     print(f"A stage of a one-file change: median ms, {given.rounds} rounds, copies {COPY_ROUNDS}")
-    print(f"{'':24}" + "".join(f"{part:>10}" for part in PARTS))
+    parts = ("open", "change", "changes", "close", "settle", "all")
+    print(f"{'':34}" + "".join(f"{part:>10}" for part in parts))
     for name, row in table.items():
-        cells = "".join(f"{row[part]:10.1f}" if part in row else f"{'':>10}" for part in PARTS)
-        print(f"{name:24}{cells}")
-    verdict = "held" if ratio <= TARGET_RATIO else "MISSED"
-    print(f"overlay, large / small: {ratio:.2f} (target <= {TARGET_RATIO}: {verdict})")
-    return int(ratio > TARGET_RATIO)
+        cells = "".join(f"{row[part]:10.1f}" if part in row else f"{'':>10}" for part in parts)
+        print(f"{name:34}{cells}")
+    for how, ratio in ratios.items():
+        verdict = "held" if ratio <= TARGET_RATIO else "MISSED"
+        name = how.removeprefix(", ")
+        print(f"large / small, {name}: {ratio:.2f} (target <= {TARGET_RATIO}: {verdict})")
+    return int(missed)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Protocol
+
+FRESH_S = 0.25  # what was seen so short ago counts: a stage that opens looks for its first command
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,24 @@ class Scanner(Protocol):
 
 
 class Masks:
-    """Finds them anew each time, one asker after the other: a later look is cheap."""
+    """Looks anew, one asker after the other, where the last look is not of just now."""
 
     def __init__(self, scanner: Scanner) -> None:
         self._scanner = scanner
         self._scanning = asyncio.Lock()
+        self._looked_s = float("-inf")
+        self._last = Masked()
 
     async def now(self) -> Masked:
-        """Look.
+        """Return what is closed as of now, or of a moment ago.
 
         Raises:
             SandboxError: They are too many to be masked.
         """
         async with self._scanning:
-            secrets = await asyncio.to_thread(self._scanner.scan)
-            return Masked(secrets, self._scanner.repositories)
+            now_s = time.monotonic()
+            if now_s - self._looked_s > FRESH_S:
+                secrets = await asyncio.to_thread(self._scanner.scan)
+                self._last = Masked(secrets, self._scanner.repositories)
+                self._looked_s = now_s
+            return self._last
