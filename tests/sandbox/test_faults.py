@@ -9,16 +9,20 @@ import shutil
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import pytest
 
+from tests.fakes import MemoryBlobs
 from tests.journeys.behind import TurboBehind, among_mounts, give_to_nobody, ordinary_user
 from tests.journeys.plans import plan_file, shell
 from tests.sandbox import refusing
 from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
+from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.stages import open_stages
 
 BWRAP = "/usr/bin/bwrap"
 pytestmark = pytest.mark.skipif(not Path(BWRAP).is_file(), reason="bubblewrap is not installed")
@@ -253,7 +257,7 @@ def test_a_sandbox_that_broke_since_runs_nothing_and_says_what_comes_next(
     assert first.code == 125
     assert "bubblewrap does not hold here any more: broken" in first.err
     assert "Nothing was run" in first.err
-    assert "overlay+landlock, sandbox: reduced" in first.err
+    assert "overlay+landlock (sandbox: reduced)" in first.err
     assert second["backend"] == "overlay+landlock"
     assert "bubblewrap: broken" in reasons(second)
 
@@ -266,7 +270,7 @@ def test_a_step_meets_it_as_a_failure_and_the_log_says_so(breaking: TurboBehind)
     assert ran.code == 1, ran.err
     assert ran.last("StepStarted")["rung"] == "overlay+bubblewrap"
     noted = [str(event["text"]) for event in ran.events if event["kind"] == "Noted"]
-    assert any("From now on steps run on overlay+landlock" in text for text in noted)
+    assert any("From now on commands run on overlay+landlock" in text for text in noted)
     finished = ran.last("CommandFinished")
     assert finished["ended"] == "refused"
     assert "does not hold here any more" in str(finished["output"])
@@ -385,6 +389,31 @@ def test_a_session_that_finds_no_room_is_not_begun(small: TurboBehind) -> None:
     assert done.code == 5
     assert "make room" in done.err
     assert "Traceback" not in done.err
+
+
+# --- an interrupt at any moment -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rung", ["auto", "copy"])
+async def test_an_interrupt_while_a_stage_is_made_leaves_nothing_of_it(
+    rung: Literal["auto", "copy"], tmp_path: Path
+) -> None:
+    work, state = tmp_path / "work", tmp_path / "state"
+    work.mkdir()
+    state.mkdir()
+    (work / "a.txt").write_text("a\n")
+    stages = open_stages(work, state, MemoryBlobs(), OpenConfiner(), rung=rung)
+
+    for turns in (0, 1, 2, 3, 5, 8, 13, 30, 100, 300, 1000):
+        opening = asyncio.ensure_future(stages.open(f"stage-{turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)  # a turn of the loop
+        opening.cancel()
+        await asyncio.wait({opening})
+        if not opening.cancelled():  # it was quicker
+            await opening.result().close()
+
+        assert list((state / "stages").glob("stage-*")) == []
 
 
 # --- a sandbox that waits and is killed ---------------------------------------------------------

@@ -68,8 +68,8 @@ async def test_what_was_only_remembered_is_checked_later_and_replaced_in_sight(
     assert "bubblewrap: broken" in stages.report.reasons[0]
     (said,) = house.told
     assert said == (
-        "bubblewrap does not hold here any more: broken. Nothing was run. From now on steps run "
-        "on copy+landlock, sandbox: reduced. Start the step again."
+        "bubblewrap does not hold here any more: broken. Nothing was run. From now on commands run "
+        "on copy+landlock (sandbox: reduced). Try again."
     )
     assert not house.memory.held("bubblewrap")
 

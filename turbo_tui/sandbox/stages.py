@@ -190,14 +190,20 @@ class WorkspaceStages:
             self._making.subtract((stage_id, *on))
 
     async def _open_new(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
+        making = asyncio.create_task(asyncio.to_thread(folder.mkdir, mode=0o700))
         try:
-            await asyncio.to_thread(folder.mkdir, mode=0o700)
+            await asyncio.shield(making)
         except FileExistsError as error:
             raise StageError(
                 f"Stage {stage_id} exists already. Take it up again, or discard it."
             ) from error
         except OSError as error:
             raise self._cannot(stage_id, error) from error
+        except asyncio.CancelledError:
+            with suppress(OSError):  # then it was not made, and what lies there is another's
+                await making
+                await self._drop(folder)
+            raise
         try:
             await self._fill(folder, meta)
             return await self._mount(stage_id, folder, meta)

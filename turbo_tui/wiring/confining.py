@@ -97,8 +97,8 @@ class Confining:
             self._stages.confine_by(self._watched, probed.reasons)
             report = self._stages.report
             said = (
-                f"{said} From now on steps run on {report.rung}, sandbox: {LABELS[report.level]}. "
-                "Start the step again."
+                f"{said} From now on commands run on {report.rung} (sandbox: "
+                f"{LABELS[report.level]}). Try again."
             )
         if self.tell is not None:
             self.tell(said)
