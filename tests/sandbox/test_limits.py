@@ -172,6 +172,24 @@ async def test_wall_time_of_the_settings_comes_before_the_commands_own(
     assert "it ran longer than 0.5 s; `command_timeout_s` in [sandbox]" in result.output
 
 
+@pytest.mark.parametrize("kind", [Landlock, Unsandboxed])
+async def test_a_scratch_folder_of_the_hosts_is_bounded_too(kind: Make, tmp_path: Path) -> None:
+    if kind is Landlock:
+        await needs_landlock()
+    code = """
+        import os, time
+        for number in range(100):
+            with open(f"{os.environ['TMPDIR']}/{number}", "wb") as part:
+                part.write(b"x" * (1 << 20))
+            time.sleep(0.02)
+        time.sleep(60)
+    """
+    result = await run(kind(Limits()), tmp_path, code, scratch_bytes=8 * MIB)
+
+    assert result.ended == "limit"
+    assert "its private /tmp of 8 MiB" in result.output
+
+
 @pytest.mark.parametrize("after", ["sleep 60", "exit 1"])
 async def test_a_full_private_tmp_is_told_from_a_full_disk(after: str, tmp_path: Path) -> None:
     await needs_bubblewrap()

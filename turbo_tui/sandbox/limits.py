@@ -15,7 +15,7 @@ from threading import Lock
 
 from turbo_tui.core.command import GIB, MIB, CommandUsage, Limits
 from turbo_tui.sandbox.cgroup import Base, Group, at_most, find_base
-from turbo_tui.sandbox.usage import Counted, Meter, read_tree
+from turbo_tui.sandbox.usage import BLOCK_BYTES, Counted, Meter, read_tree
 
 # A command that is over sooner is never looked at, and costs nothing.
 FIRST_LOOK_S = 0.05
@@ -125,6 +125,30 @@ class _Disk:
         return _free(self.path) < self.keep_bytes
 
 
+class _Scratch:
+    """A scratch folder among the host's own files, where no size can be set on it.
+
+    Its file system tells at once when more is used; only then is the folder itself looked through.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder = folder
+        self._most = most_bytes
+        self._free_before = _free(folder)
+
+    @property
+    def full(self) -> bool:
+        return self._free_before - _free(self._folder) > self._most and self._used() > self._most
+
+    def _used(self) -> int:
+        used = 0
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                with suppress(OSError):
+                    used += os.lstat(f"{folder}/{name}").st_blocks * BLOCK_BYTES
+        return used
+
+
 class Watch:
     """Hold one command to its limits and meter what it uses.
 
@@ -132,12 +156,20 @@ class Watch:
         root: Gives the process below which all others are; it may become known late.
         limits: What the tree is held to.
         disk: A path whose file system must not run full.
+        scratch: The command's temporary folder, where it is one of the host's.
     """
 
-    def __init__(self, root: Callable[[], int], limits: Limits, disk: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Callable[[], int],
+        limits: Limits,
+        disk: Path | None = None,
+        scratch: Path | None = None,
+    ) -> None:
         self._root = root
         self._limits = limits
         self._disk = _Disk(disk, limits.free_disk_bytes) if disk is not None else None
+        self._scratch = _Scratch(scratch, limits.scratch_bytes) if scratch is not None else None
         self._meter = Meter()
         self._group: Group | None = None
         self._refusal = ""  # what the kernel held it to, in words
@@ -182,7 +214,7 @@ class Watch:
             if cpu_s >= self._limits.cpu_s:  # it had ignored the signal before
                 return self._cpu
         if exit_code and NO_SPACE in output[-4096:] and not (self._disk and self._disk.full):
-            return self._scratch
+            return self._scratch_full
         return ""
 
     @property
@@ -242,8 +274,8 @@ class Watch:
         if self._disk is not None and self._disk.full:
             size = in_mib(limits.free_disk_bytes)
             yield f"less than {size} were left free on the disk; make room there"
-        if _is_full_in_memory(root):
-            yield self._scratch
+        if _is_full_in_memory(root) or (self._scratch is not None and self._scratch.full):
+            yield self._scratch_full
 
     def _refused(self, group: Group) -> str:
         return {"memory": self._memory, "processes": self._processes}.get(group.refused, "")
@@ -262,7 +294,7 @@ class Watch:
         return over(f"it used more than {self._limits.cpu_s:,} s of processor time", "cpu_s")
 
     @property
-    def _scratch(self) -> str:
+    def _scratch_full(self) -> str:
         size = in_mib(self._limits.scratch_bytes)
         return over(f"its private /tmp of {size}, or /dev/shm, was full", "tmp_mb")
 

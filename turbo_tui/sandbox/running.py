@@ -28,12 +28,14 @@ class Bounds:
 
     Attributes:
         disk: A path whose file system must not run full.
+        scratch: The command's temporary folder, where it is one of the host's.
         on_output: Gets output as it comes.
     """
 
     timeout_s: float = 120.0
     limits: Limits = DEFAULTS
     disk: Path | None = None
+    scratch: Path | None = None
     on_output: OnOutput | None = None
 
 
@@ -58,7 +60,7 @@ async def run_started(tree: Tree, bounds: Bounds) -> CommandResult:
     tree.listen(*((kept,) if live is None else (kept, live)))
     ended: Ended = "exited"
     reason = ""
-    watch = Watch(tree.root_pid, limits, bounds.disk)
+    watch = Watch(tree.root_pid, limits, bounds.disk, bounds.scratch)
     watchdog = asyncio.ensure_future(watch.exceeded())
     exit_seen = asyncio.ensure_future(tree.process.wait())
     try:

@@ -107,8 +107,9 @@ async def run_supervised(
                     timeout_s=command.timeout_s,
                     limits=limits,
                     disk=hiding.host_view(place),
+                    scratch=scratch,
                     on_output=on_output,
-                )
+                ),
             )
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
