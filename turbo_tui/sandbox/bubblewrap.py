@@ -156,10 +156,13 @@ class Bubblewrap:
         rules = filter_for(grants)
         # Opened anew for each command: descriptors of one opening share their offset.
         filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
+        # Among them are the command's variables, and every user of the machine can read an argv:
+        # with the network come the addresses of proxies, which may hold a password.
+        secret = [_written(options)] if grants.network == "all" else []
         words = (
             *place.enter,
             self._program,
-            *options,
+            *(("--args", str(secret[0])) if secret else options),
             "--json-status-fd",
             str(status_write),
             *_seccomp_options(filters),
@@ -172,7 +175,7 @@ class Bubblewrap:
             env=STARTER_ENV,
             stdin=stdin,
             stdin_fd=stdin_fd,
-            pass_fds=(status_write, *filters),
+            pass_fds=(*secret, status_write, *filters),
             status_fd=status_read,
             worker=stdin_fd is not None,
         )
@@ -194,6 +197,15 @@ def filter_for(grants: Grants) -> Path | None:
     """Return the filter for commands with these grants; None where there is none."""
     sockets: seccomp.Sockets = "unix" if grants.unix_sockets else "inet"
     return seccomp.filter_path(sockets, ptrace=grants.ptrace)
+
+
+def _written(options: Sequence[str]) -> int:
+    """Return a descriptor from which bubblewrap reads its options."""
+    words = os.memfd_create("options")
+    with os.fdopen(os.dup(words), "wb") as file:
+        file.writelines(os.fsencode(option) + b"\0" for option in options)
+    os.lseek(words, 0, os.SEEK_SET)
+    return words
 
 
 def _seccomp_options(filters: Sequence[int]) -> Iterator[str]:
