@@ -57,7 +57,8 @@ class Worker:
     async def waits(self) -> bool:
         """Wait until it is ready; say whether it came to that and still is."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.tree.told.wait(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await self.tree.told.wait()
         return self.tree.waits
 
     def give(self, order: bytes) -> bool:
@@ -96,13 +97,14 @@ class Pool:
     """The waiting workers of all stages.
 
     Args:
-        settings: Computes what a worker of a kind in a place has to be started with now.
+        settings: Computes what a worker of a kind in a place has to be started with now;
+            None where it would be of no use.
         start: Starts one.
     """
 
     def __init__(
         self,
-        settings: Callable[[Place, Kind], Setting],
+        settings: Callable[[Place, Kind], Setting | None],
         start: Callable[[Place, Kind, Setting], Worker],
     ) -> None:
         self._settings = settings
@@ -133,12 +135,11 @@ class Pool:
 
     async def take(self, place: Place, kind: Kind, setting: Setting) -> Worker | None:
         """Return a worker that waits for its command, which is the caller's from here on."""
-        stage = self._stages.get(_stage(place))
-        while stage is not None and stage.workers[kind]:
-            worker = stage.workers[kind].pop(0)
-            if worker.setting != setting:
-                self._end_soon(worker)
-                continue
+        stage = self._stages.get(_stage(place), _Waiting())
+        for worker in tuple(stage.workers[kind]):
+            if worker.setting != setting or worker not in stage.workers[kind]:
+                continue  # of no use for this command, maybe for the next
+            stage.workers[kind].remove(worker)
             try:
                 if await worker.waits():
                     return worker
@@ -194,7 +195,7 @@ class Pool:
             elif worker.tree.over:
                 waiting.remove(worker)
                 self._bury(stage, worker)
-        while setting not in stage.unfit and len(waiting) < most:
+        while setting is not None and setting not in stage.unfit and len(waiting) < most:
             waiting.append(self._start(place, kind, setting))
             await asyncio.sleep(0)  # the loop's other work comes first
 

@@ -68,6 +68,7 @@ def read_order():  # noqa: ANN201 - `Any` is in a module that is not loaded
 def program(kind: str, code: bytes) -> "tuple[str, bytes | str]":
     """Make `__main__` and the search path ready; return the file name and source to compile."""
     if kind == "stdin":
+        the_main().update(__file__="<stdin>", __cached__=None)
         return "<stdin>", code
     if kind == "code":
         return "<string>", code.decode()

@@ -82,12 +82,12 @@ def start(launch: Launch) -> Tree:
             output=write_end,
             pass_fds=launch.pass_fds,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter for a null byte in a word
         os.close(read_end)
         if launch.status_fd is not None:
             os.close(launch.status_fd)
         raise SandboxError(
-            f"{launch.argv[0]} could not be started: {error.strerror}. "
+            f"{launch.argv[0]} could not be started: {getattr(error, 'strerror', None) or error}. "
             "`turbo-tui doctor` shows what works here."
         ) from error
     finally:

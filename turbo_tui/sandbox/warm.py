@@ -12,7 +12,7 @@ from typing import Protocol
 from turbo_tui.core.command import NOTHING, Command, Limits
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox import hiding
-from turbo_tui.sandbox.limits import kernel_limits, threads_here
+from turbo_tui.sandbox.limits import kernel_limits, prlimit_argv, threads_here
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.pool import Pool, Setting, Worker, identities
 from turbo_tui.sandbox.running import Bounds, run_started
@@ -79,8 +79,8 @@ class WarmSandboxes:
         variables = self._view.variables(place, command)
         mounts = self._view.mounts(place, NOTHING, limits)
         orders: dict[Kind, bytes | None] = {
-            "python": python_order(command, folder, variables),
-            "shell": shell_order(command, folder, variables),
+            "python": python_order(command, folder, variables) if can_be_held(place) else None,
+            "shell": shell_order(command, folder, variables, _limiting(place, limits)),
         }
         for kind, order in orders.items():
             if order is None:
@@ -98,7 +98,9 @@ class WarmSandboxes:
                     await worker.end()
         return None
 
-    def _setting_now(self, place: Place, kind: Kind) -> Setting:
+    def _setting_now(self, place: Place, kind: Kind) -> Setting | None:
+        if kind == "python" and not can_be_held(place):
+            return None
         variables = self._view.variables(place, ANY_PYTHON)
         mounts = self._view.mounts(place, NOTHING, self._limits())
         return _setting(place, mounts, variables, kind)
@@ -151,17 +153,28 @@ def _is_in(word: str, top: str) -> bool:
     return word == top or word.startswith(top.rstrip("/") + "/")
 
 
+def can_be_held(place: Place) -> bool:
+    """Whether limits can be set on a process in this place from here: on our own user's."""
+    return sys.platform == "linux" and not is_for_owner(place)
+
+
+def _limiting(place: Place, limits: Limits) -> tuple[str, ...]:
+    """Return a prefix that limits a command where that cannot be done from here."""
+    if can_be_held(place):
+        return ()
+    return prlimit_argv(limits, processes_of_user=threads_here())
+
+
 def _hold(worker: Worker, place: Place, limits: Limits) -> bool:
     """Set the kernel's limits on the process that becomes the command; say whether it could be."""
-    if sys.platform != "linux":
-        return False
+    if not can_be_held(place):
+        return True
     import resource  # noqa: PLC0415 - not on every platform
 
     pid = worker.tree.leaf_pid()
     if pid is None:
         return False
-    others = threads_here() if is_for_owner(place) else 0
-    for name, value in kernel_limits(limits, processes_of_user=others).items():
+    for name, value in kernel_limits(limits).items():
         hard = value + 1 if name == "cpu" else value  # as `prlimit_argv` has it
         try:
             resource.prlimit(pid, getattr(resource, f"RLIMIT_{name.upper()}"), (value, hard))

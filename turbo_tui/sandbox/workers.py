@@ -49,13 +49,16 @@ def variables_at_start(variables: Mapping[str, str]) -> tuple[tuple[str, str], .
     return tuple(sorted(each for each in variables.items() if AT_START.match(each[0])))
 
 
-def shell_order(command: Command, folder: str, variables: Mapping[str, str]) -> bytes | None:
+def shell_order(
+    command: Command, folder: str, variables: Mapping[str, str], prefix: Sequence[str] = ()
+) -> bytes | None:
     """Return the script that turns a shell into a command; None where no shell can.
 
     Args:
         command: What.
         folder: Its absolute path.
         variables: Its whole environment.
+        prefix: Words before its own: a program that becomes it.
     """
     argv = command.argv
     if command.stdin or not argv or not argv[0] or argv[0].startswith("-"):
@@ -73,7 +76,7 @@ def shell_order(command: Command, folder: str, variables: Mapping[str, str]) -> 
         "exec </dev/null",
         f"printf '\\{BEGUN:03o}'",
         f"command -v {program} >/dev/null || {{ printf '%s: not found\\n' {program}; exit 127; }}",
-        f"exec {' '.join(map(shlex.quote, argv))}",
+        f"exec {' '.join(map(shlex.quote, (*prefix, *argv)))}",
         "}\n",
     )
     order = "\n".join(lines).encode("utf-8", "surrogateescape")

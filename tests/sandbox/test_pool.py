@@ -1,0 +1,532 @@
+"""Sandboxes that wait: a command in one cannot tell, none runs twice, and none is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fakes import MemoryBlobs
+from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
+from turbo_tui.core.command import Command, Grants
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.core.ports import CommandResult
+from turbo_tui.sandbox import pool
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.place import Place
+from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.workers import python_order, shell_order
+
+PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
+
+
+def has_interpreter() -> bool:
+    """Whether the system's Python is one of those that can be made ready."""
+    code = "import sys; print((3, 10) <= sys.version_info < (3, 13))"
+    program = shutil.which("python3", path=PLAIN["PATH"])
+    if program is None:
+        return False
+    return subprocess.run((program, "-c", code), capture_output=True).stdout == b"True\n"
+
+
+PYTHON = has_interpreter()
+ALL = 3 if PYTHON else 2  # two shells and an interpreter
+needs_interpreter = pytest.mark.skipif(not PYTHON, reason="another version of Python")
+
+
+@pytest.fixture
+async def confiner() -> Bubblewrap:
+    await needs_bubblewrap()
+    return Bubblewrap(environ=PLAIN)  # the system's Python, not a script that looks for one
+
+
+@pytest.fixture
+async def place(confiner: Bubblewrap, tmp_path: Path) -> AsyncIterator[Place]:
+    place = place_in(tmp_path / "ws")
+    yield place
+    await confiner.dismiss(place)
+    assert alive(str(tmp_path)) == []
+
+
+async def warmed(confiner: Bubblewrap, place: Place) -> int:
+    """Fill up; return how many wait."""
+    confiner.warm(place)
+    return await confiner.ready(place)
+
+
+async def run_warm(confiner: Bubblewrap, place: Place, command: Command) -> CommandResult:
+    """Run a command in a worker; fail if it was run in any other way."""
+    before = await warmed(confiner, place)
+    result = await confiner.run(place, command)
+    assert await confiner.ready(place) == before - 1
+    return result
+
+
+def told(result: CommandResult) -> tuple[int, str, str]:
+    """Return what a user sees of a result, but for where in memory things lie."""
+    return result.exit_code, result.ended, re.sub(r"0x[0-9a-f]+", "0x", result.output)
+
+
+async def same(confiner: Bubblewrap, place: Place, command: Command) -> CommandResult:
+    """Run a command cold and warm; fail if it can be told which is which."""
+    await confiner.dismiss(place)
+    cold = await confiner.run(place, command)
+    warm = await run_warm(confiner, place, command)
+    assert told(warm) == told(cold)
+    return warm
+
+
+def descriptors() -> list[str]:
+    """Return our open descriptors."""
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
+async def processes_of(place: Place) -> list[int]:
+    """Return the processes of what waits in a place, the first of each namespace among them."""
+    return alive(str(place.workspace))
+
+
+# --- shell --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(("sh", "-c", "env | sort; pwd; umask; ulimit -a; echo $$ $PPID")),
+        Command(
+            ("sh", "-c", "ls -l /proc/self/fd | sed 's/.* -> //; s/[0-9]//g'; cat; ls -a ~ /tmp")
+        ),
+        Command(("sh", "-c", 'printf "%s|" "$0" "$@"', "a b", "", "$HOME", "'", '"', "*", "-n")),
+        Command(
+            ("sh", "-c", "pwd; echo $OLDPWD; echo $MODE"), cwd="a folder", env={"MODE": "'x' $y"}
+        ),
+        Command(("sh", "-c", "kill -TERM $$")),
+        Command(("sh", "-c", "kill -KILL $$")),
+        Command(("sh", "-c", "exit 7")),
+        Command(("sh", "-c", "(sleep 60 &) ; echo away")),
+        Command(("cat", "/proc/self/status"), env={"A": "1"}),
+        Command(("true",)),
+    ],
+    ids=range(10),
+)
+async def test_a_shell_command_cannot_tell(
+    command: Command, confiner: Bubblewrap, place: Place
+) -> None:
+    (place.workspace / "a folder").mkdir()
+    if command.argv[0] != "cat":
+        await same(confiner, place, command)
+        return
+    cold = await confiner.run(place, command)
+    warm = await run_warm(confiner, place, command)
+    names = ("Name", "Pid", "PPid", "NSpid", "Seccomp", "NoNewPrivs", "Cap", "Sig", "Uid", "Gid")
+    assert [line for line in warm.output.splitlines() if line.startswith(names)] == [
+        line for line in cold.output.splitlines() if line.startswith(names)
+    ]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    argv=st.lists(st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"\1")), max_size=4),
+    value=st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"\n")),
+)
+def test_every_byte_of_words_and_variables_comes_through(
+    argv: list[bytes], value: bytes, tmp_path: Path
+) -> None:
+    words = (
+        "sh",
+        "-c",
+        'printf "%s\\0" "$@" "$VALUE" | od -An -vtx1',
+        "-",
+        *map(os.fsdecode, argv),
+    )
+    order = shell_order(Command(words), str(tmp_path), {"VALUE": os.fsdecode(value)})
+    assert order is not None
+    script = tmp_path / "script"
+    script.write_bytes(order)
+    said = subprocess.run(("sh", script), capture_output=True, check=True).stdout
+
+    assert said[:1] == b"\6"
+    assert bytes.fromhex(said[1:].decode()) == b"".join(each + b"\0" for each in (*argv, value))
+
+
+async def test_bytes_that_are_no_text_come_through_a_worker(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    odd = os.fsdecode(bytes(range(1, 256)))
+    folder = os.fsdecode(b"f\xff\n'")
+    (place.workspace / folder).mkdir()
+    line = 'printf "%s" "$1" "$ODD" "$PWD" | od -An -vtx1'
+
+    result = await run_warm(
+        confiner,
+        place,
+        Command(("sh", "-c", line, "-", odd), cwd=folder, env={"ODD": odd}),
+    )
+
+    seen = bytes.fromhex(result.output)
+    assert seen == 2 * os.fsencode(odd) + os.fsencode(place.workspace / folder)
+
+
+async def test_what_cannot_be_said_to_any_process_is_refused(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    await warmed(confiner, place)
+
+    with pytest.raises(SandboxError, match="null"):
+        await confiner.run(place, Command(("echo", "a\0b")))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Command(("cat",), stdin=b"given"),
+        Command(("sh", "-c", "env"), env={"npm.x-y": "1"}),
+        Command(("sh", "-c", "true", "x" * 70_000)),
+        Command(("true",), limits=Limits(scratch_bytes=1 << 20)),
+        Command(("true",), grants=Grants(network="all")),
+    ],
+    ids=["stdin", "odd variable", "long", "another /tmp", "granted"],
+)
+async def test_what_a_worker_cannot_be_runs_cold(
+    command: Command, confiner: Bubblewrap, place: Place
+) -> None:
+    await warmed(confiner, place)
+
+    result = await confiner.run(place, command)
+
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["no-such-program", "./text", "./no-such"])
+async def test_a_program_that_is_not_there_is_the_commands_failure(
+    name: str, confiner: Bubblewrap, place: Place
+) -> None:
+    (place.workspace / "text").write_text("not a program")
+
+    result = await run_warm(confiner, place, Command((name,)))
+
+    assert result.exit_code in {126, 127}
+    assert name in result.output
+
+
+async def test_limits_of_one_command_hold_in_a_worker(confiner: Bubblewrap, place: Place) -> None:
+    limits = Limits(file_bytes=100_000, cpu_s=1, open_files=64)
+
+    line = "ulimit -t; ulimit -n; yes > big"
+    result = await run_warm(confiner, place, Command(("sh", "-c", line), limits=limits))
+
+    assert result.output.startswith("1\n64\n")
+    assert (place.workspace / "big").stat().st_size <= 100_000
+    assert result.ended == "limit"
+
+
+# --- Python -------------------------------------------------------------------------
+
+ABOUT = """
+import sys, os, __main__
+names = sorted(set(vars(__main__)) - {'sys', 'os', '__main__', 'names'})
+print(sys.argv, sys.orig_argv, sys.path, names, __name__, vars(__main__).get('__file__'))
+print(vars(__main__).get('__cached__'), __loader__, __spec__, sys.flags, sys.stdin.read())
+print(sorted(sys.modules), sorted(os.environ.items()), os.getcwd(), sys.excepthook)
+"""
+RAISES = """
+def inner():
+    raise ValueError("no")
+try:
+    inner()
+except ValueError as error:
+    raise KeyError("worse") from error
+"""
+LATE = """
+import atexit, threading, time
+atexit.register(print, "last")
+threading.Timer(0.05, print, ["thread"]).start()
+print("first")
+"""
+
+
+@needs_interpreter
+@pytest.mark.parametrize("how", ["-c", "-", "script", "-m", "package"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        ABOUT,
+        RAISES,
+        LATE,
+        "raise SystemExit('said')",
+        "import sys; sys.exit(5)",
+        "raise SystemExit",
+        "raise KeyboardInterrupt",
+        "import os; os.kill(os.getpid(), 15)",
+        "1 +",
+        "# coding: latin-1\nprint('caf\u00e9')",
+        "import sys; sys.excepthook = lambda *a: print(a[0], a[2].tb_lineno); 1/0",
+        "input()",
+    ],
+    ids=range(12),
+)
+async def test_a_python_program_cannot_tell(
+    code: str, how: str, confiner: Bubblewrap, place: Place
+) -> None:
+    folder = place.workspace / "sub"
+    (folder / "package").mkdir(parents=True)
+    for path in (folder / "prog.py", folder / "package" / "__main__.py"):
+        path.write_text(code)
+    words = {
+        "-c": ("-c", code),
+        "-": ("-",),
+        "script": ("prog.py",),
+        "-m": ("-m", "prog"),
+        "package": ("-m", "package"),
+    }[how]
+    command = Command(
+        ("python3", *words, "an arg", "--flag"),
+        cwd="sub",
+        stdin=code.encode() if how == "-" else b"",
+        env={"MODE": "x"},
+    )
+
+    await same(confiner, place, command)
+
+
+@needs_interpreter
+async def test_an_interpreter_is_not_used_for_what_it_could_be_told_from(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    variables = {"PATH": "/usr/bin"}
+    for argv in (
+        ("python3", "-I", "-c", "1"),
+        ("python3", "-u", "x.py"),
+        ("python3", "x"),
+        ("python",),
+    ):
+        assert python_order(Command(argv), "/", variables) is None
+    assert python_order(Command(("python3", "-c", "1"), stdin=b"x"), "/", variables) is None
+
+    flagged = await same(confiner, place, Command(("python3", "-O", "-c", "print(__debug__)")))
+    assert flagged.output == "False\n"
+    seeded = Command(
+        ("python3", "-c", "print(hash('a'), __import__('sys').flags.hash_randomization)"),
+        env={"PYTHONHASHSEED": "7"},
+    )
+    await same(confiner, place, seeded)
+
+
+async def test_a_package_put_into_the_environment_is_found_by_the_next_command(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    venv = ("python3", "-m", "venv", "--without-pip", ".venv")
+    assert (await confiner.run(place, Command(venv))).exit_code == 0
+    asked = Command(("python3", "-c", "import sys; print(sys.prefix); import late; print(late.x)"))
+    assert await warmed(confiner, place) == ALL
+
+    line = """mkdir more; echo x = 5 > more/late.py
+        echo $PWD/more > $(echo .venv/lib/python3*/site-packages)/l.pth"""
+    await confiner.run(place, Command(("sh", "-c", line)))
+    result = await confiner.run(place, asked)
+
+    assert result.output == f"{place.workspace}/.venv\n5\n"
+
+
+# --- what it belongs to -------------------------------------------------------------
+
+
+async def test_each_command_has_a_sandbox_of_its_own(confiner: Bubblewrap, place: Place) -> None:
+    line = "ls -a /tmp ~; ps -e 2>/dev/null | wc -l; touch /tmp/left ~/left; (sleep 60 &)"
+    said = [(await run_warm(confiner, place, Command(("sh", "-c", line)))).output for _ in range(4)]
+
+    assert len(set(said)) == 1
+    assert "left" not in said[0]
+
+
+async def test_a_mask_that_came_after_the_worker_counts(confiner: Bubblewrap, place: Place) -> None:
+    assert await warmed(confiner, place) == ALL
+    git = place.workspace / ".git"
+    git.mkdir()
+    (git / "config").write_text("[core]\n")
+
+    result = await confiner.run(place, Command(("sh", "-c", "echo x >> .git/config")))
+
+    assert result.exit_code != 0
+    assert (git / "config").read_text() == "[core]\n"
+
+
+async def test_a_file_that_was_put_in_place_of_a_masked_one_is_masked(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    git = place.workspace / ".git"
+    git.mkdir()
+    (git / "config").write_text("[core]\n")
+    assert await warmed(confiner, place) == ALL
+    (git / "config.lock").write_text("[user]\n")
+    (git / "config.lock").replace(git / "config")  # as `git config` does: takes the mount away
+
+    result = await confiner.run(place, Command(("sh", "-c", "echo x >> .git/config")))
+
+    assert result.exit_code != 0
+    assert (git / "config").read_text() == "[user]\n"
+
+
+async def test_workers_of_another_policy_are_replaced(confiner: Bubblewrap, place: Place) -> None:
+    (place.workspace / "vendored").mkdir()
+    assert await warmed(confiner, place) == ALL
+    before = await processes_of(place)
+
+    tighter = replace(place, read_only=("vendored",))
+    result = await run_warm(confiner, tighter, Command(("sh", "-c", "echo > vendored/x")))
+
+    assert result.exit_code != 0
+    assert not set(before) & set(await processes_of(place))
+
+
+async def test_nothing_is_made_ready_when_memory_is_short(
+    confiner: Bubblewrap, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "FREE_BYTES", 1 << 60)
+
+    assert await warmed(confiner, place) == 0
+    assert (await confiner.run(place, Command(("true",)))).exit_code == 0
+
+
+@needs_interpreter
+async def test_an_interpreter_that_never_waits_is_tried_once(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    folder = place.workspace / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python3").write_text("#!/bin/sh\necho tried >> tried\nexit 1\n")
+    (folder / "python3").chmod(0o755)
+
+    for _ in range(3):
+        assert await warmed(confiner, place) == ALL - 1
+
+    assert (place.workspace / "tried").read_text() == "tried\n"
+
+
+async def test_a_stage_keeps_workers_from_its_mount_to_its_close(
+    confiner: Bubblewrap, tmp_path: Path
+) -> None:
+    workspace = tmp_path / "ws"
+    workspace.mkdir()
+    stages = open_stages(workspace, tmp_path / "state", MemoryBlobs(), confiner)
+    stage = await stages.open("s1")
+
+    said = [
+        (await stage.run(Command(("sh", "-c", f"echo {number} >> log; cat log")))).output
+        for number in range(3)
+    ]
+    files = (await stage.changes()).files
+    await stage.close()
+
+    assert said[-1] == "0\n1\n2\n"
+    assert [file.path for file in files] == ["log"]
+    assert alive(str(tmp_path)) == []
+
+
+# --- ends ---------------------------------------------------------------------------
+
+
+async def test_a_worker_that_was_killed_is_not_missed(confiner: Bubblewrap, place: Place) -> None:
+    for number in range(1, 4):
+        assert await warmed(confiner, place) == ALL
+        for pid in await processes_of(place):
+            os.kill(pid, signal.SIGKILL)
+
+        result = await confiner.run(place, Command(("sh", "-c", "echo once >> log; cat log")))
+
+        assert (result.exit_code, result.output) == (0, "once\n" * number)
+
+
+async def test_a_worker_killed_at_any_moment_loses_no_command_and_repeats_none(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    ran = 0
+    for number in range(24):
+        await warmed(confiner, place)
+        victims = await processes_of(place)
+        running = asyncio.create_task(
+            confiner.run(place, Command(("sh", "-c", "echo x >> log; sleep 0.02; echo y >> log")))
+        )
+        await asyncio.sleep(number * 0.0005)
+        for pid in victims:
+            with_it = alive(str(place.workspace))
+            if pid in with_it:
+                os.kill(pid, signal.SIGKILL)
+        result = await running
+
+        log = (place.workspace / "log").read_text() if (place.workspace / "log").exists() else ""
+        new, ran = log.count("x") - ran, log.count("x")
+        assert (result.exit_code, new) in {(0, 1), (137, 0), (137, 1)}
+        if result.exit_code == 0:
+            assert log.endswith("x\ny\n")
+    await confiner.dismiss(place)
+    assert zombies() == []
+
+
+async def test_cancelling_while_a_worker_is_given_its_command_leaves_nothing(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    for number in range(12):
+        confiner.warm(place)
+        if number % 2:
+            await confiner.ready(place)
+        running = asyncio.create_task(confiner.run(place, Command(("sleep", "60"))))
+        await asyncio.sleep(number * 0.001)
+
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    await confiner.dismiss(place)
+
+    assert await processes_of(place) == []
+    assert zombies() == []
+
+
+async def test_workers_leave_no_descriptor_behind(confiner: Bubblewrap, place: Place) -> None:
+    await warmed(confiner, place)
+    await confiner.run(place, Command(("true",)))
+    await confiner.dismiss(place)
+    before = descriptors()
+
+    for _ in range(3):
+        await warmed(confiner, place)
+        await asyncio.gather(*(confiner.run(place, Command(("true",))) for _ in range(4)))
+        await confiner.dismiss(place)
+
+    assert descriptors() == before
+
+
+async def test_the_owner_of_the_workspace_runs_in_a_worker(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    await needs_bubblewrap()
+    workspace = tmp_path / "ws"
+    workspace.mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    os.chown(workspace, 65534, 65534)
+    place = replace(place_in(workspace), owner_uid=65534, owner_gid=65534)
+    confiner = Bubblewrap(environ=PLAIN)
+
+    line = "id -u; ulimit -n; touch mine"
+    shell = await run_warm(
+        confiner, place, Command(("sh", "-c", line), limits=Limits(open_files=99))
+    )
+    python = await run_warm(confiner, place, Command(("python3", "-c", "print(1)")))
+    left = await confiner.ready(place)
+    await confiner.dismiss(place)
+
+    assert (shell.output, python.output, left) == ("65534\n99\n", "1\n", 1)
+    assert (workspace / "mine").stat().st_uid == 65534
+    assert alive(str(tmp_path)) == []
