@@ -42,6 +42,7 @@ def order(tmp_path: Path, *argv: str, landlock: Rules | None = None, seccomp: st
         limits={"nofile": 256, "core": 0},
         become=[],
         parent=os.getppid(),
+        mount=[],
         shown_as=[],
         landlock=landlock,
         seccomp=seccomp,
@@ -201,3 +202,16 @@ def test_processes_below_are_found_by_their_parents() -> None:
 @pytest.mark.parametrize(("abi", "bits"), [(1, 13), (2, 14), (3, 15), (4, 15), (5, 16), (9, 16)])
 def test_each_version_of_landlock_is_asked_for_what_it_knows(abi: int, bits: int) -> None:
     assert confine_exec.handled(abi) == (1 << bits) - 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
+def test_a_copy_that_cannot_be_shown_is_said(tmp_path: Path) -> None:
+    def attempt() -> int:
+        os.setresuid(65534, 65534, 65534)
+        try:
+            confine_exec.show_at(str(tmp_path), "/ws")
+        except OSError as error:
+            return HELD if "/ws belongs to somebody else" in str(error) else BROKEN
+        return BROKEN
+
+    assert in_child(attempt) == HELD

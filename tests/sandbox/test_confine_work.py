@@ -14,6 +14,7 @@ from tests.sandbox.confining import needs_bubblewrap, needs_landlock, place_in, 
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
+from turbo_tui.sandbox import hiding
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
@@ -263,6 +264,34 @@ async def test_root_runs_a_command_as_the_workspaces_owner(
     assert "CapBnd:\\t0000000000000000" in result.output
     assert "ROOT" not in result.output
     assert (place.workspace / "new").stat().st_uid == nobody
+
+
+@pytest.mark.parametrize("kind", [Bubblewrap, Landlock, Unsandboxed])
+async def test_the_owner_works_in_a_copy_that_lies_in_folders_of_root(
+    kind: type[Bubblewrap | Landlock | Unsandboxed], tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root works for other owners")
+    await (needs_bubblewrap() if kind is Bubblewrap else needs_landlock())
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder == Path(hiding.SCRATCH):
+            break
+        folder.chmod(0o755)
+    workspace, state = tmp_path / "ws", tmp_path / "state"
+    tree = state / "tree"
+    state.mkdir(mode=0o700)
+    for folder in (workspace, tree, tree / "sub"):
+        folder.mkdir()
+        os.chown(folder, 65534, 65534)
+    place = Place(workspace, tree, (), 65534, 65534)
+
+    result = await kind().run(
+        place, Command(("sh", "-ec", "pwd; id -u; echo made > $PWD/new; cat new"), cwd="sub")
+    )
+
+    assert result.output == f"{workspace}/sub\n65534\nmade\n"
+    assert (tree / "sub" / "new").stat().st_uid == 65534
+    assert not list(workspace.iterdir())
 
 
 async def test_two_commands_at_once_do_not_meet(bubblewrap: Bubblewrap, place: Place) -> None:

@@ -34,7 +34,8 @@ PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
-CLONE_NEWUSER = 0x10000000
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 # The same numbers on every machine.
 LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
@@ -66,6 +67,7 @@ class Order(TypedDict):
     limits: dict[str, int]
     become: list[int]  # uid, gid: root turns into the owner; empty for no change
     parent: int  # who started the supervisor and must outlive it
+    mount: list[str]  # what, where: a copy that only root can reach is shown there; or empty
     shown_as: list[int]  # uid, gid that the root of a user namespace is mapped to; or empty
     landlock: Rules | None
     seccomp: str
@@ -219,6 +221,8 @@ def confine(order: Order) -> None:
         resource.setrlimit(number, (value, last))
     if not LINUX:
         return
+    if order["mount"]:
+        show_at(*order["mount"])
     landlock = order["landlock"]
     ruleset = make_ruleset(landlock) if landlock is not None else -1
     rules = read_filter(order["seccomp"]) if order["seccomp"] else b""
@@ -242,6 +246,15 @@ def confine(order: Order) -> None:
     os.close(ruleset)
     if rules:
         load_filter(rules)
+
+
+def show_at(tree: str, workspace: str) -> None:
+    """Mount a folder over another one, for this process and those below it."""
+    words = [os.fsencode(word) for word in ("none", "/", tree, workspace)]
+    why = f"{workspace} belongs to somebody else, and its copy cannot be shown to them by a mount"
+    check(libc().unshare(CLONE_NEWNS), why)
+    check(libc().mount(words[0], words[1], None, MS_REC | MS_PRIVATE, None), why)
+    check(libc().mount(words[2], words[3], None, MS_BIND | MS_REC, None), why)
 
 
 def show_as(uid: int, gid: int) -> None:

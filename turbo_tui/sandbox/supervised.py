@@ -54,7 +54,7 @@ async def run_supervised(
     """Run a command in a place's tree, with a scratch folder of its own.
 
     Args:
-        place: Where; the command sees `place.tree`, by that path.
+        place: Where; the command sees `place.tree`, by that path where it can.
         command: What.
         tools: For PATH and the variables of toolchains.
         confine: Told the scratch folder, says what to put on the command.
@@ -82,6 +82,7 @@ async def run_supervised(
             limits=kernel_limits(limits, processes_of_user=threads_here()),
             become=_become(place),
             parent=os.getpid(),
+            mount=_mount(place),
             shown_as=_shown_as(place),
             landlock=None,
             seccomp="",
@@ -122,7 +123,18 @@ def inside(place: Place, cwd: str) -> str:
         SandboxError: It is not in the workspace, or not there.
     """
     hiding.check_folder(place, cwd)
-    return str(place.tree / PurePosixPath(cwd))
+    seen_at = place.workspace if _mount(place) else place.tree
+    return str(seen_at / PurePosixPath(cwd))
+
+
+def _mount(place: Place) -> list[str]:
+    """Return (what, where) of the mount that shows a copy to the workspace's owner.
+
+    It lies in root's own folders, which the owner who runs the command cannot pass through.
+    """
+    if not _become(place) or place.enter or place.tree == place.workspace:
+        return []
+    return [str(place.tree), str(place.workspace)]
 
 
 @contextmanager
