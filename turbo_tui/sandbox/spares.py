@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -113,16 +114,18 @@ class Spares:
 
     def prune(self, *, room_bytes: int = TIGHT_BYTES) -> None:
         """Delete what is old; and all, when the disk has less than `room_bytes` free."""
-        if not self._all.is_dir():
-            return
-        tight = shutil.disk_usage(self._all).free < room_bytes
-        for slot in self._all.glob("*/*"):
-            with suppress(OSError):  # taken meanwhile, or to be tried again next time
+        with suppress(OSError):  # others prune and take at the same time; the next time is as good
+            tight = shutil.disk_usage(self._all).free < room_bytes
+            for slot in self._all.glob("*/*"):
                 if tight or time.time() - slot.stat().st_mtime > OLD_S:
-                    remove_tree(slot)
-        for workspace in self._all.iterdir():
-            with suppress(OSError):
-                workspace.rmdir()
+                    # Nobody can take it from here on, half deleted.
+                    doomed = slot.with_name(f"gone-{secrets.token_hex(8)}")
+                    slot.rename(doomed)
+                    remove_tree(doomed)
+        with suppress(OSError):
+            for workspace in self._all.iterdir():
+                with suppress(OSError):
+                    workspace.rmdir()
 
     def _is_fit(self, tree: Path, manifest: Path) -> bool:
         return (
