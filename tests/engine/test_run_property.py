@@ -231,7 +231,8 @@ async def crashed(house: House, ledger: Ledger, ahead: int) -> House:
     store.records = list(house.store.records)
     house.run.footing.session = Session(MemoryEventStore("dead"), clock=lambda: 0.0)
     house.run.footing.tree.release()
-    house.run.footing.stages = FolderStages(house.workspace, Path("/nowhere"), house.blobs)
+    elsewhere = house.workspace.parent / "of-the-dead"
+    house.run.footing.stages = FolderStages(house.workspace, elsewhere, house.blobs)
     await house.run.cancel()
     again = build(house.workspace, store, house.blobs, house.planner, house.runner, ahead=ahead)
     ledger.house = again
