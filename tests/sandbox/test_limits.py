@@ -27,7 +27,7 @@ from turbo_tui.core.command import GIB, MIB, Command, CommandUsage, Limits
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox import limits as limits_module
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.cgroup import find_base
+from turbo_tui.sandbox.cgroup import Base, find_base
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.limits import DEFAULTS, Watch, held_by_kernel, held_to, kernel_limits
 from turbo_tui.sandbox.place import Confiner
@@ -270,9 +270,7 @@ async def test_no_group_outlives_its_command(make: Make, tmp_path: Path) -> None
         pytest.skip("no control group can be made here")
     await make(Limits()).run(place_in(tmp_path), Command(("sleep", "0.3")))
 
-    left = [path for folder in set(base.folders.values()) for path in folder.glob("turbo-tui-*")]
-
-    assert [path for path in left if f"-{os.getpid()}-" in path.name] == []
+    assert [path for path in _groups(base) if f"-{os.getpid()}-" in path.name] == []
 
 
 def test_settings_come_before_a_tools_own_limits_and_those_before_ours() -> None:
@@ -405,3 +403,22 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     yield folder
     shutil.rmtree(folder)
+
+
+async def test_a_command_that_ends_while_its_group_is_made_leaves_none(tmp_path: Path) -> None:
+    await needs_bubblewrap()
+    base = find_base()
+    if base is None:
+        pytest.skip("no control group can be made here")
+    confiner = Bubblewrap(Limits())
+    for hundredths in (3, 4, 5, 6, 7):  # around the moment at which the group is made
+        line = f"sleep 0.0{hundredths}"
+        await confiner.run(place_in(tmp_path), Command(("sh", "-c", line)))
+
+    async with asyncio.timeout(10):
+        while any(f"-{os.getpid()}-" in path.name for path in _groups(base)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def _groups(base: Base) -> list[Path]:
+    return [path for folder in set(base.folders.values()) for path in folder.glob("turbo-tui-*")]

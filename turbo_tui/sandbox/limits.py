@@ -174,6 +174,7 @@ class Watch:
         self._group: Group | None = None
         self._refusal = ""  # what the kernel held it to, in words
         self._thread = Lock()  # a look that is under way as the command ends
+        self._handing = Lock()  # between the thread that makes the group and the command's end
         self._over = False
         self._near = False  # half way to a limit that is reached fast
 
@@ -191,8 +192,11 @@ class Watch:
         """Take the last numbers, what the kernel counted among them: the tree is gone."""
         if counted is not None:
             self._meter.end(counted)
-        self._over = True
-        if self._thread.locked() or self._group is not None:
+        with self._handing:
+            self._over = True
+        # A group that is only being made is removed by the thread that makes it: the kernel takes
+        # its time, and the command is over.
+        if self._group is not None:
             await asyncio.to_thread(self._leave)
 
     def ended_by(self, exit_code: int, output: str) -> str:
@@ -234,8 +238,12 @@ class Watch:
                 group.adopt(self._root())
             except OSError:
                 group.close()
-            else:
-                self._group = group
+                return
+            with self._handing:
+                if not self._over:
+                    self._group = group
+                    return
+            group.close()
 
     def _leave(self) -> None:
         with self._thread:
