@@ -21,7 +21,7 @@ from turbo_tui.sandbox.copytree import Manifest, copy_tree, read_copy
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.ignore import Ignores
 from turbo_tui.sandbox.upper import read_upper
-from turbo_tui.sandbox.warn import warnings_of
+from turbo_tui.sandbox.warn import folded, warnings_of
 
 
 @pytest.fixture
@@ -155,7 +155,27 @@ def test_copying_stops_when_told(lower: Beneath, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "why"),
     [
-        ("web/package.json", {"scripts": {"prepare": "x"}}, "its scripts changed"),
+        (
+            "web/package.json",
+            {"scripts": {"prepare": "x", "a": "b"}},
+            "its scripts changed: a, prepare; installing runs prepare",
+        ),
+        ("package.json", {"scripts": {"test": "x"}}, "its scripts changed: test"),
+        ("package.json", {"scripts": "x"}, "its scripts changed"),
+        ("package.json", {"scripts": {}}, ""),
+        (".ENVRC", "", "direnv runs it on entering the folder"),
+        ("a/conftest.py", "", "pytest runs it first, also where an editor looks for tests"),
+        ("crate/build.rs", "", "cargo runs it at every build, and editors build by themselves"),
+        (".cargo/config.toml", "", "can name programs that cargo runs"),
+        (".vscode/extensions.json", "", "names extensions that an editor offers to install"),
+        ("pip.conf", "", "can name where packages come from"),
+        (".gitlab-ci.yml", "", "runs on the forge with its secrets"),
+        ("docker/Dockerfile", "", "its commands run wherever its image is built"),
+        (".claude/settings.json", "", "can name commands that a coding agent runs"),
+        (".gitattributes", "* filter=x", "names filters that git runs"),
+        (".gitattributes", "* text", ""),
+        ("Makefile", "", ""),
+        ("src/setup.cfg", "", ""),
         ("web/package.json", {"name": "x"}, ""),
         ("web/package.json", ["no object"], ""),
         (".github/workflows/ci.yml", "", "runs on the forge with its secrets"),
@@ -173,6 +193,43 @@ def test_what_may_run_later_is_named(path: str, content: object, why: str) -> No
     said = warnings_of(FileChange(path, before, after), blobs)
 
     assert said == ([why] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("", '[project]\nname = "x"', ""),
+        ("", '[build-system]\nrequires = ["x"]', "changed; installing it runs that"),
+        (
+            '[build-system]\nrequires = ["x"]',
+            '[build-system]\nrequires = ["x"]\n[tool.ruff]\nx = 1',
+            "",
+        ),
+        ("", '[tool.hatch.build.hooks.custom]\npath = "x.py"', "changed; installing it runs that"),
+        ("", "[broken", "may have changed"),
+    ],
+)
+def test_what_builds_a_python_project_is_compared(old: str, new: str, why: str) -> None:
+    blobs = MemoryBlobs()
+    before, after = (
+        Node("file", 0o644, len(text), blobs.put(text.encode())) for text in (old, new)
+    )
+
+    said = warnings_of(FileChange("pyproject.toml", before, after), blobs)
+
+    assert said == ([f"what builds the project {why}"] if why else [])
+
+
+def test_many_warnings_of_one_kind_are_one_line() -> None:
+    found = [(f"bin/{number:03}", "is executable now") for number in range(500)]
+
+    lines = folded([*found, (".envrc", "direnv"), *((f"l{n}", "link") for n in range(6))])
+
+    assert lines == [
+        ".envrc: direnv",
+        "bin/000, bin/001 and 498 more: is executable now",
+        *(f"l{n}: link" for n in range(6)),
+    ]
 
 
 def test_a_manifest_that_cannot_be_read_is_warned_of() -> None:

@@ -319,6 +319,16 @@ async def test_originals_are_known_to_a_stage_that_is_taken_up_after_the_user_ed
     assert blobs.get(change.before.blob) == b"two = 2\n"
 
 
+async def test_what_is_ignored_by_itself_is_warned_of_too(stages: WorkspaceStages) -> None:
+    changes = await staged(
+        stages,
+        "s1",
+        "echo .envrc >> .gitignore; echo x > .envrc; mkdir build/sub; echo x > build/conftest.py",
+    )
+
+    assert changes.warnings == (".envrc: direnv runs it on entering the folder; git ignores it",)
+
+
 # --- beside each other -----------------------------------------------------------
 
 

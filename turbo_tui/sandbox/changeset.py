@@ -17,7 +17,7 @@ from turbo_tui.sandbox.contents import Contents, Originals
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.gitview import is_internal
 from turbo_tui.sandbox.ignore import Ignores
-from turbo_tui.sandbox.warn import warnings_of
+from turbo_tui.sandbox.warn import EXECUTABLE, folded, warnings_of
 
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 OURS = ".turbo"
@@ -59,12 +59,15 @@ def build_change_set(
             sorter.sort(delta)
     files = _pair_moves(sorter.files)
     for change in files:
-        sorter.warnings.extend(f"{change.path}: {why}" for why in warnings_of(change, blobs))
+        sorter.warnings.extend((change.path, why) for why in warnings_of(change, blobs))
+    for change in sorter.singly_ignored():
+        said = (why for why in warnings_of(change, blobs) if why != EXECUTABLE)
+        sorter.warnings.extend((change.path, f"{why}; git ignores it") for why in said)
     return ChangeSet(
         tuple(files),
         tuple(IgnoredFolder(name, tuple(found)) for name, found in sorted(sorter.ignored.items())),
         (*sorter.counted(), *sorter.notes),
-        tuple(sorted(sorter.warnings)),
+        tuple(folded(sorter.warnings)),
     )
 
 
@@ -82,7 +85,7 @@ class _Sorter:
         default_factory=lambda: defaultdict[str, list[FileChange]](list)
     )
     notes: list[str] = field(default_factory=list[str])
-    warnings: list[str] = field(default_factory=list[str])
+    warnings: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     _internal: Counter[str] = field(default_factory=Counter[str])
     _outside: Counter[str] = field(default_factory=Counter[str])
 
@@ -124,6 +127,12 @@ class _Sorter:
         for folder, count in sorted(self._outside.items()):
             yield f"{folder}: {count:,} link{'s' * (count != 1)} out; never lands"
 
+    def singly_ignored(self) -> Iterator[FileChange]:
+        """Yield what is ignored by itself, not with the folder it lies in."""
+        for folder, found in self.ignored.items():
+            if folder == "." or self.ignores.folded(folder, is_folder=True) is None:
+                yield from found
+
     def _take(self, change: FileChange) -> None:
         path, node = change.path, change.after or change.before
         is_folder = node is not None and node.kind == "folder"
@@ -134,7 +143,7 @@ class _Sorter:
                 self._outside[folder] += 1
             else:
                 self.notes.append(f"{path}: a link that leads outside the workspace; never lands")
-                self.warnings.append(f"{path}: a link that leads outside the workspace")
+                self.warnings.append((path, "a link that leads outside the workspace"))
         elif folder is not None:
             self.ignored[folder].append(change)
         else:
