@@ -148,6 +148,7 @@ class Stand:
         answer: Plan | TurboError = PLAN,
         store: MemoryEventStore | None = None,
         blobs: MemoryBlobs | None = None,
+        ahead: int = 0,
     ) -> None:
         self.root = folder / "demo"
         if not self.root.exists():
@@ -172,6 +173,7 @@ class Stand:
             lander=FolderLander(self.root, self.blobs),
             review=Review(self.blobs),
             asks=asks,
+            ahead=ahead,
         )
         if not self.store.records:
             session.append(ev.SessionStarted("7f3a", str(self.root), "turbo-tui test"))

@@ -117,7 +117,7 @@ def test_a_destructive_step_is_shown_whole_and_rejected(turbo: Turbo) -> None:
                 screen.wait_for("[x] src  delete", "src/click/_compat.py  delete")
                 screen.press("3")
                 screen.wait_for("curl: (7)")
-                screen.answer("r", "wants to land 19 files", opens="Reject the step")
+                screen.answer("r", "wants to land 19 files", opens="Reject step s1")
                 screen.press("enter")
                 screen.wait_for("rejected")
                 screen.press("ctrl+q")

@@ -147,15 +147,6 @@ def _ids(states: Collection[StepState]) -> str:
     return ", ".join(state.step.id for state in states)
 
 
-def _beside(views: Views) -> tuple[str, ...]:
-    running = views.plan.running
-    if running is None:
-        return ()
-    below = _ids(unlanded_below(views.plan, running))
-    on = f" ahead on {below}" if below else ""
-    return (f"Meanwhile step {running.step.id} runs{on}; ctrl+c interrupts it.",)
-
-
 def _review_card(views: Views, state: StepState) -> Card:
     below = unlanded_below(views.plan, state)
     card = _own_review_card(state)
@@ -167,7 +158,7 @@ def _review_card(views: Views, state: StepState) -> Card:
         first = below[0].step.id
         review = Choice("review", "v", f"review step {first}")
         choices = (review, *(choice for choice in choices if choice != APPROVE))
-    return replace(card, lines=(*lines, *_beside(views)), choices=choices, subject=state.step.id)
+    return replace(card, lines=lines, choices=choices, subject=state.step.id)
 
 
 def _own_review_card(state: StepState) -> Card:
