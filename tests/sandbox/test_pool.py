@@ -37,7 +37,7 @@ def has_interpreter() -> bool:
     program = shutil.which("python3", path=PLAIN["PATH"])
     if program is None:
         return False
-    return subprocess.run((program, "-c", code), capture_output=True).stdout == b"True\n"
+    return subprocess.run((program, "-c", code), check=False, stdout=-1).stdout == b"True\n"
 
 
 PYTHON = has_interpreter()
