@@ -98,7 +98,7 @@ async def test_a_program_of_the_workspace_is_not_taken_for_git(
     planted = repository / "git"
     planted.write_text(f"#!/bin/sh\ntouch '{repository}/sprung'\n")
     planted.chmod(0o755)
-    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f".:{repository}:{os.environ['PATH']}")
 
     await CommandLineGit().staged(repository)
 

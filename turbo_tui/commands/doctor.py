@@ -64,7 +64,7 @@ async def examine(path: str, *, here: bool = False) -> dict[str, list[Check]]:
     where = paths()
     about, workspace = _workspace(path, where, here=here)
     groups = {
-        "machine": [_python(), terminal(os.environ, _terminal_size()), _git()],
+        "machine": [_python(), terminal(os.environ, _terminal_size()), _git(workspace)],
         "workspace": about,
         "sandbox": await sandbox_checks(workspace),
         "data": [
@@ -142,8 +142,11 @@ def _colours(env: Mapping[str, str]) -> str:
     return "256 colours" if "256" in env.get("TERM", "") else "16 colours"
 
 
-def _git() -> Check:
-    program = shutil.which("git")
+def _git(workspace: Workspace) -> Check:
+    from turbo_tui.vcs.repository import path_outside  # noqa: PLC0415
+
+    path = path_outside(workspace.root, os.environ.get("PATH", os.defpath))
+    program = shutil.which("git", path=path)
     if program is None:
         without = "not found: no branch is shown, commits and ignore rules are left out"
         return Check("git", "reduced", without, "Install git, as in: sudo apt install git")

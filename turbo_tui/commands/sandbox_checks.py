@@ -211,6 +211,7 @@ def _shares(folder: Path) -> bool:
 
 def _namespaces() -> Check:
     from turbo_tui.sandbox.mends import mend_of  # noqa: PLC0415
+    from turbo_tui.sandbox.toolchains import SYSTEM_PATH  # noqa: PLC0415
 
     try:
         done = subprocess.run(
@@ -220,6 +221,7 @@ def _namespaces() -> Check:
             timeout=PROGRAM_S,
             check=False,
             cwd="/",
+            env={"PATH": os.pathsep.join(SYSTEM_PATH)},  # not one that a step planted
         )
     except (OSError, subprocess.SubprocessError) as error:
         return Check("user namespaces", "reduced", f"cannot be tried: {error}")

@@ -108,9 +108,7 @@ async def _git(
 ) -> tuple[int, str]:
     """Run git in the workspace; with `errors` stderr is part of the output."""
     inherited = {key: value for key, value in os.environ.items() if key not in _REDIRECTING}
-    # A program of the workspace must not be taken for git: `.` or `./bin` on PATH means it.
-    folders = inherited.get("PATH", os.defpath).split(os.pathsep)
-    inherited["PATH"] = os.pathsep.join(folder for folder in folders if folder.startswith("/"))
+    inherited["PATH"] = path_outside(workspace, inherited.get("PATH", os.defpath))
     inherited |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
     try:
         process = await asyncio.create_subprocess_exec(
@@ -135,6 +133,18 @@ async def _git(
             process.kill()
             await process.wait()
     return process.returncode or 0, os.fsdecode(out)
+
+
+def path_outside(workspace: Path, path: str) -> str:
+    """Return PATH without the folders of a workspace: what a step wrote is not taken for git.
+
+    `.` and `bin` mean the workspace, and so does an environment that is activated in it.
+    """
+    root = os.path.realpath(workspace)
+    folders = (folder for folder in path.split(os.pathsep) if folder.startswith("/"))
+    return os.pathsep.join(
+        folder for folder in folders if os.path.commonpath((root, os.path.realpath(folder))) != root
+    )
 
 
 def _counts(numstat: str) -> dict[str, tuple[int | None, int | None]]:
