@@ -15,6 +15,7 @@ from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.cli import main
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.command import CommandUsage
 from turbo_tui.core.plan import Step
 from turbo_tui.core.session import Session
 from turbo_tui.wiring import Workspace, open_workspace
@@ -129,10 +130,13 @@ def test_a_session_is_shown_with_its_steps_landings_and_cost(place: Workspace, r
         ev.StepStarted("1", 1, "s", "overlay+bubblewrap"),
         landed,
         ev.CommandRequested("c", "1", ("ls",)),
-        ev.CommandFinished("c", 0, "exited", "out \x1b]0;x\x07\nput", 0.1),
+        ev.CommandFinished(
+            "c", 0, "exited", "out \x1b]0;x\x07\nput", 0.1, usage=CommandUsage(0.8, 120_000_000)
+        ),
     )
 
     out = run("show", "--log")[1]
+    assert "used: 0.8 s cpu · 120 MB\n" in out
 
     assert "task       tidy\n" in out
     assert "    1  landed       first \N{REPLACEMENT CHARACTER}[31m\n" in out
