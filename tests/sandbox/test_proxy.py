@@ -563,6 +563,7 @@ def test_programs_find_the_proxy_but_not_for_servers_of_their_own() -> None:
 
     assert found["https_proxy"] == found["HTTP_PROXY"] == "http://127.0.0.1:3128"
     assert found["no_proxy"] == "127.0.0.1,::1"
+    assert "-Dhttps.proxyPort=3128" in found["MAVEN_OPTS"]
     assert proxy_variables(Grants(network="all")) is None
     assert proxy_variables(Grants()) is None
 

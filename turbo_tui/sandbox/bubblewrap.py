@@ -77,13 +77,14 @@ class Bubblewrap:
             Guarantee(
                 "reads",
                 True,
-                "homes, /run, /mnt and the host's /tmp are hidden; system files are not"
+                "homes, /run, /mnt and the host's /tmp are hidden, secret files of the workspace "
+                "are empty; system files are not hidden"
                 + ("; of root's own files, only those in known places are hidden" if root else ""),
             ),
             Guarantee(
                 "network",
                 filtered,
-                "none unless granted; no unix sockets"
+                "none unless granted, and then by host or all; no unix sockets"
                 if filtered
                 else "none unless granted, but unix sockets are open: no filter for this machine",
             ),

@@ -416,4 +416,10 @@ def proxy_variables(grants: Grants) -> Mapping[str, str] | None:
     named = AllowList(grants.hosts).hosts
     own = [name for name in ("localhost", "127.0.0.1", "::1") if name not in named]
     found = {name: address for lower in names for name in (lower, lower.upper())}
-    return found | {name: ",".join(own) for name in ("no_proxy", "NO_PROXY")}
+    found |= {name: ",".join(own) for name in ("no_proxy", "NO_PROXY")}
+    java = " ".join(
+        f"-D{scheme}.proxyHost=127.0.0.1 -D{scheme}.proxyPort={PORT}"
+        for scheme in ("http", "https")
+    )
+    # Those that do not look for the usual variables by themselves.
+    return found | {"NODE_USE_ENV_PROXY": "1", "MAVEN_OPTS": java, "GRADLE_OPTS": java}

@@ -26,11 +26,10 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.core.secret_files import is_secret
+from turbo_tui.core.secret_files import is_secret, is_shown
 
 # Folders of installed or generated things; by name, since they are left out unread.
 DEPENDENCIES = frozenset(
@@ -113,7 +112,7 @@ class SecretFiles:
         for folder in self._folders.values():
             found.update(path for path in folder.secrets if self._is_secret(path))
             found.update(self._targets(folder.links))
-        masked = sorted(path for path in found if not self._is_shown(path))
+        masked = sorted(path for path in found if not is_shown(path, self.shown))
         if len(masked) > MOST:
             raise SandboxError(
                 f"{len(masked):,} files of the workspace are named like secrets, from {masked[0]} "
@@ -177,10 +176,6 @@ class SecretFiles:
             real = os.path.realpath(root + link)
             if real.startswith(root) and os.path.isfile(real):
                 yield real[len(root) :]
-
-    def _is_shown(self, path: str) -> bool:
-        name = path.rpartition("/")[2]
-        return any(fnmatchcase(path, glob) or fnmatchcase(name, glob) for glob in self.shown)
 
     def _submodules(self) -> list[str]:
         """Return the git folders of submodules, which lie in the workspace's own."""
