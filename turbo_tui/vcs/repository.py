@@ -142,9 +142,10 @@ def path_outside(workspace: Path, path: str) -> str:
     """
     root = os.path.realpath(workspace)
     folders = (folder for folder in path.split(os.pathsep) if folder.startswith("/"))
-    return os.pathsep.join(
+    outside = (
         folder for folder in folders if os.path.commonpath((root, os.path.realpath(folder))) != root
     )
+    return os.pathsep.join(outside) or os.defpath  # an empty one means the current folder
 
 
 def _counts(numstat: str) -> dict[str, tuple[int | None, int | None]]:
