@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import MemoryBlobs
 from tests.sandbox.confining import needs_bubblewrap, needs_landlock
+from turbo_tui.core import events as ev
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, StageError
+from turbo_tui.core.ports import Record
 from turbo_tui.sandbox import bubblewrap
 from turbo_tui.sandbox.remembered import FILE, Remembered
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
-from turbo_tui.wiring import confining
+from turbo_tui.wiring import confining, open_workspace
 from turbo_tui.wiring.confining import Confining
+from turbo_tui.wiring.running import open_run
 
 
 class House:
@@ -144,3 +150,54 @@ async def test_an_overlay_kept_from_a_sandbox_is_not_taken_up_without_one(house:
 
     assert stages.report.rung == "copy+unsandboxed"
     assert (house.state / "stages" / "kept" / "upper" / "a.txt").read_bytes() == b"a\n"
+
+
+@pytest.mark.parametrize("rung", ["bubblewrap", "landlock"])
+async def test_none_of_our_own_folders_is_seen_by_a_command(
+    house: House, monkeypatch: pytest.MonkeyPatch, rung: str
+) -> None:
+    del house
+    # Neither in a home folder nor in /tmp, both of which are hidden in any case.
+    ours = Path(tempfile.mkdtemp(prefix="turbo-tui-test-", dir="/opt"))
+    try:
+        monkeypatch.setenv("TURBO_TUI_HOME", str(ours / "home"))
+        monkeypatch.setenv("TURBO_TUI_RUNG", rung)
+        (ours / "work").mkdir()
+        for folder in ("cache", "config", "state"):
+            (ours / "home" / folder).mkdir(parents=True, mode=0o700)
+            (ours / "home" / folder / "kept").write_text("of another project")
+        stages = await open_workspace(ours / "work").stages()
+        stage = await stages.open("one")
+
+        result = await stage.run(Command(("sh", "-c", f"cat {ours}/home/*/kept; ls")))
+        await stage.close()
+    finally:
+        shutil.rmtree(ours)
+
+    assert "of another project" not in result.output
+    assert result.exit_code == 0
+
+
+async def test_the_app_checks_what_was_remembered_and_notes_what_replaces_it(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TURBO_TUI_RUNG", raising=False)
+    assert (await open_workspace(house.workspace).stages()).report.level == "full"
+    house.broken.touch()
+    noted: list[str] = []
+    told = asyncio.Event()
+
+    opened = await open_run(open_workspace(house.workspace), built_in=True)
+
+    def listen(record: Record) -> None:
+        if isinstance(record.event, ev.Noted):
+            noted.append(record.event.text)
+            told.set()
+
+    opened.run.session.subscribe(listen)
+    assert opened.run.stages.report.level == "full", "believed at first"
+    await asyncio.wait_for(told.wait(), 30)
+    assert "bubblewrap does not hold here any more: broken" in noted[0]
+    assert opened.run.stages.report.level == "reduced"
+    await opened.run.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,7 @@ async def probe(
     limits: Limits | None = None,
     environ: Mapping[str, str] | None = None,
     memory: Remembered | None = None,
+    hide: Sequence[Path] = (),
 ) -> Probed:
     """Try what there is, best first.
 
@@ -59,6 +60,7 @@ async def probe(
         limits: What commands may use.
         environ: The user's environment; the process's own when None.
         memory: What is believed untried, and told what held; None tries and tells nobody.
+        hide: Further folders of ours that commands are not to see.
 
     Raises:
         SandboxError: A rung was named, and there is none of that name or it does not hold.
@@ -75,7 +77,7 @@ async def probe(
         if not missing(name).startswith(ELSEWHERE)
     ]
     for name in names:
-        confiner = make(name, limits, environ, state)
+        confiner = make(name, limits, environ, state, hide)
         fault = missing(name)
         if not fault and memory is not None and memory.held(name):
             return Probed(confiner, tuple(reasons), remembered=True)
@@ -99,9 +101,10 @@ def make(
     limits: Limits | None = None,
     environ: Mapping[str, str] | None = None,
     state: Path | None = None,
+    more: Sequence[Path] = (),
 ) -> Confiner:
-    """Make a confiner by its name, untried."""
-    hide = (state,) if state else ()
+    """Make a confiner by its name, untried; our state, and more, is hidden from its commands."""
+    hide = (state, *more) if state else more
     makers: dict[ConfinerName, Callable[[], Confiner]] = {
         "bubblewrap": lambda: bubblewrap.Bubblewrap(limits, environ=environ, hide=hide),
         "landlock": lambda: Landlock(limits, environ=environ, hide=hide),

@@ -116,7 +116,7 @@ class View:
         yield from ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc")
         for path in hiding.KERNEL_SETTINGS:
             yield from ("--ro-bind-try", path, path)
-        for folder in self._hidden:
+        for folder in self._covered(place):
             yield from ("--tmpfs", str(folder))
         for path, is_folder in self._root_only(place):
             yield from _hide(path, is_folder=is_folder)
@@ -164,7 +164,7 @@ class View:
     def _closed_for_writing(self, place: Place) -> Iterator[str]:
         """Yield the last options: hidden folders, now that all mount points in them are made."""
         closed = [path for path, is_folder in self._root_only(place) if is_folder]
-        for folder in (*self._hidden, *closed):
+        for folder in (*self._covered(place), *closed):
             if folder != place.workspace:  # the workspace lies over it there
                 yield from ("--remount-ro", str(folder))
 
@@ -213,6 +213,11 @@ class View:
     def _hidden(self) -> tuple[Path, ...]:
         return hiding.hidden_folders(self._home, *self._hide)
 
+    def _covered(self, place: Place) -> tuple[Path, ...]:
+        """Return the folders to hide that do not lie in one of root's, which is hidden whole."""
+        closed = [path for path, is_folder in self._root_only(place) if is_folder]
+        return tuple(folder for folder in self._hidden if not hiding.below(folder, closed))
+
     @property
     def _all_hidden(self) -> tuple[Path, ...]:
         return (*self._hidden, Path(hiding.SCRATCH))
@@ -228,6 +233,7 @@ class View:
             (path, is_folder)
             for path, is_folder in self._closed
             if (path.is_dir() if is_folder else path.is_file())
+            and not hiding.below(path, self._hidden)
         )
 
     @cached_property

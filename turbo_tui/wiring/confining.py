@@ -33,6 +33,7 @@ class Confining:
         memory: What held when it was last tried.
         limits: What commands are held to, as far as it is set.
         show_secrets: Globs of secret files that commands may read.
+        hide: Folders of ours beside the state that commands are not to see.
         tell: Told, in words for the user, when commands are confined by something else.
     """
 
@@ -41,6 +42,7 @@ class Confining:
     memory: Remembered
     limits: Limits = field(default_factory=Limits)
     show_secrets: tuple[str, ...] = ()
+    hide: tuple[Path, ...] = ()
     tell: Callable[[str], None] | None = None
     _stages: WorkspaceStages | None = None
     _watched: Watched | None = None
@@ -78,7 +80,12 @@ class Confining:
         # What is named was read from the variable already.
         environ = {name: value for name, value in os.environ.items() if name != FORCE}
         return await probe(
-            self.state, rung=self.named, limits=self.limits, environ=environ, memory=self.memory
+            self.state,
+            rung=self.named,
+            limits=self.limits,
+            environ=environ,
+            memory=self.memory,
+            hide=self.hide,
         )
 
     async def _lost(self, fault: str) -> str:

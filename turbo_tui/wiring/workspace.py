@@ -91,7 +91,9 @@ class Workspace:
             memory = Remembered(self.paths.cache / FILE, self.state)
             limits = self.settings.sandbox.limits
             shown = self.project.show_secrets
-            self.confining = Confining(self.state, named, memory, limits, shown)
+            # The cache holds other projects' texts, the settings say where models are.
+            ours = (self.paths.cache, self.paths.config)
+            self.confining = Confining(self.state, named, memory, limits, shown, ours)
             try:
                 self._stages = await self.confining.open(self.root, self.blobs, tree)
             except SandboxError as error:
