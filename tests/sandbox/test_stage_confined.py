@@ -102,6 +102,28 @@ async def test_secrets_of_the_workspace_are_empty_to_commands_and_never_a_change
     assert snapshot(tmp_path / "work") == before
 
 
+async def test_nothing_of_ours_shows_in_a_stage_whose_command_did_nothing(
+    stages: WorkspaceStages, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    for repository in (work, work / "inner"):
+        git(tmp_path, "init", "-q", str(repository))
+    for name in (".turbo", ".vscode", ".idea", ".venv"):
+        (work / name).mkdir()
+        (work / name / "x").write_text("x")
+    for name in (".env", ".envrc", "inner/id_rsa"):
+        (work / name).write_text("x")
+    before = snapshot(work)
+    stage = await stages.open("s")
+    for line in ("true", "ls -a .turbo", "cat .env inner/id_rsa"):
+        assert (await stage.run(Command(["sh", "-c", line]))).exit_code == 0
+    changes = await stage.changes()
+    await stage.close()
+
+    assert (changes.files, changes.ignored, changes.notes) == ((), (), ())
+    assert snapshot(work) == before
+
+
 async def test_a_file_replaced_by_the_user_shows_although_workers_wait(
     stages: WorkspaceStages, tmp_path: Path
 ) -> None:

@@ -22,8 +22,10 @@ from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Landing
 from turbo_tui.landing import open_lander
+from turbo_tui.sandbox import trees
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layers import Kind
+from turbo_tui.sandbox.overlay import Holder
 from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, discard_left, open_stages
 
@@ -200,7 +202,7 @@ async def test_a_moved_folder_of_a_lower_stage_shows_as_moves(stages: WorkspaceS
 
 
 async def test_a_chain_of_many_stages_still_mounts(stages: WorkspaceStages) -> None:
-    names = [f"session-2026-step-{number:03}" for number in range(40)]
+    names = [f"20261122-184655-{'x' * 60}-step-{number:03}" for number in range(60)]
     for name in names:
         stage = await stages.open(name)
         stage.files.write(f"f/{name}", b"x")
@@ -208,7 +210,7 @@ async def test_a_chain_of_many_stages_still_mounts(stages: WorkspaceStages) -> N
 
     stage = await stages.open("top", on=names)
 
-    assert len(stage.files.entries("f")) == 40
+    assert len(stage.files.entries("f")) == 60
     assert words_of(await stage.changes()) == []
     await stage.close()
 
@@ -464,6 +466,40 @@ async def test_what_the_user_replaced_beneath_layers_shows_in_the_next_command(
     await shell(stage, "echo step >> src/b.py")
     (change,) = (await stage.changes()).files
     assert not change.base_known  # it is not what the stage began with
+    await stage.close()
+
+
+async def test_where_no_refresh_is_to_be_had_the_stage_is_mounted_anew(
+    stages: WorkspaceStages, workspace: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "copy":
+        pytest.skip("a copy is of the time it was made")
+
+    def refused(_holder: Holder) -> bool:
+        return False
+
+    monkeypatch.setattr(Holder, "refresh", refused)
+    stage = await stages.open("s1")
+    await shell(stage, "cat src/b.py; echo mine > mine")
+    (workspace / "beside").write_text("user's\n")
+    (workspace / "beside").replace(workspace / "src" / "b.py")
+
+    assert await shell(stage, "cat src/b.py mine") == "user's\nmine\n"
+    await stage.close()
+
+
+async def test_file_tools_show_what_the_user_replaced(
+    stages: WorkspaceStages, workspace: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "copy":
+        pytest.skip("a copy is of the time it was made")
+    monkeypatch.setattr(trees, "FRESH_S", 0.0)
+    stage = await stages.open("s1")
+    assert stage.files.read("src/b.py") == b"two = 2\n"
+    (workspace / "beside").write_text("user's\n")
+    (workspace / "beside").replace(workspace / "src" / "b.py")
+
+    assert stage.files.read("src/b.py") == b"user's\n"
     await stage.close()
 
 

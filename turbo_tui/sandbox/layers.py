@@ -3,7 +3,7 @@
 state/stages/STAGE_ID/   mode 0700
     meta.json            workspace, start, how it is made, on what; written last
     gone.json            the same of a discarded stage that others still lie on
-    upper/ work/         overlay
+    upper/ work/         overlay; on/ where it lies on others: links to their layers
     tree/ manifest.json  copy; below.json where it lies on others
     settled-upper/       what a settled stage kept, of an overlay
     settled-tree/ settled.json   the same of a copy

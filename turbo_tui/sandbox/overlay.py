@@ -24,13 +24,16 @@ from turbo_tui.sandbox.beneath import Beneath, remove_tree
 from turbo_tui.sandbox.toolchains import SYSTEM_PATH
 from turbo_tui.sandbox.trials import trial_folder
 
+LINKS = "on"
+MOST_LAYERS = 400  # the kernel takes 500; fs/overlayfs/params.h, OVL_MAX_STACK
 READY_S = 10.0
 GONE_S = 2.0
 
 # The workspace and the written layer are named by descriptors that the shell itself opened in
 # the new namespace, so that no character of a path is special to mount(8) or to the overlay's
 # option parser; an older descriptor would name a mount of the old namespace, which nothing can be
-# mounted on. Layers are named from the folder of all stages, by ids of plain characters.
+# mounted on. Layers are named by links with short names, from the folder these lie in: all options
+# together must fit in a page, 4096 bytes.
 # `index=off`: a kept upper must mount again over a workspace that was landed to meanwhile.
 _LAYER = "mount -i -c -t overlay -o userxattr,index=off,lowerdir="
 _OVER = ",upperdir=/proc/self/fd/8,workdir=/proc/self/fd/9 turbo-tui /proc/self/fd/7"
@@ -77,14 +80,27 @@ class Layers:
     """What an overlay is made of.
 
     Attributes:
-        stage: Folder that holds `upper` and `work`.
-        below: Folders between the workspace and the upper, named from the folder of all stages,
-            oldest first; plain characters only.
+        stage: Folder that holds `upper` and `work`; the links are made in its `on`.
+        below: Folders between the workspace and the upper, oldest first.
     """
 
     workspace: Path
     stage: Path
-    below: tuple[str, ...] = ()
+    below: tuple[Path, ...] = ()
+
+    def link(self) -> str:
+        """Make the links; return their names as the mount wants them, newest first.
+
+        Raises:
+            OSError: They cannot be made.
+        """
+        links = self.stage / LINKS
+        if self.below:
+            links.mkdir(exist_ok=True)
+        for number, layer in enumerate(self.below):
+            with suppress(FileExistsError):
+                (links / str(number)).symlink_to(layer)
+        return "".join(f"{number}:" for number in reversed(range(len(self.below))))
 
 
 class Holder:
@@ -102,7 +118,8 @@ class Holder:
         self._process = process
         self._ask = ask
         self._answer = answer
-        self._asking = threading.Lock()
+        self._asking = threading.Lock()  # held while an answer is awaited
+        self._writing = threading.Lock()
 
     @classmethod
     async def start(cls, layers: Layers) -> Holder:
@@ -112,8 +129,12 @@ class Holder:
             StageError: The kernel or a permission refused; the message says what it said.
         """
         workspace, stage = layers.workspace, layers.stage
-        below = "".join(f"{name}:" for name in reversed(layers.below))
-        words = _argv(_HOLD, workspace, stage / "upper", stage / "work", stage.parent, below)
+        try:
+            below = layers.link()
+        except OSError as error:
+            raise StageError(f"Cannot mount a stage over {workspace}: {error}.") from error
+        top = stage / LINKS if below else stage
+        words = _argv(_HOLD, workspace, stage / "upper", stage / "work", top, below)
         theirs_in, ask = os.pipe()
         answer, theirs_out = os.pipe()
         try:
@@ -167,7 +188,12 @@ class Holder:
         """Read one line of the holder, after asking for it; empty when it ended."""
         with self._asking:
             if ask:
-                os.write(self._ask, ask)
+                with self._writing:
+                    if self._ask < 0:
+                        return b""
+                    os.write(self._ask, ask)
+            if self._answer < 0:
+                return b""
             waiting = select.poll()
             waiting.register(self._answer, select.POLLIN)
             if not waiting.poll(READY_S * 1000):
@@ -209,9 +235,10 @@ class Holder:
         """Unmount: end the holder."""
         if self.base is not None:
             self.base.close()
-        if self._ask >= 0:
-            os.close(self._ask)
-            self._ask = -1
+        with self._writing:
+            if self._ask >= 0:
+                os.close(self._ask)
+                self._ask = -1
         process = self._process
         try:
             async with asyncio.timeout(GONE_S):
@@ -220,6 +247,9 @@ class Holder:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        await asyncio.to_thread(self._close_answer)
+
+    def _close_answer(self) -> None:
         with self._asking:  # a thread may still wait for its answer
             if self._answer >= 0:
                 os.close(self._answer)

@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from turbo_tui.core.errors import StageError
+from turbo_tui.core.errors import SandboxError, StageError
 from turbo_tui.core.ports import Blobs, SandboxReport
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layering import fill_copy, put_upper
 from turbo_tui.sandbox.layers import GONE, META, Kind, Layer, Meta, bury, is_needed, sweep
 from turbo_tui.sandbox.masks import Masked, Masks
-from turbo_tui.sandbox.overlay import why_not
+from turbo_tui.sandbox.overlay import MOST_LAYERS, why_not
 from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.report import compose
 from turbo_tui.sandbox.secrets import SecretFiles
@@ -31,6 +31,7 @@ from turbo_tui.sandbox.spares import SLOTS, Spares
 from turbo_tui.sandbox.stage import Surroundings, WorkspaceStage
 
 CONFINERS = get_args(ConfinerName)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
@@ -181,7 +182,8 @@ class WorkspaceStages:
         try:
             layers = await asyncio.to_thread(self._layers, stage_id, on)
             kinds = {self._kind, *(layer.kind for layer in layers)}
-            kind: Kind = "overlay" if kinds == {"overlay"} else "copy"
+            mounted = kinds == {"overlay"} and len(layers) <= MOST_LAYERS
+            kind: Kind = "overlay" if mounted else "copy"
             workspace = os.fspath(self._around.workspace)
             return await self._open_new(
                 stage_id, folder, Meta(workspace, kind, time.time_ns(), layers)
@@ -205,7 +207,12 @@ class WorkspaceStages:
                 await self._drop(folder)
             raise
         try:
-            await self._fill(folder, meta)
+            try:
+                await self._fill(folder, meta)
+            except OSError as error:
+                if error.errno not in _FULL or not await self._made_room():
+                    raise
+                await self._fill(folder, meta)
             return await self._mount(stage_id, folder, meta)
         except OSError as error:
             await self._drop(folder)
@@ -213,6 +220,13 @@ class WorkspaceStages:
         except (StageError, asyncio.CancelledError):
             await self._drop(folder)
             raise
+
+    async def _made_room(self) -> bool:
+        """Delete copies that lie idle; return whether that freed anything."""
+        free = shutil.disk_usage(self._folder).free
+        with suppress(OSError):
+            await asyncio.to_thread(self._spares.prune, room_bytes=1 << 62)
+        return shutil.disk_usage(self._folder).free > free
 
     async def reopen(self, stage_id: str) -> WorkspaceStage:
         """Take up a kept stage, also one whose process was killed."""
@@ -354,7 +368,10 @@ class WorkspaceStages:
         return self._folder / stage_id
 
     async def _fill(self, folder: Path, meta: Meta, *, upper: Path | None = None) -> None:
-        masked = await self._around.masks.now() if meta.kind == "copy" else Masked()
+        try:
+            masked = await self._around.masks.now() if meta.kind == "copy" else Masked()
+        except SandboxError as error:
+            raise StageError(f"Stage {folder.name} cannot be made: {error}") from error
         stop = threading.Event()
         making = asyncio.create_task(
             asyncio.to_thread(self._make, folder, meta, masked, upper, stop)
@@ -383,7 +400,7 @@ class WorkspaceStages:
             tree.mkdir()
             (folder / "work").mkdir()
         else:
-            remove_tree(tree)  # what an attempt before a crash left
+            remove_tree(tree)  # what an attempt before it left
             fill_copy(
                 workspace,
                 folder,
@@ -424,7 +441,7 @@ class WorkspaceStages:
             await self.discard(stage_id)
 
     def _cannot(self, stage_id: str, error: OSError, doing: str = "make") -> StageError:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in _FULL:
             free = shutil.disk_usage(self._folder).free
             return StageError(
                 f"Cannot {doing} stage {stage_id}: the disk that holds {self._folder} is full "

@@ -117,7 +117,8 @@ class OverlayTree:
     notes: Sequence[str] = ()
 
     def __init__(self, workspace: Path, folder: Path, on: Sequence[Layer]) -> None:
-        self._layers = Layers(workspace, folder, tuple(layer.name for layer in on))
+        below = tuple(folder.parent / layer.name for layer in on)
+        self._layers = Layers(workspace, folder, below)
         self._workspace = Beneath(workspace, shown_at=workspace)
         self.written = Beneath(folder / "upper", shown_at=workspace)
         self._holder: Holder | None = None
