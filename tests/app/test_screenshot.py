@@ -26,6 +26,7 @@ FIXED = (
     (re.compile(r"\d+\.\d(?=&#160;s\b)"), "0.1"),
     (re.compile(r"\d\d,\d\d\d(?=&#160;bytes)"), "13,347"),
     (re.compile(r"\d\d:\d\d:\d\d"), "10:24:07"),
+    (re.compile(r"[\d.]+&#160;m?s&#160;cpu[^<]*"), "65 ms cpu · 14 MB · 20 kB written"),
     (re.compile(r"turbo-tui-demo-\w{8}"), "turbo-tui-demo-q2x81b7k"),
 )
 
@@ -45,7 +46,9 @@ def picture_of(seat: Seat) -> str:
     drawn = drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)
     drawn = drawn.replace("Fira Code", "DejaVu Sans Mono, Menlo, Consolas")
     for pattern, words in FIXED:
-        drawn = pattern.sub(lambda found, words=words: words.rjust(len(found[0])), drawn)
+        drawn = pattern.sub(
+            lambda found, words=words: words.rjust(len(html.unescape(found[0]))), drawn
+        )
     return drawn.strip() + "\n"
 
 
@@ -70,6 +73,8 @@ async def picture_under_review(folder: Path, options: Options) -> str:
         await seat.press("a")
         await seat.card("wants to land 3 files")
         await seat.until(lambda: "WIDTH = 32" in seat.rows("diff"))
+        run = seat.app.opened.run
+        await seat.until(lambda: not run.busy)  # the third step has run ahead
         await seat.press("2", "f", "n")
         await seat.until(lambda: "report.py" in seat.text)
         await seat.press("space")
