@@ -42,8 +42,8 @@ def normal_host(text: str) -> str:
     labels = host.split(".")
     if len(host) > _MOST_CHARS or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError("it is no name of a host")
-    if _NUMBER.fullmatch(labels[-1]) and str(IPv4Address(host)) != host:
-        raise ValueError("write the address plainly")
+    if _NUMBER.fullmatch(labels[-1]):  # programs read it as an address, whatever stands before
+        return str(IPv4Address(host))
     return host
 
 
