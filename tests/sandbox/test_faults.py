@@ -363,6 +363,19 @@ def test_a_stage_that_finds_no_room_is_not_made(small: TurboBehind) -> None:
     assert "is full (0 bytes free). Free some" in done.err
 
 
+def test_a_trial_that_finds_no_room_is_no_fault_of_the_sandbox(small: TurboBehind) -> None:
+    fill(small, 0)
+
+    full = small("sandbox", "--", "true")
+    fill(small, SMALL // 2)
+    after = told(small)
+
+    assert full.code == 125
+    assert "No space left on device" in full.err
+    assert "bubblewrap" not in full.err
+    assert after["backend"] == "overlay+bubblewrap"
+
+
 def test_a_copy_that_finds_no_room_is_not_made_in_part(small: TurboBehind) -> None:
     small.more_env["TURBO_TUI_RUNG"] = "copy+bubblewrap"
     (small.workspace / "large").write_bytes(os.urandom(SMALL + 1))

@@ -74,16 +74,10 @@ class _Bait:
     def laid(cls, root: Path) -> _Bait:
         workspace = root / "workspace"
         workspace.mkdir()
-        bait = cls(
-            workspace,
-            root / "outside",
-            root / "hidden",
-            uuid.uuid4().hex,
-            _heartbeat(workspace / "alive"),
-        )
-        bait.outside.write_text("untouched")
-        bait.hidden.write_text(bait.secret)
-        return bait
+        outside, hidden, secret = root / "outside", root / "hidden", uuid.uuid4().hex
+        outside.write_text("untouched")
+        hidden.write_text(secret)
+        return cls(workspace, outside, hidden, secret, _heartbeat(workspace / "alive"))
 
 
 async def _trial(confiner: Confiner, bait: _Bait) -> str:
