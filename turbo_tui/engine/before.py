@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from turbo_tui.core.errors import SandboxError, StageError, ToolError
 from turbo_tui.core.ports import Stage, Stages
@@ -65,4 +66,6 @@ class Before:
             return False
         finally:
             await stage.close()
+            with suppress(StageError):  # only room on the disk is lost
+                await self._stages.discard(self._stage_id)
         return again.result.ended == "exited" and not again.passed
