@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
-from turbo_tui.core.errors import SandboxError, SessionError, StageError, ToolError, TurboError
-from turbo_tui.core.ports import BatchingBlobs, Blobs, CommandResult, OnOutput, SandboxReport
+from turbo_tui.core.errors import SandboxError, StageError, ToolError, TurboError
+from turbo_tui.core.ports import Blobs, CommandResult, OnOutput, SandboxReport
 from turbo_tui.sandbox.beneath import Beneath
-from turbo_tui.sandbox.changeset import build_change_set, never_lands
-from turbo_tui.sandbox.contents import Contents, Originals
-from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.files import TreeFiles
 from turbo_tui.sandbox.gitview import GitPlace, find_git, ignores_of
 from turbo_tui.sandbox.ignore import Ignores
 from turbo_tui.sandbox.layers import Meta
 from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.settling import Leftovers, leftovers
+from turbo_tui.sandbox.recording import Recorder
+from turbo_tui.sandbox.settling import Leftovers
 from turbo_tui.sandbox.trees import CopiedTree, OverlayTree, Tree
 
-ORIGINALS = "originals.jsonl"
 # What a program prints when an overlay without root refuses to copy a foreign file up; errno(3).
 _OVERFLOW = "Value too large for defined data type"
 
@@ -110,17 +107,14 @@ class WorkspaceStage:
         self._owner = (owner.st_uid, owner.st_gid) if root else (os.geteuid(), os.getegid())
         self._git: GitPlace | None = find_git(around.workspace)
         self._tree = tree_of(around.workspace, folder, meta)
-        self._originals = Originals(
-            Contents(_BaseOf(lambda: self._tree), around.blobs),
-            meta.started_ns,
-            folder / ORIGINALS,
+        self._recorder = Recorder(
+            stage_id, folder, self._tree, meta.started_ns, blobs=around.blobs, git=self._git
         )
-        self._written = Contents(self._tree.written, around.blobs)
         self._files = TreeFiles(
             self._live_tree,
             self._ignores,
             owner=self._owner if root else None,
-            before_change=self._keep_original,
+            before_change=self._recorder.keep_original,
             refused=self._refused,
         )
 
@@ -165,7 +159,7 @@ class WorkspaceStage:
             if not self._running:
                 self._idle.set()
         async with self._reading:
-            await asyncio.to_thread(self._keep_originals)
+            await asyncio.to_thread(self._recorder.keep_originals)
         if place.enter and os.geteuid() != 0 and _OVERFLOW in result.output:
             result = await self._run_into_foreign(result, on_output)
         if not self._closed and self._tree.mounted:
@@ -177,7 +171,7 @@ class WorkspaceStage:
         self._check_open()
         await self._moved()
         async with self._reading:
-            return await asyncio.to_thread(self._read_changes)
+            return await asyncio.to_thread(self._recorder.changes, self._notes)
 
     async def leftovers(self, landed: Collection[str]) -> Leftovers:
         """Tell what is to be kept of it once it was decided on.
@@ -188,7 +182,7 @@ class WorkspaceStage:
         self._check_open()
         await self._moved()
         async with self._reading:
-            return await asyncio.to_thread(self._leftovers, landed)
+            return await asyncio.to_thread(self._recorder.leftovers, self._around.workspace, landed)
 
     async def close(self, *, keep: bool = False) -> None:
         """Unmount; with `keep` the written layer stays on disk and `reopen` finds it."""
@@ -206,11 +200,11 @@ class WorkspaceStage:
         self._closed = True
         self._tree.release()
 
-    async def mount(self) -> None:
+    async def mount(self, *, for_commands: bool = True) -> None:
         """Mount when it is not mounted; also after something ended the holder."""
         self._check_open()
         async with self._preparing:
-            await self._mount()
+            await self._mount(for_commands=for_commands)
 
     async def remount(self) -> None:
         """Mount anew with the same layer, so that what changed in the workspace shows."""
@@ -235,14 +229,12 @@ class WorkspaceStage:
             self._masked = masked
             return self._place()
 
-    async def _mount(self) -> None:
-        if self._tree.mounted:
-            if self._warming is None:
-                self._warm()
-            return
-        await self._unmount()
-        await self._tree.mount()
-        self._warm()
+    async def _mount(self, *, for_commands: bool = True) -> None:
+        if not self._tree.mounted:
+            await self._unmount()
+            await self._tree.mount()
+        if for_commands and self._warming is None:
+            self._warm()
 
     async def _unmount(self) -> None:
         if self._warming is not None:
@@ -324,7 +316,7 @@ class WorkspaceStage:
         async with self._preparing:
             await self._idle.wait()
             async with self._reading:
-                await asyncio.to_thread(self._keep_originals)
+                await asyncio.to_thread(self._recorder.keep_originals)
                 try:
                     meta = await self._host.carry_over(self._stage_id, self._meta, self._refusal)
                     tree = await asyncio.to_thread(
@@ -340,8 +332,7 @@ class WorkspaceStage:
                 self._tree.release()
                 self._tree, self._meta = tree, meta
                 self._report = self._host.report_of(meta)
-                self._originals.started_anew(meta.started_ns)
-                self._written = Contents(tree.written, self._around.blobs)
+                self._recorder.go_on_with(tree, meta.started_ns)
                 self._notes.append(
                     f"{self._refusal}, which an overlay cannot change: the stage is a copy now"
                 )
@@ -363,78 +354,6 @@ class WorkspaceStage:
             on_output(said)
         return replace(result, output=result.output + said)
 
-    # --- what was changed ---------------------------------------------------------
-
-    def _keep_original(self, path: str) -> None:
-        before = self._tree.base.lstat(path)
-        if before is not None:
-            with suppress(OSError):  # what cannot be kept is said when the changes are read
-                self._originals.keep(Delta(path, before, None, self._tree.existed(path)))
-
-    def _keep_originals(self) -> None:
-        """Keep what can be; what cannot is met again, and said, when the changes are read."""
-        with suppress(OSError, TurboError):
-            with self._together():
-                for delta in self._tree.deltas([]):
-                    with suppress(OSError, TurboError):
-                        if not never_lands(delta.path):
-                            self._originals.keep(delta)
-            self._originals.save()
-
-    def _leftovers(self, landed: Collection[str]) -> Leftovers:
-        workspace = Beneath(self._around.workspace, shown_at=self._around.workspace)
-        try:
-            return leftovers(
-                self._tree.deltas([]),
-                merged=self._tree.merged,
-                base=self._tree.base,
-                workspace=workspace,
-                git=self._git,
-                landed=landed,
-            )
-        except OSError as error:
-            raise StageError(f"Cannot read what stage {self._stage_id} leaves: {error}.") from error
-        finally:
-            workspace.close()
-
-    @contextmanager
-    def _together(self) -> Generator[None]:
-        """Store many contents at the cost of a few, where the store can."""
-        if not isinstance(self._around.blobs, BatchingBlobs):
-            yield
-            return
-        try:
-            with self._around.blobs.together():
-                yield
-        except BaseException:
-            # What was put may not be there.
-            self._originals.forget()
-            self._written.forget()
-            raise
-
-    def _read_changes(self) -> ChangeSet:
-        unreadable: list[str] = []
-        try:
-            with self._together():
-                found = build_change_set(
-                    self._tree.deltas(unreadable),
-                    originals=self._originals,
-                    written=self._written,
-                    merged=self._tree.merged,
-                    ignores=self._ignores(),
-                    blobs=self._around.blobs,
-                )
-            with suppress(OSError):  # it matters only to a stage that is taken up again
-                self._originals.save()
-        except (OSError, SessionError) as error:  # the disk that holds their contents is full
-            raise StageError(
-                f"Cannot read the changes of stage {self._stage_id}: {str(error).rstrip('.')}. "
-                f"What was written lies in {self._folder}."
-            ) from error
-        hidden = [f"{folder}: a folder that cannot be read; does not land" for folder in unreadable]
-        notes = (*self._tree.notes, *self._notes, *found.notes, *hidden)
-        return ChangeSet(found.files, found.ignored, notes, found.warnings)
-
 
 def tree_of(workspace: Path, folder: Path, meta: Meta) -> Tree:
     """Return a stage's tree, as its folder says it is made.
@@ -445,19 +364,3 @@ def tree_of(workspace: Path, folder: Path, meta: Meta) -> Tree:
     if meta.kind == "copy":
         return CopiedTree(workspace, folder, meta)
     return OverlayTree(workspace, folder, meta.on)
-
-
-@dataclass(frozen=True, slots=True)
-class _BaseOf:
-    """What a stage lies on, whichever mount or copy it has just now."""
-
-    tree: Callable[[], Tree]
-
-    def lstat(self, path: str) -> os.stat_result | None:
-        return self.tree().base.lstat(path)
-
-    def open_file(self, path: str) -> int:
-        return self.tree().base.open_file(path)
-
-    def read_link(self, path: str) -> str:
-        return self.tree().base.read_link(path)
