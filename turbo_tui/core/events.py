@@ -458,7 +458,8 @@ class ApprovalAsked(Event):
     """An irreversible effect needs a person.
 
     Attributes:
-        action: What kind: `command`, `network`, `commit`, `send`, `path`.
+        action: What kind: `command`, `network`, `hosts`, `path`, `ptrace`, `sockets`, `commit`,
+            `send`.
         subject: The exact bytes asked about (argv joined as a shell would show it, a host, …).
         reason: Why the model or recipe wants it, or why policy asks.
         scopes: Answers that make sense here.
