@@ -353,6 +353,14 @@ def test_a_lower_rung_says_what_it_changes_and_where_its_reasons_stand() -> None
     assert sandbox.mend == "the state lies on an overlay. See bubblewrap below."
 
 
+def test_a_rung_that_was_named_says_so() -> None:
+    reasons = ("bubblewrap: not tried, TURBO_TUI_RUNG or your configuration names landlock",)
+
+    (sandbox,) = report_checks(SandboxReport("copy+landlock", "reduced", (), reasons))
+
+    assert sandbox.mend == f"{reasons[0]}."
+
+
 def test_words_are_aligned_and_end_with_a_verdict() -> None:
     groups = {
         "machine": [Check("git", "ok", "2.39")],

@@ -69,8 +69,9 @@ def report_checks(report: SandboxReport) -> Iterator[Check]:
     None of it is `missing`: on the lowest rung commands are asked for one by one.
     """
     # What is tried anew below says more of itself there.
-    below = [why.partition(":")[0] for why in report.reasons if why.startswith(PARTS)]
-    why = [f"{why.rstrip('.')}." for why in report.reasons if not why.startswith(PARTS)]
+    tried = [why for why in report.reasons if why.startswith(PARTS) and ": not tried" not in why]
+    why = [f"{why.rstrip('.')}." for why in report.reasons if why not in tried]
+    below = [why.partition(":")[0] for why in tried]
     if below:
         why.append(f"See {' and '.join(below)} below.")
     status: Status = "ok" if report.level == "full" else "reduced"
