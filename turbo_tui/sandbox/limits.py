@@ -177,6 +177,7 @@ class Watch:
         self._handing = Lock()  # between the thread that makes the group and the command's end
         self._over = False
         self._near = False  # half way to a limit that is reached fast
+        self._shared_before = shared_memory_bytes()
 
     async def exceeded(self) -> str:
         """Return why the tree must be stopped, once it must; until then do not return."""
@@ -254,7 +255,7 @@ class Watch:
                 self._group = None
 
     def _count(self, group: Group) -> None:
-        self._meter.kernel(peak_memory_bytes=group.peak_memory_bytes)
+        self._meter.kernel(peak_memory_bytes=group.peak_memory_bytes, cpu_s=group.cpu_s)
 
     def _look(self) -> str:
         with self._thread:
@@ -270,11 +271,11 @@ class Watch:
         if self._group is not None:
             self._count(self._group)
             yield from filter(None, [self._refused(self._group)])
-        if now.memory_bytes > limits.memory_bytes:
+        if now.memory_bytes > limits.memory_bytes or self._is_unseen_growth():
             yield self._memory
         if now.threads >= limits.processes:
             yield self._processes
-        if limits.cpu_s and now.cpu_s > limits.cpu_s:
+        if limits.cpu_s and max(now.cpu_s, self._meter.usage.cpu_s or 0.0) > limits.cpu_s:
             yield self._cpu
         if (now.written_bytes or 0) > limits.written_bytes:
             size = in_mib(limits.written_bytes)
@@ -284,6 +285,20 @@ class Watch:
             yield f"less than {size} were left free on the disk; make room there"
         if _is_full_in_memory(root) or (self._scratch is not None and self._scratch.full):
             yield self._scratch_full
+
+    def _is_unseen_growth(self) -> bool:
+        """Whether the machine's shared memory grew by more than this command may have of any kind.
+
+        A file in memory, or a segment, that no process maps is nobody's in /proc. Only a control
+        group counts it for its tree, so where there is none a growth that large is held against
+        the command, whoever it was.
+        """
+        if self._group is not None:
+            return False
+        limits, now = self._limits, shared_memory_bytes()
+        self._shared_before = min(self._shared_before, now)  # others may give some back
+        most = limits.memory_bytes + limits.scratch_bytes + limits.shared_bytes
+        return now - self._shared_before > most
 
     def _refused(self, group: Group) -> str:
         return {"memory": self._memory, "processes": self._processes}.get(group.refused, "")
@@ -305,6 +320,15 @@ class Watch:
     def _scratch_full(self) -> str:
         size = in_mib(self._limits.scratch_bytes)
         return over(f"its private /tmp of {size}, or /dev/shm, was full", "tmp_mb")
+
+
+def shared_memory_bytes() -> int:
+    """Return what the machine has in files in memory and in segments; 0 where that is not told."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Shmem:")), 0)
 
 
 def over(what: str, setting: str) -> str:
