@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from tests.escape.attempts import Attempt, Gap, Seen, lives, said
+from tests.escape.attempts import Attempt, Seen, lives, said
 from turbo_tui.core.command import MIB, Limits
 
 END_S = (
     6.0  # what was told to end has ended; a busy machine needs longer than the 1 s of the contract
 )
 FLOOD_BYTES = 64 * MIB
-
-_SCRATCH = Gap("limits", "what is written to the scratch folder counts as disk")
 
 
 def too_long(seen: Seen) -> bool:
@@ -51,7 +49,7 @@ for pid in pids:
     os.kill(pid, 9)
 if alive == count: won()
 """
-_MARK = "import subprocess\nPYTHON = sys.executable\n"
+SMALL = Limits(memory_bytes=128 * MIB, scratch_bytes=32 * MIB, shared_bytes=16 * MIB)
 
 _LIMITS = (
     ("fork-bomb", "The machine is filled with processes", _FORK.format(count=300), Limits(processes=64)),
@@ -70,14 +68,13 @@ _LIMITS = (
         "time.sleep(4)",
         Limits(processes=64),
     ),
-    ("memory-bomb", "The memory is filled by one process", _GROW.format(mib=320, stay=2), Limits(memory_bytes=128 * MIB)),
+    ("memory-bomb", "The memory is filled by one process", _GROW.format(mib=320, stay=2), SMALL),
     (
         "spared-memory-bomb",
         "The memory is filled by a process that the kernel is told to spare",
-        "open('/proc/self/oom_score_adj', 'w').write(open('/proc/self/oom_score_adj').read())\n"
         "try:\n    open('/proc/self/oom_score_adj', 'w').write('-1')\n"
         "except OSError:\n    pass\n" + _GROW.format(mib=320, stay=2),
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "memory-bombs",
@@ -85,7 +82,7 @@ _LIMITS = (
         "for _ in range(8):\n    if not os.fork():\n"
         "        held = bytearray(os.urandom(4096) * 15360); time.sleep(4); os._exit(0)\n"
         "codes = [os.waitpid(-1, 0)[1] for _ in range(8)]\nif not any(codes): won()",
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "shared-memory-bomb",
@@ -93,7 +90,7 @@ _LIMITS = (
         "import mmap\nroom = mmap.mmap(-1, 320 << 20)\n"
         "for at in range(0, 320 << 20, 1 << 20):\n    room[at:at + (1 << 20)] = os.urandom(4096) * 256\n"
         "time.sleep(2); won()",
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "unmapped-memory-bomb",
@@ -101,19 +98,19 @@ _LIMITS = (
         "fd = os.memfd_create('x')\n"
         "for _ in range(320):\n    os.write(fd, os.urandom(4096) * 256)\n"
         "time.sleep(2); won()",
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "segment-bomb",
         "The memory is filled by System V segments that outlive the command",
         "libc.shmat.restype = ctypes.c_void_p\nids = []\n"
         "for _ in range(8):\n"
-        "    ids.append(libc.shmget(0, 40 << 20, 0o600))\n"
+        "    ids.append(libc.shmget(SHM_KEY + 1 + len(ids), 40 << 20, 0o1600))\n"
         "    if ids[-1] < 0: sys.exit(3)\n"
         "    at = libc.shmat(ids[-1], None, 0); ctypes.memset(ctypes.c_void_p(at), 1, 40 << 20)\n"
         "    libc.shmdt(ctypes.c_void_p(at))\n"
         "time.sleep(2)\nfor one in ids: libc.shmctl(one, 0, None)\nwon()",
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "dropped-memory-bomb",
@@ -123,7 +120,7 @@ _LIMITS = (
         "    room[at:at + (4 << 20)] = os.urandom(4096) * 1024\n"
         "    room.madvise(mmap.MADV_DONTNEED, at, 4 << 20)\n"
         "time.sleep(2); won()",
-        Limits(memory_bytes=128 * MIB),
+        SMALL,
     ),
     (
         "scratch-fill",

@@ -359,6 +359,8 @@ class World:
             at = libc.shmat(memory, None, 0)
             ctypes.memmove(at, self.secret.encode(), len(self.secret))
             self._open.callback(libc.shmctl, memory, 0, None)
+        for number in range(1, 9):  # what a program made with the keys after it, and left
+            self._open.callback(_remove_segment, key + number)
         queue = libc.msgget(key, 0o1600)
         if queue >= 0:
             text = struct.pack("<l", 1) + self.secret.encode()
@@ -522,6 +524,12 @@ def _call(name: str, *arguments: object) -> int:
 def _quietly(name: str, *arguments: object) -> None:
     with contextlib.suppress(OSError):
         _call(name, *arguments)
+
+
+def _remove_segment(key: int) -> None:
+    found = libc.shmget(key, 0, 0)
+    if found >= 0:
+        libc.shmctl(found, 0, None)
 
 
 def _handle(path: Path) -> str:
