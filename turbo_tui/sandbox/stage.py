@@ -33,7 +33,11 @@ class Host(Protocol):
     """What made a stage, as far as the stage needs it."""
 
     def report_of(self, meta: Meta) -> SandboxReport:
-        """Say what confines the commands of such a stage."""
+        """Say what confines the commands of such a stage.
+
+        Raises:
+            StageError: Nothing that is to be had here.
+        """
         ...
 
     async def closed(self, stage_id: str, *, keep: bool) -> None:
@@ -101,7 +105,7 @@ class WorkspaceStage:
         self._moving: asyncio.Task[None] | None = None
         self._refusal = ""
         self._notes: list[str] = []
-        self._report = host.report_of(meta)
+        self._report: SandboxReport | None = None
         owner = around.workspace.stat()
         root = os.geteuid() == 0
         self._owner = (owner.st_uid, owner.st_gid) if root else (os.geteuid(), os.getegid())
@@ -126,6 +130,8 @@ class WorkspaceStage:
     @property
     def report(self) -> SandboxReport:
         """What confines this stage's commands."""
+        if self._report is None:
+            self._report = self._host.report_of(self._meta)
         return self._report
 
     @property
@@ -331,7 +337,7 @@ class WorkspaceStage:
                 await self._unmount()
                 self._tree.release()
                 self._tree, self._meta = tree, meta
-                self._report = self._host.report_of(meta)
+                self._report = None
                 self._recorder.go_on_with(tree, meta.started_ns)
                 self._notes.append(
                     f"{self._refusal}, which an overlay cannot change: the stage is a copy now"

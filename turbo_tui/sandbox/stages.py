@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import shutil
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +18,18 @@ from turbo_tui.core.errors import SandboxError, StageError
 from turbo_tui.core.ports import Blobs, SandboxReport
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layering import fill_copy, put_upper
-from turbo_tui.sandbox.layers import GONE, META, Kind, Layer, Meta, bury, is_needed, sweep
+from turbo_tui.sandbox.layers import Kind, Meta
 from turbo_tui.sandbox.masks import Masked, Masks
 from turbo_tui.sandbox.overlay import MOST_LAYERS, why_not
 from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.report import compose
 from turbo_tui.sandbox.secrets import SecretFiles
-from turbo_tui.sandbox.settling import Leftovers, keep
+from turbo_tui.sandbox.shelf import Shelf, checked_id, discard_folder
 from turbo_tui.sandbox.spares import SLOTS, Spares
 from turbo_tui.sandbox.stage import Surroundings, WorkspaceStage
 
 CONFINERS = get_args(ConfinerName)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 def open_stages(
@@ -76,8 +73,8 @@ def open_stages(
     said = (*reasons, f"{why}.") if why is not None else tuple(reasons)
     masks = Masks(SecretFiles(workspace, show_secrets))
     around = Surroundings(workspace, blobs, confiner, masks)
-    spares = _spares(stages, workspace, confiner)
-    return WorkspaceStages(around, folder=stages, spares=spares, kind=kind, reasons=said)
+    shelf = Shelf(stages, workspace, _spares(stages, workspace, confiner))
+    return WorkspaceStages(around, shelf=shelf, kind=kind, reasons=said)
 
 
 async def discard_left(state: Path, stage_id: str) -> None:
@@ -86,30 +83,8 @@ async def discard_left(state: Path, stage_id: str) -> None:
     Raises:
         StageError: The id names no stage, or its folder cannot be deleted.
     """
-    if not _ID.fullmatch(stage_id):
-        raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
-    await asyncio.to_thread(discard_folder, state / "stages" / stage_id, remove_tree)
-
-
-def discard_folder(
-    folder: Path, remove: Callable[[Path], None], used: Collection[str] = frozenset()
-) -> None:
-    """Delete a stage's folder, at once or with the last one that lies on it; blocks.
-
-    Args:
-        folder: The stage's.
-        remove: Deletes a folder that is there, or is not.
-        used: Ids of stages that others, being made just now, will lie on.
-
-    Raises:
-        StageError: It cannot be deleted.
-    """
-    try:
-        if not bury(folder):
-            remove_tree(folder)  # never made, or half deleted
-        sweep(folder.parent, remove, used=used)
-    except OSError as error:
-        raise StageError(f"Cannot delete {folder}: {error}. Delete it by hand.") from error
+    folder = state / "stages" / checked_id(stage_id)
+    await asyncio.to_thread(discard_folder, folder, remove_tree)
 
 
 def _why_no_overlay(workspace: Path, stages: Path, confiner: Confiner) -> str | None:
@@ -153,18 +128,15 @@ class WorkspaceStages:
         self,
         around: Surroundings,
         *,
-        folder: Path,
-        spares: Spares,
+        shelf: Shelf,
         kind: Kind,
         reasons: tuple[str, ...],
     ) -> None:
         self._around = around
-        self._folder = folder
-        self._spares = spares
+        self._shelf = shelf
         self._kind: Kind = kind
         self._reasons = reasons
         self._open: dict[str, WorkspaceStage] = {}
-        self._making: Counter[str] = Counter()
 
     @property
     def report(self) -> SandboxReport:
@@ -177,19 +149,15 @@ class WorkspaceStages:
 
     async def open(self, stage_id: str, *, on: Sequence[str] = ()) -> WorkspaceStage:
         """Make a fresh stage on the workspace as it stands, or on other stages over it."""
-        folder = self._path_of(stage_id)
-        self._making.update((stage_id, *on))  # nothing of them is swept away meanwhile
-        try:
-            layers = await asyncio.to_thread(self._layers, stage_id, on)
+        folder = self._shelf.path_of(stage_id)
+        with self._shelf.using(stage_id, *on):
+            layers = await asyncio.to_thread(self._shelf.layers, stage_id, on)
             kinds = {self._kind, *(layer.kind for layer in layers)}
             mounted = kinds == {"overlay"} and len(layers) <= MOST_LAYERS
             kind: Kind = "overlay" if mounted else "copy"
             workspace = os.fspath(self._around.workspace)
-            return await self._open_new(
-                stage_id, folder, Meta(workspace, kind, time.time_ns(), layers)
-            )
-        finally:
-            self._making.subtract((stage_id, *on))
+            meta = Meta(workspace, kind, time.time_ns(), layers)
+            return await self._open_new(stage_id, folder, meta)
 
     async def _open_new(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
         making = asyncio.create_task(asyncio.to_thread(folder.mkdir, mode=0o700))
@@ -213,7 +181,7 @@ class WorkspaceStages:
                 if error.errno not in _FULL or not await self._made_room():
                     raise
                 await self._fill(folder, meta)
-            return await self._mount(stage_id, folder, meta)
+            return await self._mount(stage_id, meta)
         except OSError as error:
             await self._drop(folder)
             raise self._cannot(stage_id, error) from error
@@ -223,76 +191,46 @@ class WorkspaceStages:
 
     async def _made_room(self) -> bool:
         """Delete copies that lie idle; return whether that freed anything."""
-        free = shutil.disk_usage(self._folder).free
+        free = shutil.disk_usage(self._shelf.folder).free
         with suppress(OSError):
-            await asyncio.to_thread(self._spares.prune, room_bytes=1 << 62)
-        return shutil.disk_usage(self._folder).free > free
+            await asyncio.to_thread(self._shelf.spares.prune, room_bytes=1 << 62)
+        return shutil.disk_usage(self._shelf.folder).free > free
 
     async def reopen(self, stage_id: str) -> WorkspaceStage:
         """Take up a kept stage, also one whose process was killed."""
-        folder = self._path_of(stage_id)
+        self._shelf.path_of(stage_id)
         if stage_id in self._open:
             raise StageError(f"Stage {stage_id} is open already.")
-        meta = await asyncio.to_thread(self._meta_of, stage_id, folder)
-        if meta is None or meta.settled:
-            raise StageError(f"Nothing is kept of stage {stage_id}; start the step again.")
-        gone = [each.stage_id for each in meta.on if not (self._folder / each.name).is_dir()]
-        if gone:
-            raise StageError(
-                f"Stage {stage_id} lies on {', '.join(gone)}, of which nothing is kept; start the "
-                "step again."
-            )
-        try:
-            return await self._mount(stage_id, folder, meta)
-        except OSError as error:
-            raise self._cannot(stage_id, error) from error
+        meta = await asyncio.to_thread(self._shelf.kept, stage_id)
+        return await self._take_up(stage_id, meta)
 
     async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
         """Close a stage that was decided on; what git ignores stays as a layer for later ones."""
-        folder = self._path_of(stage_id)
         stage = self._open.get(stage_id)
         if stage is None:
-            meta = await asyncio.to_thread(self._meta_of, stage_id, folder)
-            if meta is None:
-                return False
-            if meta.settled:
-                return True
-            stage = await self.reopen(stage_id)
+            meta = await asyncio.to_thread(self._shelf.meta_of, stage_id)
+            if meta is None or meta.settled:
+                return meta is not None
+            meta = await asyncio.to_thread(self._shelf.kept, stage_id)
+            stage = await self._take_up(stage_id, meta, for_commands=False)
         kept = await stage.leftovers(landed)
         await stage.close(keep=True)
         if not kept:
             await self.discard(stage_id)
             return False
         try:
-            await asyncio.to_thread(self._settle, stage_id, stage.meta, kept)
+            await asyncio.to_thread(self._shelf.settle, stage_id, stage.meta, kept)
         except OSError as error:
             raise self._cannot(stage_id, error, "settle") from error
         return True
 
-    def _settle(self, stage_id: str, meta: Meta, kept: Leftovers) -> None:
-        written, settled = meta.as_layer(stage_id), meta.once_settled()
-        shared = stage_id in +self._making or is_needed(self._folder, written)
-        keep(kept, self._folder, written, settled.as_layer(stage_id), shared=shared)
-        settled.write(self._folder / stage_id)
-        sweep(self._folder, self._remove, used=frozenset(+self._making))
-
     async def discard(self, stage_id: str) -> None:
         """Delete a closed or abandoned stage's layer; do nothing when there is none."""
-        folder = self._path_of(stage_id)
+        self._shelf.path_of(stage_id)
         stage = self._open.get(stage_id)
         if stage is not None:
             await stage.close(keep=True)
-        used = frozenset(+self._making)
-        await asyncio.to_thread(discard_folder, folder, self._remove, used)
-
-    def _remove(self, folder: Path) -> None:
-        """Delete a stage's folder, or its tree; a copy of ours is kept for the next stage."""
-        stage = folder.parent if folder.name == "tree" else folder
-        for name in (META, GONE):
-            with suppress(OSError, ValueError, KeyError):
-                if Meta.load(stage, name).workspace == os.fspath(self._around.workspace):
-                    self._spares.keep(stage / "tree", stage / "manifest.json")
-        remove_tree(folder)
+        await asyncio.to_thread(self._shelf.discard, stage_id)
 
     def confine_by(self, confiner: Confiner, reasons: Sequence[str]) -> None:
         """Confine further stages by another one: the one so far does not hold any more.
@@ -303,48 +241,17 @@ class WorkspaceStages:
         of_stages = (why for why in self._reasons if why.partition(":")[0] not in CONFINERS)
         self._reasons = (*reasons, *of_stages)
         self._around = replace(self._around, confiner=confiner)
-        self._spares = _spares(self._folder, self._around.workspace, confiner)
+        self._shelf.spares = _spares(self._shelf.folder, self._around.workspace, confiner)
         if self._kind == "overlay":
-            why = _why_no_overlay(self._around.workspace, self._folder, confiner)
+            why = _why_no_overlay(self._around.workspace, self._shelf.folder, confiner)
             if why is not None:
                 self._kind = "copy"
                 self._reasons = (*self._reasons, f"{why}.")
 
-    def _layers(self, stage_id: str, on: Sequence[str]) -> tuple[Layer, ...]:
-        """Look up what a new stage is to lie on."""
-        layers: list[Layer] = []
-        for below in on:
-            meta = self._meta_of(below, self._path_of(below))
-            layer = meta.as_layer(below) if meta is not None else None
-            if layer is None or not (self._folder / layer.name).is_dir():
-                raise StageError(
-                    f"Stage {stage_id} was to lie on {below}, of which nothing is kept. Start the "
-                    "step of that one again."
-                )
-            layers.append(layer)
-        return tuple(layers)
-
-    def _meta_of(self, stage_id: str, folder: Path) -> Meta | None:
-        """Read what a stage's folder says; None when there is none."""
-        try:
-            meta = Meta.load(folder)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError) as error:
-            raise StageError(
-                f"Stage {stage_id} cannot be taken up: {folder / META} is damaged "
-                f"({error}). Its files lie in {folder}; discard it to start again."
-            ) from error
-        if meta.workspace != os.fspath(self._around.workspace):
-            raise StageError(
-                f"Stage {stage_id} belongs to {meta.workspace}, not to {self._around.workspace}."
-            )
-        return meta
-
     async def carry_over(self, stage_id: str, meta: Meta, why: str) -> Meta:
         """Make a copy of an overlay stage's tree beside it; further stages are copies too."""
         self._prefer_copies(why)
-        folder = self._path_of(stage_id)
+        folder = self._shelf.path_of(stage_id)
         copied = meta.copied(time.time_ns())
         try:
             await self._fill(folder, copied, upper=folder / "upper")
@@ -361,11 +268,6 @@ class WorkspaceStages:
                 *self._reasons,
                 f"{why}, which an overlay without root cannot change; chown it to yourself.",
             )
-
-    def _path_of(self, stage_id: str) -> Path:
-        if not _ID.fullmatch(stage_id):
-            raise StageError(f"{stage_id!r} cannot name a stage: letters, digits and -._ only.")
-        return self._folder / stage_id
 
     async def _fill(self, folder: Path, meta: Meta, *, upper: Path | None = None) -> None:
         try:
@@ -405,7 +307,7 @@ class WorkspaceStages:
                 workspace,
                 folder,
                 meta.on,
-                self._spares,
+                self._shelf.spares,
                 emptied=masked.secrets,
                 stopped=stop.is_set,
             )
@@ -418,8 +320,18 @@ class WorkspaceStages:
         os.utime(tree, ns=(top.st_atime_ns, top.st_mtime_ns))
         meta.write(folder)
 
-    async def _mount(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
-        self.report_of(meta)  # a rung that is none is refused before anything is mounted
+    async def _take_up(
+        self, stage_id: str, meta: Meta, *, for_commands: bool = True
+    ) -> WorkspaceStage:
+        try:
+            return await self._mount(stage_id, meta, for_commands=for_commands)
+        except OSError as error:
+            raise self._cannot(stage_id, error) from error
+
+    async def _mount(
+        self, stage_id: str, meta: Meta, *, for_commands: bool = True
+    ) -> WorkspaceStage:
+        folder = self._shelf.path_of(stage_id)
         try:
             stage = await asyncio.to_thread(  # a copy's manifest may be long
                 WorkspaceStage, stage_id, folder=folder, meta=meta, around=self._around, host=self
@@ -427,7 +339,9 @@ class WorkspaceStages:
         except ValueError as error:
             raise StageError(f"Stage {stage_id} is damaged: {error}. Discard it.") from error
         try:
-            await stage.mount()
+            if for_commands:
+                _ = stage.report  # a rung that is none is refused before anything is mounted
+            await stage.mount(for_commands=for_commands)
         except BaseException:
             stage.release()
             raise
@@ -442,10 +356,11 @@ class WorkspaceStages:
 
     def _cannot(self, stage_id: str, error: OSError, doing: str = "make") -> StageError:
         if error.errno in _FULL:
-            free = shutil.disk_usage(self._folder).free
+            folder = self._shelf.folder
+            free = shutil.disk_usage(folder).free
             return StageError(
-                f"Cannot {doing} stage {stage_id}: the disk that holds {self._folder} is full "
+                f"Cannot {doing} stage {stage_id}: the disk that holds {folder} is full "
                 f"({free:,} bytes free). Free some space, or set TURBO_TUI_HOME elsewhere."
             )
-        where = os.fsdecode(error.filename) if error.filename else os.fspath(self._folder)
+        where = os.fsdecode(error.filename) if error.filename else os.fspath(self._shelf.folder)
         return StageError(f"Cannot {doing} stage {stage_id}: {where}: {error.strerror}.")
