@@ -104,7 +104,14 @@ def test_version_1_groups_are_made_below_our_own(tmp_path: Path) -> None:
 
     base = find_base(kernel.proc)
 
-    assert base == Base(1, {"memory": top / "memory/job", "pids": top / "pids/job"})
+    assert base == Base(
+        1,
+        {
+            "memory": top / "memory/job",
+            "pids": top / "pids/job",
+            "cpuacct": top / "cpu,cpuacct/job",
+        },
+    )
     assert base is not None
     assert base.make(HELD) is not None
     (folder,) = (top / "memory/job").glob("turbo-tui-*")
@@ -158,6 +165,32 @@ def test_what_a_group_counted_leaves_the_cache_of_files_out(  # noqa: PLR0917 - 
 
     assert group.peak_memory_bytes == peak
     assert group.refused == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "text", "expected"),
+    [
+        (2, "cpu.stat", "usage_usec 2500000\nuser_usec 1\n", 2.5),
+        (1, "cpuacct.usage", "1500000000\n", 1.5),
+        (1, "other", "", 0.0),
+    ],
+)
+def test_processor_time_of_a_group(
+    version: int, name: str, text: str, expected: float, tmp_path: Path
+) -> None:
+    group = Base(version, dict.fromkeys(("memory", "pids", "cpuacct"), tmp_path)).make(HELD)
+    assert group is not None
+    (folder,) = tmp_path.glob("turbo-tui-*")
+    (folder / name).write_text(text)
+
+    assert group.cpu_s == expected
+
+
+def test_without_its_controller_processor_time_is_none(tmp_path: Path) -> None:
+    group = Base(1, dict.fromkeys(("memory", "pids"), tmp_path)).make(HELD)
+
+    assert group is not None
+    assert group.cpu_s == 0.0
 
 
 def test_what_a_killed_turbo_tui_left_is_cleared_and_no_other_group(tmp_path: Path) -> None:

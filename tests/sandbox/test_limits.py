@@ -133,6 +133,30 @@ async def test_a_spin_of_many_processes_is_ended_by_their_sum(make: Make, tmp_pa
     assert result.usage.cpu_s >= 1.8
 
 
+async def test_a_spin_of_processes_that_nobody_waits_for_is_counted_by_the_kernel(
+    tmp_path: Path,
+) -> None:
+    await needs_bubblewrap()
+    base = find_base()
+    if base is None or (base.version == 1 and "cpuacct" not in base.folders):
+        pytest.skip("no control group counts here")
+    code = """
+        import os, signal, time
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # each takes its count with it
+        while True:
+            if os.fork() == 0:
+                until = time.process_time() + 0.03
+                while time.process_time() < until:
+                    pass
+                os._exit(0)
+            time.sleep(0.03)
+    """
+    result = await run(Bubblewrap(Limits()), tmp_path, code, cpu_s=1)
+
+    assert result.ended == "limit"
+    assert "it used more than 1 s of processor time" in result.output
+
+
 async def test_one_file_that_grows_too_large_is_named(make: Make, tmp_path: Path) -> None:
     command = Command(("sh", "-c", "yes > big"), limits=Limits(file_bytes=2 * MIB))
 

@@ -61,10 +61,10 @@ def test_the_kernels_count_at_the_end_completes_the_looks() -> None:
 
 def test_a_group_makes_the_count_exact() -> None:
     meter = Meter()
-    meter.kernel(peak_memory_bytes=70)
+    meter.kernel(peak_memory_bytes=70, cpu_s=0.75)
     meter.end(counted(0.5, 10, 8))
 
-    assert meter.usage == CommandUsage(0.5, 10 * 1024, 4096, None, exact=True)
+    assert meter.usage == CommandUsage(0.75, 10 * 1024, 4096, None, exact=True)
 
 
 def test_a_tree_is_read_whole() -> None:

@@ -26,6 +26,7 @@ PREFIX = "turbo-tui-"
 ROUNDS = 8  # of looking for processes that were made while others were moved
 GONE_S = 1.0  # for the kernel to take down who was still in a group
 NEEDED = ("memory", "pids")
+WELCOME = ("cpuacct",)  # version 1 alone: in version 2 every group counts processor time
 
 _numbers = itertools.count(1)
 
@@ -132,6 +133,13 @@ class Group:
         return max(now, self._number("memory", name) - self._cache_bytes)
 
     @property
+    def cpu_s(self) -> float:
+        """Processor time since it was made, also of those that nobody waited for."""
+        if self._version == 1:
+            return self._number("cpuacct", "cpuacct.usage") / 1e9
+        return self._table("pids", "cpu.stat").get("usage_usec", 0) / 1e6
+
+    @property
     def refused(self) -> str:
         """Which limit the kernel enforced: `memory`, `processes` or none."""
         events = "memory.oom_control" if self._version == 1 else "memory.events"
@@ -155,7 +163,8 @@ class Group:
         (self._folders[controller] / name).write_text(value)
 
     def _number(self, controller: str, name: str) -> int:
-        text = _text(self._folders[controller] / name).strip()
+        folder = self._folders.get(controller)
+        text = _text(folder / name).strip() if folder is not None else ""
         return int(text) if text.isdecimal() else 0
 
     def _table(self, controller: str, name: str) -> dict[str, int]:
@@ -228,7 +237,7 @@ def _version_1(groups: str, mounts: list[_Mount]) -> Base | None:
     for row in groups.splitlines():
         _, names, own = row.split(":", 2)
         for mount in mounts:
-            for name in NEEDED:
+            for name in (*NEEDED, *WELCOME):
                 if (
                     mount.kind == "cgroup"
                     and name in names.split(",")

@@ -68,6 +68,7 @@ class Meter:
         self._most_processes = 0
         self._end: Counted | None = None
         self._exact = False
+        self._group_cpu_s = 0.0
 
     def add(self, reading: Reading) -> Reading:
         """Take a look into account; return it with what vanished since the first added.
@@ -90,9 +91,10 @@ class Meter:
             written_bytes=None if written is None else written + self._lost_written_bytes,
         )
 
-    def kernel(self, *, peak_memory_bytes: int) -> None:
+    def kernel(self, *, peak_memory_bytes: int, cpu_s: float = 0.0) -> None:
         """Take what a control group counted: nothing was missed between two looks."""
         self._most_memory = max(self._most_memory, peak_memory_bytes)
+        self._group_cpu_s = cpu_s
         self._exact = True
 
     def end(self, end: Counted) -> None:
@@ -108,6 +110,8 @@ class Meter:
         written = self._last.written_bytes
         if written is not None:
             written += self._lost_written_bytes
+        if self._exact:
+            cpu_s = max(cpu_s or 0.0, self._group_cpu_s)
         if self._end is not None:
             cpu_s = max(cpu_s or 0.0, self._end.cpu_s)
             memory = max(memory or 0, self._end.largest_bytes)
