@@ -24,7 +24,7 @@ from tests.fakes import MemoryBlobs
 from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.sandbox import caches, cloning, copying, manifest, spares
-from turbo_tui.sandbox.beneath import DEEP, Beneath, remove_at, remove_tree, walk_folders
+from turbo_tui.sandbox.beneath import DEEP, LONGEST, Beneath, remove_at, remove_tree, walk_folders
 from turbo_tui.sandbox.caches import Caches
 from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set
 from turbo_tui.sandbox.cloning import Cloner
@@ -252,10 +252,14 @@ def test_what_cannot_be_read_is_not_taken_for_removed(
 
 def test_folders_nested_beyond_measure_go(workspace: Path, tree: Path) -> None:
     made = copy(workspace, tree)
-    nested(tree, 1_200)
+    nested(tree, 2_100)
+    unreadable: list[str] = []
+    with beneath(tree) as copied, beneath(workspace) as original:
+        deltas = list(read_copy(copied, original, made, unreadable))
 
     copy(workspace, tree, made)
 
+    assert max(len(delta.path) for delta in deltas) == len(unreadable[0]) == LONGEST + 1
     assert below(tree) == below(workspace)
 
 

@@ -22,6 +22,7 @@ O_PATH: int = getattr(os, "O_PATH", os.O_RDONLY)  # Linux only; reading serves e
 _FOLDER = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DEEP = 100  # folders held open at once on a walk; commands can nest them without end
+LONGEST = 4_096  # a longer path is of no use to any program: PATH_MAX, limits.h(0p)
 
 
 class OutsideError(OSError):
@@ -220,37 +221,48 @@ def walk_folders(
         refused: Told of each folder that cannot be listed, and why; may raise.
         start: The outermost folder, by its real path.
     """
-    stack: list[tuple[int, str, list[str]]] = []
-    path, name, above = start, "", -1
+    walk = _FolderWalk(tree)
+    todo = [start]
     try:
-        while True:
+        while todo:
+            path = todo.pop()
             try:
-                near = above >= 0
-                fd, entries = (
-                    _entries(os.open(name, _LISTED, dir_fd=above)) if near else tree.listing(path)
-                )
+                fd, entries = walk.enter(path)
             except OSError as error:
                 refused(path, error)
-            else:
-                stack.append((fd, "" if path == "." else f"{path}/", []))
-                yield path, fd, entries
-                stack[-1][2].extend(e.name for e in entries if e.is_dir(follow_symlinks=False))
-                if len(stack) > DEEP:
-                    os.close(fd)
-                    stack[-1] = (-1, *stack[-1][1:])
-            while stack and not stack[-1][2]:
-                fd = stack.pop()[0]
-                if fd >= 0:
-                    os.close(fd)
-            if not stack:
-                return
-            above, prefix, names = stack[-1]
-            name = names.pop()
-            path = prefix + name
+                continue
+            yield path, fd, entries
+            prefix = "" if path == "." else f"{path}/"
+            todo += [prefix + e.name for e in entries if e.is_dir(follow_symlinks=False)]
     finally:
-        for fd, _, _ in stack:
-            if fd >= 0:
-                os.close(fd)
+        walk.close()
+
+
+class _FolderWalk:
+    """Open folders one after the other, each from the one above it, which was opened before."""
+
+    def __init__(self, tree: Beneath) -> None:
+        self._tree = tree
+        self._open: list[tuple[str, int]] = []  # each lies in the one before
+
+    def enter(self, path: str) -> tuple[int, list[os.DirEntry[str]]]:
+        if len(path) > LONGEST:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        above, name = os.path.split(path)
+        while self._open and self._open[-1][0] != above:
+            os.close(self._open.pop()[1])
+        if self._open:
+            found = _entries(os.open(name, _LISTED, dir_fd=self._open[-1][1]))
+        else:
+            found = self._tree.listing(path)
+        self._open.append(("" if path == "." else path, found[0]))
+        if len(self._open) > DEEP:
+            os.close(self._open.pop(0)[1])
+        return found
+
+    def close(self) -> None:
+        while self._open:
+            os.close(self._open.pop()[1])
 
 
 def _entries(fd: int) -> tuple[int, list[os.DirEntry[str]]]:

@@ -24,7 +24,9 @@ from turbo_tui.sandbox.manifest import TICK_S, UNKNOWN, Manifest, digest_of, sta
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # The workspace is the user's and lives on while it is copied: what is gone or barred is left out.
-_LEAVE_OUT = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_LEAVE_OUT = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+)
 # What a command can leave on a folder and what is made in it would inherit.
 _INHERITED = ("user.", "system.posix_acl_")
 

@@ -6,6 +6,7 @@ them (`copying`). What a step changed is found by the manifest, in one walk that
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator
@@ -105,7 +106,7 @@ def differing(
     seen: set[str] = set()
 
     def refused(folder: str, error: OSError) -> None:
-        if not isinstance(error, PermissionError):
+        if error.errno not in {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}:
             raise error
         unreadable.append(folder)
 
