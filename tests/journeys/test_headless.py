@@ -129,13 +129,15 @@ def test_a_model_adds_a_feature_in_two_steps_and_both_land(turbo: Turbo) -> None
 
 def test_without_approval_nothing_lands_and_the_review_waits(turbo: Turbo) -> None:
     before = whole_tree(turbo.workspace)
-    with ModelServer(two_steps(turbo.workspace)[:4], models=("planner-model",)) as server:
+    with ModelServer(two_steps(turbo.workspace), models=("planner-model",)) as server:
         turbo.use_models(server.base_url("openai"))
         done = turbo("run", "add a shout function", "--json")
         server.verify()
 
     assert done.code == 3
-    assert done.last("RunFinished")["status"] == "needs_approval"
+    finished = done.last("RunFinished")
+    assert finished["status"] == "needs_approval"
+    assert finished["reason"] == "steps s1, s2 wait for their review"
     assert whole_tree(turbo.workspace) == before
     listed = json.loads(turbo("session", "list", "--json").out)
     assert [each["status"] for each in listed["sessions"]] == ["waiting"]
