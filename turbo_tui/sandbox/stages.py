@@ -175,12 +175,7 @@ class WorkspaceStages:
                 await self._drop(folder)
             raise
         try:
-            try:
-                await self._fill(folder, meta)
-            except OSError as error:
-                if error.errno not in _FULL or not await self._made_room():
-                    raise
-                await self._fill(folder, meta)
+            await self._fill(folder, meta)
             return await self._mount(stage_id, meta)
         except OSError as error:
             await self._drop(folder)
@@ -188,13 +183,6 @@ class WorkspaceStages:
         except (StageError, asyncio.CancelledError):
             await self._drop(folder)
             raise
-
-    async def _made_room(self) -> bool:
-        """Delete copies that lie idle; return whether that freed anything."""
-        free = shutil.disk_usage(self._shelf.folder).free
-        with suppress(OSError):
-            await asyncio.to_thread(self._shelf.spares.prune, room_bytes=1 << 62)
-        return shutil.disk_usage(self._shelf.folder).free > free
 
     async def reopen(self, stage_id: str) -> WorkspaceStage:
         """Take up a kept stage, also one whose process was killed."""
