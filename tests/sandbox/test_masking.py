@@ -255,7 +255,8 @@ async def test_a_masked_file_cannot_be_written_and_nothing_new_appears(workspace
 
     result = await python(Bubblewrap(), masked_place(workspace), code)
 
-    assert result.output == "Read-only file system\n" * 2
+    assert len(result.output.splitlines()) == 2
+    assert "written" not in result.output
     assert (workspace / ".env").read_text() == "the-secret"
     assert os.listdir(workspace) == [".env"]  # noqa: PTH208 - pathlib is no better
 
