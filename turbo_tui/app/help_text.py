@@ -29,6 +29,14 @@ TOPICS: list[tuple[str, str]] = [
         ),
     ),
     (
+        "Running ahead",
+        (
+            "While you review a step, the next ones already run on top of it. The plan says which "
+            "were made on which; they land in that order, and v goes to the one to decide first. "
+            "Reject a step, and those made on it run again."
+        ),
+    ),
+    (
         "Stopping",
         (
             "ctrl+c interrupts what runs; its work is kept and can be continued. ctrl+q quits; the "

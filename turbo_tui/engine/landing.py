@@ -46,13 +46,14 @@ class Landings:
         footing = self._footing
         if state.status != "staged" or not state.checks_passed or state.moved:
             return False
-        if not self.bases_known(state):
-            # Someone changed the original meanwhile: only a person sees what would be lost.
-            return False
-        if footing.approve != "ask":
-            return footing.approve in {"staged", "all"}
-        # `auto` is: land if the checks pass and nothing had to be asked.
-        return state.step.mode == "auto" and state.step.id not in footing.views.asks.asked_by
+        if footing.approve == "ask":
+            # `auto` is: land if the checks pass and nothing had to be asked.
+            asked = state.step.id in footing.views.asks.asked_by
+            meant = state.step.mode == "auto" and not asked
+        else:
+            meant = footing.approve in {"staged", "all"}
+        # Where someone changed the original meanwhile only a person sees what would be lost.
+        return meant and self.bases_known(state)
 
     def _rules_out(self, state: StepState) -> bool:
         # What a step did beside its stage cannot be ruled out there: a person looks at it.

@@ -38,7 +38,8 @@ async def recover(run: Run) -> None:
 
 def _is_over(state: StepState) -> bool:
     """Tell whether nothing of a step's stage is needed any more, but for a layer."""
-    return state.settled or (state.status == "rejected" and not state.feedback)
+    dropped = state.status == "rejected" and not state.feedback
+    return state.settled or state.undone or dropped
 
 
 async def _finish_landings(run: Run) -> None:

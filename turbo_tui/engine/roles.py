@@ -154,11 +154,17 @@ def given_files(stage: Stage, paths: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def _outcome_of(state: StepState) -> str:
+    if state.status == "staged":
+        return "done, waits for the user's review"
+    return f"{state.status}: {state.feedback}" if state.feedback else state.status
+
+
 def _so_far(states: tuple[StepState, ...], *, without: str = "") -> str:
     finished = [
         FinishedStep(
             state.step.title,
-            f"{state.status}: {state.feedback}" if state.feedback else state.status,
+            _outcome_of(state),
             state.paths,
             state.reason,
         )
