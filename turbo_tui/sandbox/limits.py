@@ -22,6 +22,7 @@ FIRST_LOOK_S = 0.05
 WATCH_S = 0.2
 # A process takes a gigabyte in a fifth of a second: one that is half way is looked at sooner.
 NEAR = 0.5
+NEARLY_FULL = 8  # times what must stay free
 PRLIMIT_PATH = "/usr/bin:/bin:/usr/local/bin:/run/current-system/sw/bin"
 IN_MEMORY = ("/tmp", "/dev/shm")  # noqa: S108 - the sandbox's own
 NO_SPACE = "No space left on device"  # strerror(ENOSPC)
@@ -123,6 +124,10 @@ class _Disk:
     @property
     def full(self) -> bool:
         return _free(self.path) < self.keep_bytes
+
+    @property
+    def nearly_full(self) -> bool:
+        return _free(self.path) < NEARLY_FULL * self.keep_bytes
 
 
 class _Scratch:
@@ -267,7 +272,8 @@ class Watch:
         now = self._meter.add(now)
         memory_share = now.memory_bytes / limits.memory_bytes
         written_share = (now.written_bytes or 0) / limits.written_bytes
-        self._near = max(memory_share, written_share) > NEAR
+        nearly_full = self._disk is not None and self._disk.nearly_full
+        self._near = nearly_full or max(memory_share, written_share) > NEAR
         if self._group is not None:
             self._count(self._group)
             yield from filter(None, [self._refused(self._group)])
