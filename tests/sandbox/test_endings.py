@@ -226,9 +226,13 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def scratch() -> set[str]:
-    """Return our folders in the system's temporary folder."""
-    return {path.name for path in Path(tempfile.gettempdir()).glob("turbo-tui-*")}
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give this test a temporary folder that no other uses."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) -> Course:
@@ -238,7 +242,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
     await confiner.run(place, Command(("true",)))
     confiner.warm(place)
     await confiner.dismiss(place)
-    before, folders = descriptors(), scratch()
+    before = descriptors()
     numbers = iter(range(count))
 
     async def runner() -> None:
@@ -257,11 +261,12 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
     assert alive(str(folder)) == []
     assert zombies() == []
     assert descriptors() == before
-    assert scratch() <= folders
+    assert await asyncio.to_thread(os.listdir, tempfile.gettempdir()) == []
     return course
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("scratch")
 async def test_nothing_is_left_however_commands_end(tmp_path: Path) -> None:
     await needs_bubblewrap()
 
@@ -271,6 +276,7 @@ async def test_nothing_is_left_however_commands_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("scratch")
 async def test_nothing_is_left_on_the_second_rung_however_commands_end(tmp_path: Path) -> None:
     await needs_landlock()
 
@@ -281,6 +287,7 @@ async def test_nothing_is_left_on_the_second_rung_however_commands_end(tmp_path:
 
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("scratch")
 async def test_nothing_is_left_after_a_thousand_commands(tmp_path: Path) -> None:
     await needs_bubblewrap()
 
@@ -291,6 +298,7 @@ async def test_nothing_is_left_after_a_thousand_commands(tmp_path: Path) -> None
 
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("scratch")
 async def test_nothing_is_left_after_many_commands_on_the_second_rung(tmp_path: Path) -> None:
     await needs_landlock()
 

@@ -9,10 +9,10 @@ from turbo_tui.core.ports import OnOutput
 from turbo_tui.sandbox.sanitiser import Sanitiser
 
 KEEP_BYTES = 1_000_000  # of the head, and again of the tail
-LIVE_BYTES = 65_536  # most that is shown of what came between two looks
+LIVE_BYTES = 16_384  # most that is shown of what came between two looks
 LOOK_S = 1 / 30
 UNFINISHED_LINE_S = 0.25  # a line without its newline is shown after this long
-SLICE_BYTES = 65_536  # sanitised at once, so that a hostile megabyte does not hold the loop
+SLICE_BYTES = 16_384  # sanitised at once, so that a hostile megabyte does not hold the loop
 
 
 class KeptOutput:
@@ -66,7 +66,7 @@ async def _sanitised(data: bytes) -> str:
 class LiveOutput:
     """Hand safe text to a listener at most 30 times a second.
 
-    A flood is thinned: between two looks only the last 64 kB are shown, with a line that says
+    A flood is thinned: between two looks only the last 16 kB are shown, with a line that says
     how much was left out. The full head and tail are in the result.
     """
 

@@ -26,6 +26,10 @@ DRAIN_S = 0.2  # for output that is still in the pipe when the command is gone
 GONE_S = 0.5  # for the kernel to take a killed tree down
 PIPE_BYTES = 1_048_576
 READ_BYTES = 262_144
+# A flood is read in bouts: the loop has its other work between them, and whoever floods waits.
+FLOOD_BYTES = 4 * PIPE_BYTES
+BOUT_READS = 4
+PAUSE_S = 0.003
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -113,6 +117,8 @@ class Tree:
         self._init_fd = -1
         self._command_ran = launch.status_fd is None
         self._to_say = bytes((WAITING, BEGUN)) if launch.worker else b""
+        self._read_bytes = 0
+        self._resuming: asyncio.TimerHandle | None = None
         self._early = b""  # what a worker must not say
         self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
         self._loop.add_reader(output_fd, self._read_output)
@@ -166,10 +172,23 @@ class Tree:
         self._sinks = sinks
 
     def _read_output(self) -> None:
+        is_flood = self._read_bytes > FLOOD_BYTES
+        bouts = BOUT_READS if is_flood else 1
+        while bouts and self._read_some() == READ_BYTES:
+            bouts -= 1
+        if is_flood and not self._output_done.is_set():
+            self._loop.remove_reader(self._output_fd)
+            self._resuming = self._loop.call_later(PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._output_fd, self._read_output)
+
+    def _read_some(self) -> int:
         try:
             data = os.read(self._output_fd, READ_BYTES)
         except BlockingIOError:
-            return
+            return 0
+        self._read_bytes += len(data)
         if not data:
             self._loop.remove_reader(self._output_fd)
             self._output_done.set()
@@ -178,6 +197,7 @@ class Tree:
             self._hear(data)
         else:
             self._pass_on(data)
+        return len(data)
 
     def _hear(self, data: bytes) -> None:
         """Take what a worker says of itself; anything else is its sandbox's complaint."""
@@ -232,6 +252,8 @@ class Tree:
         if not self._output_done.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._output_done.wait(), DRAIN_S)
+        if self._resuming is not None:
+            self._resuming.cancel()
         self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)
 
