@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.confining import END_S, needs_bubblewrap, needs_landlock, script
-from turbo_tui.core.command import Command
+from turbo_tui.core.command import Command, Grants
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
@@ -92,3 +93,36 @@ async def test_our_own_folder_is_hidden_in_an_overlay_too(place: Place) -> None:
     result = await Bubblewrap().run(place, Command(script(code)))
 
     assert result.output == "['.turbo', 'old'] []\n"
+
+
+async def test_grants_and_masks_hold_in_an_overlay_too(place: Place, tmp_path: Path) -> None:
+    await needs_bubblewrap()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").write_text("the-content")
+    (place.workspace / "old").write_text("the-secret")
+    grants = Grants(
+        network="hosts",
+        hosts=("a.example",),
+        ptrace=True,
+        unix_sockets=True,
+        readable=(str(tmp_path / "data"),),
+    )
+    code = f"""
+        import os, socket
+        print(open({str(tmp_path / "data" / "file")!r}).read(), repr(open("old").read()))
+        socket.socket(socket.AF_UNIX).bind("made")
+        proxy = socket.create_connection(("127.0.0.1", 3128), 20)
+        proxy.sendall(b"CONNECT b.example:443 HTTP/1.1\\r\\n\\r\\n")
+        print(proxy.recv(99).split(b"\\r\\n")[0].decode(), sorted(os.listdir(".")))
+    """
+    masked = replace(place, masked=("old",))
+
+    result = await Bubblewrap().run(masked, Command(script(code), grants=grants))
+    after = await Bubblewrap().run(masked, Command(("cat", "old", str(tmp_path / "data" / "file"))))
+
+    assert result.output.splitlines() == [
+        "the-content ''",
+        "HTTP/1.1 403 Forbidden ['.turbo', 'made', 'old']",
+        "[proxy refused b.example:443: not on the list of hosts]",
+    ]
+    assert "the-" not in after.output.replace(str(tmp_path), "")
