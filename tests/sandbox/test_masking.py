@@ -99,6 +99,22 @@ def test_a_link_with_a_secrets_name_masks_what_it_leads_to(workspace: Path, tmp_
     assert SecretFiles(workspace).scan() == ("config/production",)
 
 
+def test_other_names_of_a_secret_file_are_masked_too(workspace: Path) -> None:
+    put(workspace, ".env")
+    put(workspace, "src/a.py", "")
+    found = SecretFiles(workspace)
+    assert found.scan() == (".env",)
+    settle(workspace)
+    found.scan()
+
+    (workspace / "src/plain.txt").hardlink_to(workspace / ".env")
+    assert found.scan() == (".env", "src/plain.txt")
+    settle(workspace)
+    assert found.scan() == found.scan() == (".env", "src/plain.txt")
+    (workspace / "src/plain.txt").unlink()
+    assert found.scan() == (".env",)
+
+
 def test_later_scans_see_what_changed_and_read_nothing_else(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

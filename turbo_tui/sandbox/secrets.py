@@ -88,6 +88,8 @@ class SecretFiles:
         default_factory=dict[str, tuple[tuple[int, int], bool]]
     )
     _repositories: tuple[str, ...] = ()
+    _linked: tuple[frozenset[int], tuple[str, ...]] = (frozenset(), ())
+    _as_before: bool = False
 
     @property
     def repositories(self) -> tuple[str, ...]:
@@ -102,7 +104,8 @@ class SecretFiles:
         """Return the secret files that are to be masked, sorted, as paths from the workspace.
 
         A symlink is not masked itself: what it leads to is, when that lies in the workspace.
-        What lies outside is not shown by the sandbox, or is no secret of this workspace.
+        What lies outside is not shown by the sandbox, or is no secret of this workspace. Other
+        names of the same file (hard links) are masked as well.
 
         Raises:
             SandboxError: They are so many that not all can be masked.
@@ -112,6 +115,7 @@ class SecretFiles:
         for folder in self._folders.values():
             found.update(path for path in folder.secrets if self._is_secret(path))
             found.update(self._targets(folder.links))
+        found.update(self._other_names(found))
         masked = sorted(path for path in found if not is_shown(path, self.shown))
         if len(masked) > MOST:
             raise SandboxError(
@@ -127,6 +131,7 @@ class SecretFiles:
         """Bring the known folders up to date."""
         root = f"{self.workspace}/"
         known, current = self._folders, dict[str, _Folder]()
+        self._as_before = True
         todo = [""]
         while todo:
             path = todo.pop()
@@ -141,6 +146,7 @@ class SecretFiles:
             if folder is None or folder.stamp != stamp:
                 settled = abs(time.time_ns() - at.st_ctime_ns) > _TICK_NS
                 folder = _read_folder(root, path, stamp if settled else None)
+                self._as_before = False
             current[path] = folder
             todo += folder.below
         self._folders = current
@@ -176,6 +182,31 @@ class SecretFiles:
             real = os.path.realpath(root + link)
             if real.startswith(root) and os.path.isfile(real):
                 yield real[len(root) :]
+
+    def _other_names(self, secrets: Collection[str]) -> tuple[str, ...]:
+        """Return the other names of secret files that have several: few have, and few look."""
+        several: set[int] = set()
+        for path in secrets:
+            with suppress(OSError):
+                at = os.stat(f"{self.workspace}/{path}", follow_symlinks=False)
+                if at.st_nlink > 1:
+                    several.add(at.st_ino)
+        if not several:
+            return ()
+        inodes = frozenset(several)
+        known, names = self._linked
+        if known != inodes or not self._as_before:
+            names = tuple(self._named(inodes))
+            self._linked = (inodes, names)
+        return names
+
+    def _named(self, inodes: frozenset[int]) -> Iterator[str]:
+        """Yield all names that files have in the folders that are walked."""
+        for path in self._folders:
+            with suppress(OSError), os.scandir(f"{self.workspace}/{path}") as entries:
+                for entry in entries:
+                    if entry.inode() in inodes and entry.is_file(follow_symlinks=False):
+                        yield f"{path}/{entry.name}" if path else entry.name
 
     def _submodules(self) -> list[str]:
         """Return the git folders of submodules, which lie in the workspace's own."""
