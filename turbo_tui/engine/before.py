@@ -13,6 +13,11 @@ MOST_S = 60.0  # a check that took longer is not run once more just to tell whos
 _SPARE_S = 10.0
 
 
+def before_id(stage_id: str) -> str:
+    """Name the stage beside a step's own where its checks are run without it."""
+    return f"{stage_id}-before"
+
+
 class Before:
     """Run failing checks once on what a step was made on, without the step's changes.
 
@@ -31,7 +36,7 @@ class Before:
         gated: Callable[[Stage], Stage] = lambda stage: stage,
     ) -> None:
         self._stages = stages
-        self._stage_id = f"{stage_id}-before"
+        self._stage_id = before_id(stage_id)
         self._on = tuple(on)
         self._gated = gated
         self._known: dict[tuple[str, ...], bool] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.plan import Step
@@ -17,6 +17,7 @@ from turbo_tui.core.ports import Landing, Stage
 from turbo_tui.core.views import (
     LandingEntry,
     StepState,
+    has_ground,
     lying_on,
     next_to_run,
     unlanded_below,
@@ -175,6 +176,9 @@ class Drive:
         if self._again:
             again = self._again.pop(0)
             state = self._footing.known(again.step_id)
+            if again.keep_work and not has_ground(plan, state):
+                again = replace(again, keep_work=False)  # it fell while it waited for its turn
+                await self._footing.discard(state.stage_id)
         elif not self._may_go_on:
             return None
         else:

@@ -6,6 +6,7 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import LandedEntry, Landing
 from turbo_tui.core.views import StepState, without_ground
+from turbo_tui.engine.before import before_id
 from turbo_tui.engine.run import Run
 
 
@@ -24,6 +25,8 @@ async def recover(run: Run) -> None:
             await _land_what_was_approved(run, state)
         elif _is_over(state) and state.stage_id not in plan.layers:
             await run.footing.discard(state.stage_id)  # where a crash came before that
+    for stage_id in plan.left - set(plan.layers):
+        await run.footing.discard(stage_id)
     if plan.running is not None:
         await _interrupt(run, plan.running)
     for state in without_ground(plan):
@@ -85,6 +88,7 @@ def _is_landing_of(entry: LandedEntry, session_id: str, step_id: str) -> bool:
 
 async def _interrupt(run: Run, state: StepState) -> None:
     blob, paths = "", ()
+    await run.footing.discard(before_id(state.stage_id))
     reason = "the app ended while it ran"
     try:
         stage = await run.footing.stages.reopen(state.stage_id)

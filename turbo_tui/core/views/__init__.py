@@ -12,6 +12,7 @@ from turbo_tui.core.ports import Record
 from turbo_tui.core.views.ground import (
     bears,
     ground_for,
+    has_ground,
     lying_on,
     next_to_run,
     unlanded_below,
@@ -43,6 +44,7 @@ __all__ = [
     "Views",
     "bears",
     "ground_for",
+    "has_ground",
     "lying_on",
     "next_to_run",
     "unlanded_below",

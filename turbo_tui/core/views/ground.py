@@ -76,15 +76,24 @@ def lying_on(plan: PlanView, stage_id: str) -> list[StepState]:
 
 def without_ground(plan: PlanView) -> list[StepState]:
     """Return the steps whose ground is gone already, as after a crash; those on top first."""
-    owned = {state.stage_id: state for state in plan.states if state.stage_id}
-    gone: set[str] = set()
-    for state in plan.steps:
-        for stage_id in state.on:
-            owner = owned.get(stage_id)
-            holds = owner is not None and (owner.status in _HOLDS or owner.undone)
-            if not holds and stage_id not in plan.layers:
-                gone.add(stage_id)
+    gone = {stage_id for state in plan.steps for stage_id in _gone_below(plan, state)}
     return _falling(plan, gone)[::-1]
+
+
+def has_ground(plan: PlanView, state: StepState) -> bool:
+    """Tell whether all that a step was made on is still there, so that it may go on."""
+    return not _gone_below(plan, state)
+
+
+def _gone_below(plan: PlanView, state: StepState) -> set[str]:
+    owned = {each.stage_id: each for each in plan.states if each.stage_id}
+    gone: set[str] = set()
+    for stage_id in state.on:
+        owner = owned.get(stage_id)
+        holds = owner is not None and (owner.status in _HOLDS or owner.undone)
+        if not holds and stage_id not in plan.layers:
+            gone.add(stage_id)
+    return gone
 
 
 def _falling(plan: PlanView, gone: set[str]) -> list[StepState]:

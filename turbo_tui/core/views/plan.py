@@ -106,6 +106,7 @@ class PlanView:
 
     Attributes:
         layers: Stages that keep what git ignores for later steps, in the order of landing.
+        left: Stages that steps once had and have no more: of no use to anyone.
     """
 
     def __init__(self) -> None:
@@ -116,6 +117,7 @@ class PlanView:
         self.failure = ""
         self.nearest: tuple[str, ...] = ()
         self.layers: tuple[str, ...] = ()
+        self.left: set[str] = set()
         self._plan = Plan(task="", planner="")
         self._states: dict[str, StepState] = {}
 
@@ -165,7 +167,7 @@ class PlanView:
     def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
         """Take one record into account."""
         before = self._plan, dict(self._states), self.task, self.failure
-        self._keep_layers(record.event)
+        self._keep_stages(record.event)
         match record.event:
             case ev.TaskGiven(text, pinned):
                 self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
@@ -280,7 +282,21 @@ class PlanView:
         if before != (self._plan, self._states, self.task, self.failure):
             self.revision += 1
 
-    def _keep_layers(self, event: ev.Event) -> None:
+    def _keep_stages(self, event: ev.Event) -> None:
+        """Know which stages later steps lie on, and which nobody needs any more."""
+        match event:
+            case (
+                ev.StepStarted(step_id=step_id)
+                | ev.StepSetBack(step_id=step_id)
+                | ev.StepRemoved(step_id)
+            ):
+                state = self._states.get(step_id)
+                if state is not None and state.stage_id:
+                    self.left.add(state.stage_id)
+            case _:
+                pass
+        if isinstance(event, ev.StepStarted):
+            self.left.discard(event.stage_id)
         match event:
             case ev.StepLanded(layer=layer) | ev.StepFinished(layer=layer) if layer:
                 self.layers = (*(each for each in self.layers if each != layer), layer)
