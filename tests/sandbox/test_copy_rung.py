@@ -250,6 +250,24 @@ def test_what_cannot_be_read_is_not_taken_for_removed(
     assert [delta.path for delta in deltas if delta.after is None] == []
 
 
+def test_what_goes_while_the_changes_are_read_is_gone(workspace: Path, tree: Path) -> None:
+    made = copy(workspace, tree)
+    (tree / "one").write_text("x")
+    (tree / "two").write_text("x")
+    with beneath(tree) as copied, beneath(workspace) as original:
+        reading = read_copy(copied, original, made, [])
+        first = next(reading)
+        shutil.rmtree(tree / "src")
+        for name in ("one", "two", "run.sh", "zero"):
+            (tree / name).unlink()
+
+        rest = list(reading)
+
+    assert first.path in {"one", "two"}
+    removed = {delta.path for delta in rest if delta.after is None}
+    assert removed >= {"src", "src/a.py", "src/deep", "src/deep/c.py"}
+
+
 def test_folders_nested_beyond_measure_go(workspace: Path, tree: Path) -> None:
     made = copy(workspace, tree)
     nested(tree, 2_100)
@@ -524,6 +542,7 @@ def test_a_secret_is_empty_in_the_copy_and_is_no_change(workspace: Path, tree: P
 
     made = copy(workspace, tree, emptied=(".env", "gone"))
 
+    assert made.emptied == {".env"}
     assert (tree / ".env").read_bytes() == b""
     assert (tree / ".env").stat().st_mode == (workspace / ".env").stat().st_mode
     assert not made.held(".env")

@@ -63,6 +63,7 @@ def copy_tree(
         copying.run()
     finally:
         copied.close()
+    made.emptied &= made.stamps.keys()
     await_tick(target, newest_ns(made.stamps.values()))
     return made
 
@@ -106,28 +107,39 @@ def differing(
     seen: set[str] = set()
 
     def refused(folder: str, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError):  # a tool removed it just now
+            return
         if error.errno not in {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}:
             raise error
         unreadable.append(folder)
 
     for folder, fd, entries in walk_folders(copied, refused):
-        prefix = "" if folder == "." else f"{folder}/"
-        for entry in entries:
-            path = prefix + entry.name
+        for path, name, after in _looked_at(folder, entries, refused):
             seen.add(path)
-            try:
-                after = entry.stat(follow_symlinks=False)
-            except PermissionError as error:  # names may be read, and nothing else
-                refused(folder, error)
-                break
             was = stamps.get(path)
             if was is not None and not strict and stat.S_ISDIR(after.st_mode):
                 same = was[4] == after.st_mode
             else:
                 same = was == stamp(after)
-            if not same or (path in digests and digest_of(entry.name, fd) != digests[path]):
+            if not same or (path in digests and digest_of(name, fd) != digests[path]):
                 yield path, after
     hidden = tuple("" if folder == "." else f"{folder}/" for folder in unreadable)
     for path in stamps.keys() - seen:
         if not path.startswith(hidden):
             yield path, None
+
+
+def _looked_at(
+    folder: str, entries: list[os.DirEntry[str]], refused: Callable[[str, OSError], None]
+) -> Iterator[tuple[str, str, os.stat_result]]:
+    """Yield path, name and looks of what lies in a folder."""
+    prefix = "" if folder == "." else f"{folder}/"
+    for entry in entries:
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # a tool removed it just now
+            continue
+        except PermissionError as error:  # names may be read, and nothing else
+            refused(folder, error)
+            return
+        yield prefix + entry.name, entry.name, found
