@@ -24,7 +24,7 @@ from turbo_tui.core.ports import Landing
 from turbo_tui.landing import open_lander
 from turbo_tui.sandbox import trees
 from turbo_tui.sandbox.beneath import remove_tree
-from turbo_tui.sandbox.layers import Kind
+from turbo_tui.sandbox.layers import Kind, Meta
 from turbo_tui.sandbox.overlay import Holder
 from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, discard_left, open_stages
@@ -671,6 +671,45 @@ async def test_settling_below_an_open_stage_leaves_that_as_it_is(
     await asyncio.gather(again.close(), later.close())
     folder = tmp_path / "state" / "stages" / "s1"
     assert not {entry.name for entry in folder.iterdir()} & {"upper", "work", "tree"}
+
+
+async def test_settling_that_was_cut_off_is_done_again_without_a_loss(
+    stages: WorkspaceStages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await staged(
+        stages, "s1", "mkdir node_modules; echo x > node_modules/x; echo l > a.log; rm build/old.o"
+    )
+    moved = 0
+
+    class CutOffError(OSError):
+        """The machine stops here."""
+
+    def cut_off_soon(*_args: object, **_more: object) -> None:
+        nonlocal moved
+        moved += 1
+        if moved > 1:
+            raise CutOffError(5, "cut off")
+        rename(*_args, **_more)  # type: ignore[arg-type]
+
+    rename = os.rename
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", cut_off_soon)
+        with pytest.raises(StageError, match="Cannot settle stage s1"):
+            await stages.settle("s1")
+
+    def not_said(_meta: Meta, _folder: Path) -> None:
+        raise CutOffError(5, "cut off")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Meta, "write", not_said)
+        with pytest.raises(StageError, match="Cannot settle stage s1"):
+            await stages.settle("s1")
+    assert moved == 2
+    assert await stages.settle("s1")
+
+    later = await stages.open("s2", on=["s1"])
+    assert await shell(later, "cat node_modules/x a.log; ls build") == "x\nl\n"
+    await later.close()
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")

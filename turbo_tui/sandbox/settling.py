@@ -148,6 +148,11 @@ class _Rules:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
+def in_making(stages: Path, target: Layer) -> Path:
+    """Return where a layer lies until it is whole."""
+    return stages / f"{target.name}.new"
+
+
 def keep(kept: Leftovers, stages: Path, written: Layer, target: Layer, *, shared: bool) -> None:
     """Make the layer; done again after a crash it ends as it would have.
 
@@ -161,7 +166,9 @@ def keep(kept: Leftovers, stages: Path, written: Layer, target: Layer, *, shared
     Raises:
         OSError: The disk is full or refuses.
     """
-    making = stages / f"{target.name}.new"
+    making = in_making(stages, target)
+    with suppress(FileNotFoundError):
+        (stages / target.name).rename(making)  # whole, but it was not said before the crash
     making.mkdir(exist_ok=True)
     with ExitStack() as opened:
         source, into = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.beneath import remove_tree
 from turbo_tui.sandbox.layers import GONE, META, Layer, Meta, bury, is_needed, sweep
-from turbo_tui.sandbox.settling import Leftovers, keep
+from turbo_tui.sandbox.settling import Leftovers, in_making, keep
 from turbo_tui.sandbox.spares import Spares
 
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -106,6 +106,11 @@ class Shelf:
                 "step again."
             )
         return meta
+
+    def is_half_settled(self, stage_id: str, meta: Meta) -> bool:
+        """Say whether settling was begun and cut off: then part of it is moved already."""
+        layer = meta.once_settled().as_layer(stage_id)
+        return in_making(self.folder, layer).is_dir() or (self.folder / layer.name).is_dir()
 
     def settle(self, stage_id: str, meta: Meta, kept: Leftovers) -> None:
         """Keep what is left of a closed stage as a layer, and nothing else.

@@ -203,7 +203,8 @@ class WorkspaceStages:
             stage = await self._take_up(stage_id, meta, for_commands=False)
         kept = await stage.leftovers(landed)
         await stage.close(keep=True)
-        if not kept:
+        begun = await asyncio.to_thread(self._shelf.is_half_settled, stage_id, stage.meta)
+        if not kept and not begun:
             await self.discard(stage_id)
             return False
         try:
