@@ -208,7 +208,9 @@ class Proxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None or len(self._connections) >= MOST_CONNECTIONS:
-            await _answer(reader, writer, "503 Service Unavailable", "too many connections")
+            # Not a word more: a flood of them must not use up our own descriptors.
+            self._note("a request", "too many connections at once")
+            writer.transport.abort()
             return
         self._connections.add(task)
         try:
