@@ -233,12 +233,12 @@ class View:
             (path, is_folder)
             for path, is_folder in self._closed
             if (path.is_dir() if is_folder else path.is_file())
-            and not hiding.below(path, self._hidden)
         )
 
     @cached_property
     def _closed(self) -> tuple[tuple[Path, bool], ...]:
-        return hiding.root_only_paths()
+        found = hiding.root_only_paths()
+        return tuple(each for each in found if not hiding.below(each[0], self._hidden))
 
     def _shown(self, option: str, source: Path, target: Path) -> Iterator[str]:
         """Yield a bind; folders above it that are made for it can be passed by anyone.
