@@ -24,6 +24,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 
 from tests.fakes import MemoryBlobs
@@ -263,16 +265,16 @@ async def idle_mib(bench: Bench) -> dict[str, float]:
 
 def _memory_of_workers() -> dict[str, float]:
     found = {"shells": 0.0, "python": 0.0, "guard": 0.0}
-    for folder in Path("/proc").iterdir():
-        with suppress(OSError, StopIteration):
-            words = (folder / "cmdline").read_bytes()
-            lines = (folder / "smaps_rollup").read_text().splitlines()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(OSError, StopIteration, psutil.Error):
+            words = "".join(process.cmdline())
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
             kib = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-            if b"turbo-tui-guard" in words:
+            if "turbo-tui-guard" in words:
                 found["guard"] += kib / 1024
-            elif b"turbo-tui worker" in words:
+            elif "turbo-tui worker" in words:
                 found["python"] += kib / 1024
-            elif b"/dev/fd/0" in words:
+            elif "/dev/fd/0" in words:
                 found["shells"] += kib / 1024
     return found
 

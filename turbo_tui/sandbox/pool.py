@@ -196,8 +196,9 @@ class Pool:
                 waiting.remove(worker)
                 self._bury(stage, worker)
         while setting is not None and setting not in stage.unfit and len(waiting) < most:
-            waiting.append(self._start(place, kind, setting))
-            await asyncio.sleep(0)  # the loop's other work comes first
+            worker = self._start(place, kind, setting)
+            waiting.append(worker)
+            await worker.waits()  # one by one: the first one is there the sooner
 
 
 def identities(root: Path, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
