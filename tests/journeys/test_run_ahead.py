@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from tests.journeys.plans import Action, plan_file, run_steps, shell
+from tests.journeys.plans import Action, plan_file, run_steps, shell, stands
 from tests.journeys.screen import Screen
-from tests.journeys.turbo import Turbo
+from tests.journeys.turbo import Turbo, until
 
 SIZES = [(120, 40), (80, 24)]
 LINES = "".join(f"line {n}\n" for n in range(1, 61))
@@ -146,4 +149,32 @@ def test_what_a_step_installs_is_found_by_later_ones_and_pruned_with_the_session
     assert stages_of(turbo) == ["s1-1"]
 
     assert turbo("session", "prune", "--keep", "0").code == 0
+    assert stages_of(turbo) == []
+
+
+def test_a_run_killed_while_a_step_is_ahead_lands_in_order_and_keeps_its_work(
+    turbo: Turbo,
+) -> None:
+    plan = plan_file(turbo, [ENDS], [MIDDLE], [FOR_LONG])
+    process = turbo.start("run", "--plan", str(plan), "--approve", "none", "--json")
+    for _ in range(3):
+        until(process, "StepStarted")
+    while not stands(turbo.state, "begun.txt"):
+        threading.Event().wait(0.02)
+    process.kill()
+    process.wait(10)
+
+    resumed = turbo("session", "resume", "--approve", "staged", "--json")
+
+    assert resumed.code == 130, resumed.err
+    steps = cast("list[dict[str, str]]", resumed.last("RunFinished")["steps"])
+    assert [step["status"] for step in steps] == ["landed", "landed", "interrupted"]
+    assert "chapter 2" in (turbo.workspace / "notes.txt").read_text()
+    assert resumed.last("StepInterrupted")["paths"] == ["begun.txt"]
+
+    shown = turbo("session", "show", "--json")
+    assert json.loads(shown.out)["status"] == "interrupted"
+    assert turbo("session", "undo", "--step", "all").code == 0
+    assert (turbo.workspace / "notes.txt").read_text() == LINES
+    assert turbo("session", "prune", "--keep", "0", "--also-waiting").code == 0
     assert stages_of(turbo) == []
