@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,66 @@ async def test_what_a_stage_lies_on_must_be_there(stages: WorkspaceStages, tmp_p
     with pytest.raises(StageError, match="s2 lies on s1, of which nothing is kept"):
         await stages.reopen("s2")
     assert kept(tmp_path) == ["s2"]
+
+
+async def test_a_layer_that_cannot_be_mounted_is_said_and_leaves_nothing(
+    stages: WorkspaceStages, tmp_path: Path, kind: Kind
+) -> None:
+    await staged(stages, "s1", "echo x > x")
+    folder = tmp_path / "state" / "stages"
+    if kind == "overlay":
+        remove_tree(folder / "s1" / "upper")
+        (folder / "s1" / "upper").symlink_to("/proc")  # no file system takes it for a layer
+    else:
+        (folder / "s1" / "manifest.json").write_bytes(b"{")
+
+    with pytest.raises(StageError, match=r"Cannot mount a stage over|lies on is damaged"):
+        await stages.open("s2", on=["s1"])
+
+    assert kept(tmp_path) == ["s1"]
+
+
+@pytest.mark.parametrize(
+    "on", ['"s1"', '[["s1", "upper", "x"]]', '[["s1", "lower"]]', '[["../s1", "upper"]]']
+)
+async def test_what_a_damaged_stage_says_it_lies_on_is_not_believed(
+    stages: WorkspaceStages, tmp_path: Path, on: str
+) -> None:
+    await staged(stages, "s1", "true")
+    await staged(stages, "s2", "true")
+    meta = tmp_path / "state" / "stages" / "s2" / "meta.json"
+    meta.write_text(meta.read_text().replace('"on": []', f'"on": {on}'))
+
+    with pytest.raises(StageError, match=r"meta\.json is damaged"):
+        await stages.reopen("s2")
+
+
+def holders_of(stage: Path) -> list[int]:
+    """Find the processes that hold a stage's mount."""
+    found: list[int] = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it ended meanwhile
+            if os.fsencode(stage / "upper") in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
+
+
+async def test_a_dead_holder_cannot_refresh_and_files_are_read_on(
+    stages: WorkspaceStages, tmp_path: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "copy":
+        pytest.skip("a copy has no holder")
+    monkeypatch.setattr(trees, "FRESH_S", 0.0)
+    stage = await stages.open("s1")
+    assert stage.files.read("src/b.py") == b"two = 2\n"
+    holders = holders_of(tmp_path / "state" / "stages" / "s1")
+    assert holders
+    for holder in holders:
+        os.kill(holder, signal.SIGKILL)
+
+    assert stage.files.read("src/b.py") == b"two = 2\n"
+    assert await shell(stage, "cat src/b.py") == "two = 2\n"
+    await stage.close()
 
 
 async def test_a_discarded_stage_stays_below_the_others_and_goes_with_the_last(

@@ -161,7 +161,8 @@ def sweep(
             for part, with_it in (("upper", "work"), ("tree", "")):
                 if f"{stage_id}/{part}" not in needed:
                     for name in filter(None, (part, with_it)):
-                        remove(stages / stage_id / name)
+                        if (stages / stage_id / name).exists():
+                            remove(stages / stage_id / name)
 
 
 def _metas(stages: Path) -> Iterator[tuple[str, Meta]]:
