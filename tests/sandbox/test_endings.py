@@ -358,12 +358,42 @@ def test_the_guard_is_started_again_when_it_is_gone() -> None:
     from turbo_tui.sandbox import guard
 
     first = guard.marked()
+    guard.unmarked()
     shells = alive(f"{guard.NAME}={first[guard.NAME]}")
     assert len(shells) == 1
     os.kill(shells[0], signal.SIGKILL)
     while first and alive(f"{guard.NAME}={first[guard.NAME]}") == shells:
         time.sleep(0.005)
         guard.marked()
+        guard.unmarked()
 
     assert guard.marked() == first
+    guard.unmarked()
     assert len(alive(f"{guard.NAME}={first[guard.NAME]}")) == 1
+
+
+async def test_what_waits_is_gone_after_an_end_without_goodbye(tmp_path: Path) -> None:
+    await needs_bubblewrap()
+    code = f"""
+import asyncio
+from pathlib import Path
+from tests.sandbox.confining import place_in
+from turbo_tui.core.command import Command
+from turbo_tui.sandbox.bubblewrap import Bubblewrap
+async def main():
+    confiner, place = Bubblewrap(), place_in(Path({str(tmp_path / "ws")!r}))
+    confiner.warm(place)
+    await confiner.run(place, Command(("true",)))
+    confiner.warm(place)
+    await asyncio.sleep(0)
+asyncio.run(main())
+"""
+    words = (sys.executable, "-c", code)
+
+    done = await asyncio.to_thread(subprocess.run, words, cwd=ROOT, check=True, timeout=60)
+
+    assert done.returncode == 0
+    until = time.monotonic() + END_S
+    while left := alive(str(tmp_path / "ws")):
+        assert time.monotonic() < until, f"left {left}"
+        await asyncio.sleep(0.01)

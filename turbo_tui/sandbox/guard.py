@@ -46,12 +46,19 @@ done
 def marked() -> Mapping[str, str]:
     """Return the variable to start a sandbox with; what carries it ends with us.
 
-    The shell that sees to it is started by the first call, and again when it is gone.
+    The shell that sees to it is started by the first call, and again when it is gone. Each call
+    is to be followed by `unmarked`, when what was started is gone.
     """
     if sys.platform != "linux":
         return {}
     _guard.watch()
+    _guard.running += 1
     return {NAME: _guard.mark}
+
+
+def unmarked() -> None:
+    """Take note that what was started with a mark is gone."""
+    _guard.running -= 1
 
 
 class _Guard:
@@ -59,6 +66,7 @@ class _Guard:
 
     def __init__(self) -> None:
         self.mark = uuid.uuid4().hex
+        self.running = 0
         self._owner = os.getpid()
         self._shell: subprocess.Popen[bytes] | None = None
 
@@ -80,8 +88,8 @@ class _Guard:
             )
 
     def end(self) -> None:
-        """Let it go: we end by ourselves, and our commands have ended."""
-        if self._shell is not None and self._owner == os.getpid():
+        """Let it go where nothing is left for it to do; else it does that as we end."""
+        if self._shell is not None and self._owner == os.getpid() and not self.running:
             with suppress(OSError, subprocess.TimeoutExpired):
                 self._shell.communicate(b"done\n", timeout=GONE_S)
             self._close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.guard import marked
+from turbo_tui.sandbox.guard import marked, unmarked
 from turbo_tui.sandbox.output import KeptOutput, LiveOutput
 from turbo_tui.sandbox.spawn import Spawned
 from turbo_tui.sandbox.usage import Counted, counted
@@ -87,6 +87,8 @@ def start(launch: Launch) -> Tree:
             pass_fds=launch.pass_fds,
         )
     except (OSError, ValueError) as error:  # the latter for a null byte in a word
+        if guarded:
+            unmarked()
         os.close(read_end)
         if launch.status_fd is not None:
             os.close(launch.status_fd)
@@ -97,14 +99,17 @@ def start(launch: Launch) -> Tree:
     finally:
         for fd in (write_end, source, *launch.pass_fds):
             os.close(fd)
-    return Tree(process, read_end, launch)
+    return Tree(process, read_end, launch, guarded=bool(guarded))
 
 
 class Tree:
     """A started command, all of its processes, and the pipe they write to."""
 
-    def __init__(self, process: Spawned, output_fd: int, launch: Launch) -> None:
+    def __init__(
+        self, process: Spawned, output_fd: int, launch: Launch, *, guarded: bool = False
+    ) -> None:
         self.process = process
+        self._guarded = guarded
         self.counted: Counted | None = None  # by the kernel, once the tree is gone
         self.told = asyncio.Event()  # a worker said something, or ended
         self._supervised = launch.supervised
@@ -256,6 +261,8 @@ class Tree:
             self._resuming.cancel()
         self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)
+        if self._guarded and self.process.returncode is not None:
+            unmarked()
 
     async def _kill(self) -> None:
         """Ask the command, then end the tree from its root."""
