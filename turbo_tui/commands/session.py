@@ -301,12 +301,13 @@ def prune_command(
 
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
     from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
+    from turbo_tui.engine.before import before_id  # noqa: PLC0415
     from turbo_tui.sandbox.stages import discard_left  # noqa: PLC0415
 
     planned = prune(place.state, chosen, dry_run=True)
     if dry_run:
         return planned
-    for name in planned.stages:
+    for name in (each for stage in planned.stages for each in (before_id(stage), stage)):
         if (place.state / "stages" / name).exists():
             await discard_left(place.state, name)
     return prune(place.state, chosen)
