@@ -23,7 +23,7 @@ from turbo_tui.sandbox.copytree import read_copy
 from turbo_tui.sandbox.deltas import Delta
 from turbo_tui.sandbox.gitview import find_git, ignores_of
 from turbo_tui.sandbox.layers import Layer
-from turbo_tui.sandbox.manifest import UNKNOWN, Manifest, await_tick, digest_of, newest_ns, stamp
+from turbo_tui.sandbox.manifest import Manifest, await_tick, digest_of, newest_ns
 from turbo_tui.sandbox.spares import Spares
 from turbo_tui.sandbox.upper import read_upper
 
@@ -201,8 +201,7 @@ class _Putting:
             os.utime(fd, ns=(found.st_atime_ns, found.st_mtime_ns))
             os.fchmod(fd, stat.S_IMODE(found.st_mode))
             if self.manifest is not None:
-                self.manifest.stamps[path] = stamp(os.fstat(fd))
-                self.manifest.origins[path] = UNKNOWN
+                self.manifest.put(path, os.fstat(fd))
         finally:
             os.close(fd)
 
@@ -211,15 +210,13 @@ class _Putting:
         if manifest is None:
             return
         after = os.stat(name, dir_fd=into, follow_symlinks=False)
-        manifest.stamps[path], manifest.origins[path] = stamp(after), UNKNOWN
-        manifest.emptied -= {path}
+        manifest.put(path, after)
         if manifest.digests is not None and stat.S_ISREG(after.st_mode):
             manifest.digests[path] = digest_of(name, into)
 
     def _forget(self, path: str) -> None:
         if self.manifest is not None:
-            self.manifest.stamps.pop(path, None)
-            self.manifest.origins.pop(path, None)
+            self.manifest.drop(path)
 
 
 def _lstat(name: str, folder: int) -> os.stat_result | None:

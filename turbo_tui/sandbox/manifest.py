@@ -78,6 +78,7 @@ class Manifest:
         """Say that nothing stands at `path` in the copy, on purpose."""
         self.stamps.pop(path, None)
         self.origins.pop(path, None)
+        self.emptied -= {path}
 
     def write(self, file: Path) -> None:
         """Keep it on disk, for a stage that is taken up again.
