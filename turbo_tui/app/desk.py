@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
-import subprocess
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-from textual.screen import Screen
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from turbo_tui.app.cards import current_step, review_key
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
 from turbo_tui.app.feed import Feed
+from turbo_tui.app.house import House
+from turbo_tui.app.looking import Looking
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
-from turbo_tui.app.present import project_value
-from turbo_tui.core.errors import TurboError, UsageError
+from turbo_tui.core.errors import TurboError
 from turbo_tui.core.ports import Landing
 from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
-from turbo_widgets.knowledge_pane import Preview, SearchHit
 from turbo_widgets.plan_pane import PlanPane
 
 if TYPE_CHECKING:
     from turbo_tui.app.session_screen import SessionScreen
     from turbo_tui.core import events as ev
-
-_PREVIEW_BYTES = 2_000_000
-_SEARCH_PAUSE_S = 0.15
-Given = TypeVar("Given")
-
-
-class House(Protocol):
-    """What the desk needs of the app around it."""
-
-    def put_up(self, window: Screen[Given], then: Callable[[Given | None], None]) -> None:
-        """Put a window over the session; `then` gets its answer."""
-        ...
-
-    def tell(self, text: str, *, bad: bool = False) -> None:
-        """Say something in passing."""
-        ...
-
-    def in_background(self, work: Awaitable[None], *, group: str) -> None:
-        """Do something beside; a newer one of the same group takes its place."""
-        ...
-
-    def outside(self, command: list[str]) -> None:
-        """Give the terminal to another program until it ends."""
-        ...
 
 
 class Desk:
@@ -74,6 +43,7 @@ class Desk:
     ) -> None:
         self.opened = opened
         self.feed = Feed(opened, screen)
+        self.looking = Looking(house, screen, opened)
         self._house = house
         self._clock = clock
         self._screen = screen
@@ -342,62 +312,6 @@ class Desk:
         """Interrupt what is under way."""
         await self._run.cancel()
 
-    # --- search and project ------------------------------------------------------------
-
-    def search(self, query: str) -> None:
-        """Find places, once the user pauses."""
-        if query:
-            self._house.in_background(self._search(query), group="search")
-
-    async def _search(self, query: str) -> None:
-        await asyncio.sleep(_SEARCH_PAUSE_S)
-        pane = self._screen.furniture.knowledge
-        search = self.opened.search
-        if search is None:
-            pane.show_hits(query, (), "Search is not available in this session.")
-            return
-        try:
-            found = await search.search(query)
-        except TurboError as error:
-            pane.show_hits(query, (), str(error))
-            return
-        hits = tuple(SearchHit(hit.path, hit.start_line, hit.text, hit.why) for hit in found)
-        pane.show_hits(query, hits)
-
-    def preview(self, path: str, line: int) -> None:
-        """Show a file of the real tree at a line."""
-        self._house.in_background(self._preview(path, line), group="preview")
-
-    async def _preview(self, path: str, line: int) -> None:
-        try:
-            text = await asyncio.to_thread(_read, self.opened.root / path)
-        except OSError as error:
-            self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
-            return
-        self._screen.furniture.knowledge.show_preview(Preview(path, line, text))
-
-    def edit_file(self, path: str, line: int) -> None:
-        """Open a file of the real tree in the user's editor."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-        if not editor:
-            self._house.tell("No editor is named: set EDITOR, for example EDITOR=vim.", bad=True)
-        elif self._run.busy:
-            self._house.tell("Wait until the step is done, then open the editor.", bad=True)
-        else:
-            target = os.fspath(self.opened.root / path)
-            self._house.outside([*shlex.split(editor), f"+{line}", target])
-
-    async def look_at_project(self) -> None:
-        """Describe the project in its pane."""
-        look = self.opened.look_at_project
-        pane = self._screen.furniture.project
-        if look is None:
-            return
-        try:
-            pane.show(project_value(await look()))
-        except TurboError as error:
-            self._house.tell(str(error), bad=True)
-
     # --- models --------------------------------------------------------------------
 
     def set_up_models(self) -> None:
@@ -427,21 +341,3 @@ def _put_back(count: int) -> str:
     if count == 1:
         return "1 file goes back to what it was before:"
     return f"{count} files go back to what they were before:"
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(_PREVIEW_BYTES)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
-
-
-def run_outside(command: list[str]) -> str:
-    """Run a program in the user's terminal; return what went wrong, or nothing."""
-    try:
-        subprocess.run(command, check=False)
-    except OSError as error:
-        raise UsageError(f"{command[0]} cannot be started: {error.strerror}") from error
-    return ""

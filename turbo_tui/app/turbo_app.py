@@ -185,7 +185,7 @@ class TurboApp(App[int]):
         await self.desk.beat()
         for note in opened.notes if opened.run.views.plan.task else ():
             self.tell(note)  # else they stand in the empty plan pane
-        self.in_background(self.desk.look_at_project(), group="project")
+        self.in_background(self.desk.looking.look_at_project(), group="project")
         if self._waiting_task:
             task, self._waiting_task = self._waiting_task, ""
             self._give(task)
@@ -282,7 +282,7 @@ class TurboApp(App[int]):
 
     def outside(self, command: list[str]) -> None:
         """Give the terminal to another program until it ends."""
-        from turbo_tui.app.desk import run_outside  # noqa: PLC0415  rare
+        from turbo_tui.app.looking import run_outside  # noqa: PLC0415  rare
 
         try:
             with self.suspend():
@@ -355,17 +355,17 @@ class TurboApp(App[int]):
     def on_knowledge_pane_query_changed(self, event: KnowledgePane.QueryChanged) -> None:
         """Search."""
         if self.desk is not None:
-            self.desk.search(event.query)
+            self.desk.looking.search(event.query)
 
     def on_knowledge_pane_preview_wanted(self, event: KnowledgePane.PreviewWanted) -> None:
         """Show a file."""
         if self.desk is not None:
-            self.desk.preview(event.path, event.line)
+            self.desk.looking.preview(event.path, event.line)
 
     def on_knowledge_pane_editor_wanted(self, event: KnowledgePane.EditorWanted) -> None:
         """Open a file in the user's editor."""
         if self.desk is not None:
-            self.desk.edit_file(event.path, event.line)
+            self.desk.looking.edit_file(event.path, event.line)
 
     # --- the palette -------------------------------------------------------------------
 

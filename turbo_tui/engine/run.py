@@ -298,9 +298,10 @@ class Run:
         below = unlanded_below(self.views.plan, state)
         if below:
             first = below[0].step.id
-            raise UsageError(
-                f"Step {step_id} was made on top of step {first}; review step {first} first."
-            )
+            then = f"review step {first} first"
+            if first in self.deciding:
+                then = "that is being decided; approve again in a moment"
+            raise UsageError(f"Step {step_id} was made on top of step {first}; {then}.")
         self._drive.going = self._drive.going or self.footing.approve == "ask"
         self._drive.carry_out(step_id, self._drive.land(step_id))
 
