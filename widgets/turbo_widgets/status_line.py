@@ -88,7 +88,7 @@ class StatusLine(Widget):
         for model_room, named in rooms:
             left, right = self._parts(model_room, named=named)
             gap = width - left.cell_length - right.cell_length
-            if gap >= 1:
+            if gap >= 2:  # noqa: PLR2004  as between all facts
                 return Content.assemble(left, " " * gap, right)
         left, right = self._parts(0, named=False)
         room = max(0, width - right.cell_length - 1)
