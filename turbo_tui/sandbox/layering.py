@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from turbo_tui.sandbox.beneath import Beneath, remove_at
+from turbo_tui.sandbox.beneath import Beneath, open_regular, remove_at
 from turbo_tui.sandbox.caches import Caches
 from turbo_tui.sandbox.cloning import Cloner
 from turbo_tui.sandbox.copytree import read_copy
@@ -124,26 +124,31 @@ class _Putting:
     manifest: Manifest | None = None
     stopped: Callable[[], bool] = lambda: False
     _cloner: Cloner = field(default_factory=Cloner)
+    _near: tuple[str, int, int] | None = None
     _root: bool = field(default_factory=lambda: os.geteuid() == 0)
 
     def put(self, deltas: Iterable[Delta]) -> list[tuple[str, bool]]:
         done: list[tuple[str, bool]] = []
         folders: list[tuple[str, os.stat_result]] = []
-        for delta in deltas:
-            if self.stopped():
-                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
-            if delta.after is None:
-                self._remove(delta.path)
-            elif not self._put_one(delta.path, delta.after):
-                continue
-            elif stat.S_ISDIR(delta.after.st_mode):
-                folders.append((delta.path, delta.after))
-            done.append((delta.path, delta.after is not None))
+        try:
+            for delta in deltas:
+                if self.stopped():
+                    raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+                if delta.after is None:
+                    self._remove(delta.path)
+                elif not self._put_one(delta.path, delta.after):
+                    continue
+                elif stat.S_ISDIR(delta.after.st_mode):
+                    folders.append((delta.path, delta.after))
+                done.append((delta.path, delta.after is not None))
+        finally:
+            self._leave()
         for path, found in reversed(folders):  # inner first: filling a folder changes its times
             self._dress(path, found)
         return done
 
     def _remove(self, path: str) -> None:
+        self._leave()  # it may lie below
         above, name = os.path.split(path)
         with (
             suppress(FileNotFoundError, NotADirectoryError),  # it went with what stood above
@@ -155,43 +160,61 @@ class _Putting:
     def _put_one(self, path: str, found: os.stat_result) -> bool:
         """Put one name; return False for what is neither file, folder nor link."""
         above, name = os.path.split(path)
-        with self.target.folder(above) as into:
-            there = _lstat(name, into)
-            if stat.S_ISDIR(found.st_mode):
-                if there is None or not stat.S_ISDIR(there.st_mode):
-                    if there is not None:
-                        remove_at(into, name)
-                    os.mkdir(name, 0o700, dir_fd=into)
-                return True
-            if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-                return False
-            if there is not None:
-                remove_at(into, name)
-            if stat.S_ISLNK(found.st_mode):
-                os.symlink(self.source.read_link(path), name, dir_fd=into)
-            else:
-                self._copy(path, name, into, found)
-            if self._root:
-                owner = (found.st_uid, found.st_gid)
-                os.chown(name, *owner, dir_fd=into, follow_symlinks=False)
-            if stat.S_ISREG(found.st_mode):  # last: chown takes special bits away
-                os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=into)
-            times = (found.st_atime_ns, found.st_mtime_ns)
-            os.utime(name, ns=times, dir_fd=into, follow_symlinks=False)
-            self._tell(path, name, into)
+        into, source = self._enter(above)
+        there = _lstat(name, into)
+        if stat.S_ISDIR(found.st_mode):
+            if there is None or not stat.S_ISDIR(there.st_mode):
+                if there is not None:
+                    remove_at(into, name)
+                os.mkdir(name, 0o700, dir_fd=into)
+            return True
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+            return False
+        if there is not None:
+            remove_at(into, name)
+        if stat.S_ISLNK(found.st_mode):
+            os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=into)
+        else:
+            self._copy(name, source, into, found)
+        if self._root:
+            owner = (found.st_uid, found.st_gid)
+            os.chown(name, *owner, dir_fd=into, follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode):  # last: chown takes special bits away
+            os.chmod(name, stat.S_IMODE(found.st_mode), dir_fd=into)
+        times = (found.st_atime_ns, found.st_mtime_ns)
+        os.utime(name, ns=times, dir_fd=into, follow_symlinks=False)
+        self._tell(path, name, into)
         return True
 
-    def _copy(self, path: str, name: str, into: int, found: os.stat_result) -> None:
-        source = self.source.open_file(path)
+    def _enter(self, above: str) -> tuple[int, int]:
+        """Open a folder on both sides; most names lie in the folder of the one before."""
+        if self._near is None or self._near[0] != above:
+            self._leave()
+            into = self.target.open_folder(above)
+            try:
+                self._near = (above, into, self.source.open_folder(above))
+            except BaseException:
+                os.close(into)
+                raise
+        return self._near[1], self._near[2]
+
+    def _leave(self) -> None:
+        if self._near is not None:
+            os.close(self._near[1])
+            os.close(self._near[2])
+            self._near = None
+
+    def _copy(self, name: str, source: int, into: int, found: os.stat_result) -> None:
+        content = open_regular(name, source)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             target = os.open(name, flags, 0o600, dir_fd=into)
             try:
-                self._cloner.copy(source, target, found)
+                self._cloner.copy(content, target, found)
             finally:
                 os.close(target)
         finally:
-            os.close(source)
+            os.close(content)
 
     def _dress(self, path: str, found: os.stat_result) -> None:
         fd = self.target.open_folder(path)

@@ -69,7 +69,7 @@ class Recorder:
         """Keep what can be; what cannot is met again, and said, when the changes are read."""
         with suppress(OSError, TurboError):
             with self._together():
-                for delta in self._tree.deltas([]):
+                for delta in self._tree.overwritten():
                     with suppress(OSError, TurboError):
                         if not never_lands(delta.path):
                             self._originals.keep(delta)

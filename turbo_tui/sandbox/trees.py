@@ -99,6 +99,14 @@ class Tree(Protocol):
         """
         ...
 
+    def overwritten(self) -> list[Delta]:
+        """Return where it differs from what was there, and maybe where nothing was.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        ...
+
     def release(self) -> None:
         """Let go of its folders, for good."""
         ...
@@ -191,6 +199,10 @@ class OverlayTree:
         """Read the upper."""
         return list(read_upper(self.written, self.base, unreadable))
 
+    def overwritten(self) -> list[Delta]:
+        """Read the upper, but not what was installed into new folders."""
+        return list(read_upper(self.written, self.base, [], new=False))
+
     def release(self) -> None:
         """Let go of the workspace and the upper."""
         self._workspace.close()
@@ -257,6 +269,10 @@ class CopiedTree:
     def deltas(self, unreadable: list[str]) -> list[Delta]:
         """Compare with the manifest."""
         return list(read_copy(self.written, self.base, self._manifest, unreadable))
+
+    def overwritten(self) -> list[Delta]:
+        """Compare all: a look at each file is what tells."""
+        return self.deltas([])
 
     def release(self) -> None:
         """Let go of all folders."""

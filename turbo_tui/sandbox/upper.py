@@ -11,10 +11,13 @@ from turbo_tui.sandbox.beneath import Beneath
 from turbo_tui.sandbox.deltas import Delta, Listable, gone_below
 
 
-def read_upper(upper: Beneath, lower: Listable, unreadable: list[str]) -> Iterator[Delta]:
+def read_upper(
+    upper: Beneath, lower: Listable, unreadable: list[str], *, new: bool = True
+) -> Iterator[Delta]:
     """Yield what the written layer changes, folders before what they hold.
 
-    Folders that cannot be listed are appended to `unreadable`.
+    Folders that cannot be listed are appended to `unreadable`. Without `new`, folders that have
+    nothing beneath them are not looked into.
 
     Source: docs.kernel.org/filesystems/overlayfs.html, "whiteouts and opaque directories".
     """
@@ -42,7 +45,8 @@ def read_upper(upper: Beneath, lower: Listable, unreadable: list[str]) -> Iterat
                 yield from _one(lower, path, before, after)
                 if stat.S_ISDIR(after.st_mode):
                     both = before is not None and stat.S_ISDIR(before.st_mode)
-                    todo.append((path, both, below and both))
+                    if new or both:
+                        todo.append((path, both, below and both))
             if there and not below:
                 yield from _hidden(lower, folder, names)
         finally:
