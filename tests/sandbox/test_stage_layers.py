@@ -392,6 +392,32 @@ async def test_what_is_ignored_by_itself_is_warned_of_too(stages: WorkspaceStage
     assert changes.warnings == (".envrc: direnv runs it on entering the folder; git ignores it",)
 
 
+async def test_devices_and_made_up_whiteouts_neither_land_nor_stay(
+    stages: WorkspaceStages, kind: Kind
+) -> None:
+    stage = await stages.open("s1")
+    # A device 0:0 is how an overlay writes a removal; anybody may make one.
+    line = (
+        "mkdir node_modules; cd src; mknod null c 1 3; mknod ../node_modules/w c 0 0; mknod w c 0 0"
+    )
+    result = await stage.run(Command(["sh", "-c", f"{line}; echo x > ../node_modules/x"]))
+    changes = await stage.changes()
+    await stage.close(keep=True)
+
+    assert words_of(changes) == []
+    devices = [note for note in changes.notes if "a device; never lands" in note]
+    if kind == "overlay":
+        assert "not permitted" in result.output
+    else:
+        assert "src/w: a device; never lands" in devices
+    assert ("src/null: a device; never lands" in devices) == ROOT
+    assert await stages.settle("s1")
+    later = await stages.open("s2", on=["s1"])
+    assert await shell(later, "find node_modules -type f; ls src") == "node_modules/x\na.py\nb.py\n"
+    assert words_of(await later.changes()) == []
+    await later.close()
+
+
 # --- beside each other -----------------------------------------------------------
 
 
