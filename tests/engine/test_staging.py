@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -12,6 +15,7 @@ from tests.fakes import FolderStage, MemoryBlobs, ScriptedAsker
 from turbo_tui.core.command import ANY_NETWORK, Command, CommandUsage, Grants
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Event
+from turbo_tui.core.policy import Rule
 from turbo_tui.core.ports import (
     Asker,
     CommandResult,
@@ -20,6 +24,8 @@ from turbo_tui.core.ports import (
     SandboxReport,
     Verdict,
 )
+from turbo_tui.engine.approval import Asks
+from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.staging import LoggedStage
 
 UNSANDBOXED = SandboxReport(
@@ -146,13 +152,91 @@ async def test_without_a_sandbox_each_command_is_asked(tmp_path: Path) -> None:
         await stage.run(Command(("rm", "-rf", "src")))
 
     assert [(ask.action, ask.subject) for ask in asker.asked] == [
-        ("command", "echo 'a b'"),
-        ("command", "rm -rf src"),
+        ("unsandboxed", "echo 'a b'"),
+        ("unsandboxed", "rm -rf src"),
     ]
     assert bare.ran == [("echo", "a b")]
     requested = log[0]
     assert isinstance(requested, CommandRequested)
     assert requested.network == "all"  # nothing holds it there
+
+
+class Kept:
+    """What was answered for the project in earlier sessions."""
+
+    def __init__(self, *kept: tuple[str, str]) -> None:
+        self.kept = set(kept)
+
+    def has(self, action: str, subject: str) -> bool:
+        return (action, subject) in self.kept
+
+    def give(self, action: str, subject: str) -> None:
+        self.kept.add((action, subject))
+
+
+@pytest.mark.parametrize("network", ["hosts", "all"])
+async def test_without_a_sandbox_a_granted_network_does_not_let_a_command_run(
+    tmp_path: Path, network: Literal["hosts", "all"]
+) -> None:
+    bare = FolderStage(tmp_path)
+    bare.report = UNSANDBOXED
+    asker = ScriptedAsker(Verdict(allowed=False))
+    stage, _, _, _ = logged(bare, asker)
+    grants = Grants(network=network, hosts=("pypi.org",) if network == "hosts" else ())
+
+    with pytest.raises(ToolError, match="no sandbox is available"):
+        await stage.run(Command(("bash", "-c", "make deps"), grants=grants))
+
+    assert [ask.action for ask in asker.asked] == ["unsandboxed"]
+    assert not bare.ran
+
+
+@pytest.mark.parametrize("action", ["network", "hosts", "command"])
+async def test_no_answer_about_a_command_in_a_sandbox_counts_without_one(
+    tmp_path: Path, action: str
+) -> None:
+    bare = FolderStage(tmp_path)
+    bare.report = UNSANDBOXED
+    line = shlex.join(("bash", "-c", "make deps"))
+    subjects = ("make deps", line, f"pypi.org\n{line}", "pypi.org\nmake deps")
+    asks = Asks(
+        lambda _event, _by: None,
+        approve="none",
+        answers=Kept(*((action, subject) for subject in subjects)),
+        rules=by_rules((Rule("allow", "host", ("pypi.org",)),), "/ws"),
+    )
+    stage, _, _, _ = logged(bare, asks.ask)
+    grants = Grants(network="hosts", hosts=("pypi.org",))
+
+    with pytest.raises(ToolError, match="no person is there"):
+        await stage.run(Command(("bash", "-c", "make deps"), grants=grants))
+
+    assert not bare.ran
+
+
+@pytest.mark.parametrize(
+    ("rule", "runs"),
+    [
+        (Rule("allow", "command", ("make", "deps")), True),
+        (Rule("allow", "command", ("make", "test")), False),
+        (Rule("allow", "host", ("*",)), False),
+        (Rule("allow", "path", ("*",)), False),
+        (Rule("allow", "tool", ("*",)), False),
+    ],
+    ids=str,
+)
+async def test_without_a_sandbox_only_a_rule_about_the_command_itself_allows_it(
+    tmp_path: Path, rule: Rule, *, runs: bool
+) -> None:
+    bare = FolderStage(tmp_path)
+    bare.report = UNSANDBOXED
+    asks = Asks(lambda _event, _by: None, approve="none", rules=by_rules((rule,), "/ws"))
+    stage, _, _, _ = logged(bare, asks.ask)
+
+    with nullcontext() if runs else pytest.raises(ToolError, match="no sandbox"):
+        await stage.run(Command(("bash", "-c", "make deps"), grants=ANY_NETWORK))
+
+    assert bool(bare.ran) is runs
 
 
 async def test_without_a_sandbox_and_nobody_to_ask_nothing_runs(tmp_path: Path) -> None:

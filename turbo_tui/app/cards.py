@@ -30,6 +30,7 @@ _ANSWERS: dict[ev.Answer, Choice] = {
 
 _ACTIONS = {
     "command": "run a command",
+    "unsandboxed": "run a command without any sandbox",
     "network": "use the network",
     "hosts": "reach hosts",
     "ptrace": "debug its processes",

@@ -12,6 +12,7 @@ from turbo_tui.engine.approval import Rules
 
 KINDS: dict[str, ActKind] = {
     "command": "command",
+    "unsandboxed": "command",
     "network": "network",
     "hosts": "network",
     "path": "path",

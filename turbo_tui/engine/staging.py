@@ -77,12 +77,14 @@ class LoggedStage:
     ) -> CommandResult:
         """Run a command on the record. `grants` are only passed once the user was asked.
 
+        What was granted says nothing of where it runs: without a sandbox that is asked as well.
+
         Raises:
             ToolError: There is no sandbox here and the user refused the command.
             SandboxError: The sandbox could not be started.
         """
+        await self._ask_if_unsandboxed(command.argv)
         network = command.grants.network
-        await self._ask_if_unsandboxed(command.argv, asked_already=network != "off")
         command_id = uuid.uuid4().hex[:16]
         held = {each.name: each.held for each in self.report.guarantees}
         # Where nothing holds the network, "off" would be a promise that is not kept.
@@ -120,12 +122,13 @@ class LoggedStage:
         """Close the wrapped stage."""
         await self._stage.close(keep=keep)
 
-    async def _ask_if_unsandboxed(self, argv: Sequence[str], *, asked_already: bool) -> None:
-        if self.report.level != "none" or asked_already:
+    async def _ask_if_unsandboxed(self, argv: Sequence[str]) -> None:
+        if self.report.level != "none":
             return
         command = shlex.join(argv)
+        # An action of its own: what was answered about a command in a sandbox does not count here.
         question = Ask(
-            "command",
+            "unsandboxed",
             command,
             "there is no sandbox here: this command can reach everything you can",
             self._step_id,
