@@ -113,7 +113,7 @@ def controls(world: World, attempts: Iterable[Attempt]) -> dict[str, Seen]:
 
 def _control(world: World, attempt: Attempt) -> Seen:
     """Run one as a plain program would: wait for its output, ask it to end, trust its word."""
-    mark = f"{world.word}-{attempt.name}."
+    mark = f"{world.unique}-{attempt.name}."
     order = {**world.order([attempt]), "mark": mark}
     read, write = os.pipe()
     started = time.monotonic()
@@ -232,7 +232,7 @@ async def confined(
 
 
 async def _alone(world: World, stage: WorkspaceStage, attempt: Attempt) -> Seen:
-    mark = f"{world.word}-{attempt.name}."
+    mark = f"{world.unique}-{attempt.name}."
     order = {**world.order([attempt]), "mark": mark}
     started = time.monotonic()
     try:
@@ -240,7 +240,7 @@ async def _alone(world: World, stage: WorkspaceStage, attempt: Attempt) -> Seen:
             Command(
                 argv_of(order),
                 timeout_s=attempt.timeout_s,
-                grants=attempt.grants,
+                grants=replace(attempt.grants, hosts=_named(world, attempt.grants.hosts)),
                 limits=attempt.limits,
             )
         )
@@ -255,6 +255,11 @@ async def _alone(world: World, stage: WorkspaceStage, attempt: Attempt) -> Seen:
         heard=world.heard(attempt),
         left=await asyncio.to_thread(still_alive, mark, GONE_S),
     )
+
+
+def _named(world: World, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return the hosts of a grant with the ports of this world's listeners."""
+    return tuple(host.format(**world.facts) for host in hosts)
 
 
 def _holder(world: World) -> int:

@@ -130,6 +130,36 @@ _OPENED = (
     ),
 )  # fmt: skip
 
+# Through the proxy that stands before listed hosts; without a sandbox there is none.
+_ASK = """
+import socket
+from urllib.parse import urlsplit
+proxy = urlsplit(os.environ.get('http_proxy') or os.environ.get('HTTP_PROXY') or '')
+def ask(*pieces):
+    s = socket.create_connection((proxy.hostname or '127.0.0.1', proxy.port or PORT4), 5)
+    if not proxy.port:
+        return s.sendall(NAME.encode())
+    for piece in pieces:
+        s.sendall(piece if isinstance(piece, bytes) else piece.encode())
+        print(s.recv(4096))
+    s.sendall(NAME.encode()); s.shutdown(socket.SHUT_WR); print(s.recv(4096))
+"""
+_LISTED = ("127.0.0.1:{PORT_LISTED}",)
+_PROXIED: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("past-proxy", "A host is reached past the proxy", _LISTED, _TCP.format("'127.0.0.1'", "PORT4")),
+    ("past-proxy6", "A host is reached past the proxy, over IPv6", _LISTED, _TCP.format("'::1'", "PORT6")),
+    ("no-host-listed", "A host is reached where none is listed", (), _ASK + "ask(f'CONNECT 127.0.0.1:{PORT4} HTTP/1.1\\r\\n\\r\\n')"),
+    ("other-port", "Another port of a listed host is reached", _LISTED, _ASK + "ask(f'CONNECT 127.0.0.1:{PORT4} HTTP/1.1\\r\\n\\r\\n')"),
+    ("other-port-plain", "Another port of a listed host is asked", _LISTED, _ASK + "ask(f'GET http://127.0.0.1:{PORT4}/ HTTP/1.1\\r\\nX: |{NAME}|\\r\\n\\r\\n')"),
+    ("other-spelling", "A host is reached by another spelling of its address", _LISTED, _ASK + "for name in ('127.1', '0x7f000001', '2130706433', '017700000001', '[::ffff:127.0.0.1]', 'localhost', '127.0.0.1.'):\n    try:\n        ask(f'CONNECT {name}:{PORT4} HTTP/1.1\\r\\n\\r\\n')\n    except OSError as error:\n        print(error)"),
+    ("name-with-nul", "A name is cut short by a NUL", ("*.listed.example", "127.0.0.1:{PORT_LISTED}"), _ASK + "for name in (b'127.0.0.1\\0.listed.example', b'127.0.0.1%00.listed.example'):\n    try:\n        ask(b'CONNECT ' + name + b':%d HTTP/1.1\\r\\n\\r\\n' % PORT4)\n    except OSError as error:\n        print(error)"),
+    ("name-and-password", "A listed name stands before another as its password", _LISTED, _ASK + "ask(f'GET http://127.0.0.1:{PORT_LISTED}@127.0.0.1:{PORT4}/ HTTP/1.1\\r\\nX: |{NAME}|\\r\\n\\r\\n')"),
+    ("second-request", "A second request follows a listed one", _LISTED, _ASK + "ask(f'GET http://127.0.0.1:{PORT_LISTED}/ HTTP/1.1\\r\\nContent-Length: 0\\r\\n\\r\\nGET http://127.0.0.1:{PORT4}/ HTTP/1.1\\r\\nX: |{NAME}|\\r\\n\\r\\n')"),
+    ("split-line", "A request's first line holds another", _LISTED, _ASK + "ask(f'CONNECT 127.0.0.1:{PORT4}\\tHTTP/1.1\\r\\n\\r\\n')"),
+    ("proxy-unix", "A socket of the user is reached where hosts are granted", _LISTED, _UNIX.format("AGENT")),
+    ("proxy-udp", "A packet goes out where hosts are granted", _LISTED, "import socket\nsocket.socket(type=socket.SOCK_DGRAM).sendto(NAME.encode(), ('127.0.0.1', UDP_PORT))"),
+)  # fmt: skip
+
 SOCKETS: tuple[Attempt, ...] = (
     *(Attempt(name, title, program, heard) for name, title, program in _HEARD),
     *(Attempt(name, title, program, said) for name, title, program in _OPENED),
@@ -164,6 +194,12 @@ SOCKETS: tuple[Attempt, ...] = (
         )
         for name, title, program in _HEARD
         if name in {"unix-path", "unix-abstract", "unix-in-workspace", "tcp4"}
+    ),
+    *(
+        Attempt(
+            name, title, program, heard, alone=True, grants=Grants(network="hosts", hosts=hosts)
+        )
+        for name, title, hosts, program in _PROXIED
     ),
     *(
         Attempt(

@@ -15,17 +15,20 @@ import shutil
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.escape.attempts import Gap
+from tests.escape.reads import MASKS
 from tests.escape.world import PYTHON
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError, TurboError
 from turbo_tui.landing import open_lander
+from turbo_tui.sandbox.masks import FRESH_S
 from turbo_tui.sandbox.place import Confiner
 from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import open_stages
@@ -439,6 +442,92 @@ def _write_in_race(arena: Arena) -> bool:
     return not arena.untouched()
 
 
+# --- from one command to the next ------------------------------------------------------------
+
+
+async def _left_over(arena: Arena) -> bool:
+    """Leave a word wherever a command may write; later ones look for it, in warm sandboxes too."""
+    async with arena.stage() as stage:
+        leave = 'for d in "$TMPDIR" "$HOME" /tmp /dev/shm; do echo evil > "$d/.left"; done'
+        await arena.shell(stage, f"({leave}) 2>/dev/null")
+        for _ in range(3):
+            look = 'cat "$TMPDIR/.left" "$HOME/.left" /tmp/.left /dev/shm/.left 2>/dev/null'
+            if "evil" in await arena.shell(stage, look):
+                return True
+    return False
+
+
+def _left_plain(arena: Arena) -> bool:
+    left = arena.top / "left"
+    arena.plain(f"echo evil > {left}")
+    return left.read_text() == "evil\n"
+
+
+async def _late_secret(arena: Arena) -> bool:
+    """A file that the user writes while a sandbox already waits for the next command.
+
+    Where secrets lie is believed for a moment (`masks.FRESH_S`): what counts is a command after it.
+    """
+    async with arena.stage() as stage:
+        await arena.shell(stage, "true")
+        (arena.project / ".env").write_text(f"KEY={arena.secret}")
+        written_s = time.monotonic()
+        while time.monotonic() - written_s <= FRESH_S:
+            await arena.shell(stage, "true")
+        return arena.secret in await arena.shell(stage, "cat .env")
+
+
+def _late_plain(arena: Arena) -> bool:
+    (arena.project / ".env").write_text(f"KEY={arena.secret}")
+    return arena.secret in (arena.project / ".env").read_text()
+
+
+_TELL = """
+import os, sys, time
+top, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
+def below(pid):
+    for _ in range(20):
+        if pid == top:
+            return True
+        try:
+            pid = open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[1]
+        except (OSError, IndexError):
+            return False
+    return False
+inside = not os.path.exists(f'/proc/{top}')
+while time.monotonic() < end:
+    for pid in filter(str.isdecimal, os.listdir('/proc')):
+        if pid != str(os.getpid()) and (inside or (pid == top) == (len(sys.argv) > 3) and below(pid)):
+            for fd in range(0, 32):
+                try:
+                    if os.readlink(f'/proc/{pid}/fd/{fd}').startswith('pipe:'):
+                        where = os.open(f'/proc/{pid}/fd/{fd}', os.O_WRONLY | os.O_NONBLOCK)
+                        os.write(where, b'evil\\n'); os.close(where)
+                except OSError:
+                    pass
+    time.sleep(0.05)
+"""
+
+
+async def _forged_order(arena: Arena) -> bool:
+    """Write into every pipe in sight, for as long as later commands are given their orders."""
+    async with arena.stage() as stage:
+        await arena.shell(stage, "true")
+        words = (PYTHON, "-I", "-S", "-c", _TELL, str(os.getpid()), "1.0")
+        forging = asyncio.create_task(stage.run(Command(words)))
+        said = [await arena.shell(stage, "echo fine") for _ in range(4)]
+        await forging
+    return any(word != "fine\n" for word in said)
+
+
+def _forged_plain(arena: Arena) -> bool:
+    with subprocess.Popen(["head", "-n1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waits:
+        words = (PYTHON, "-I", "-S", "-c", _TELL, str(waits.pid), "0.5", "it alone")
+        subprocess.run(words, cwd=arena.top, check=False)
+        told, _ = waits.communicate(b"fine\n")
+    return told == b"evil\n"
+
+
 HOST: tuple[HostAttempt, ...] = (
     HostAttempt(
         "landing-through-folder",
@@ -480,7 +569,7 @@ HOST: tuple[HostAttempt, ...] = (
     _unwarned("pth-unwarned", "What Python runs at every start lands without a word", "lib/evil.pth"),
     _unwarned("sitecustomize-unwarned", "Python's own start lands without a word", "sitecustomize.py"),
     _unwarned("workflow-unwarned", "A workflow of the forge lands without a word", ".github/workflows/x.yml"),
-    _unwarned("attributes-unwarned", "Filters of git's land without a word", ".gitattributes"),
+    _unwarned("attributes-unwarned", "Filters of git's land without a word", ".gitattributes", "* filter=evil diff=evil"),
     HostAttempt("review-reads-out", "The review reads through a planted link", _read_through_link, _review_through_link),
     HostAttempt("tool-reads-out", "A file tool reads through a planted link", _read_through_link, _tool_read),
     HostAttempt("tool-writes-out", "A file tool writes through a planted link", _write_through_folder, _tool_write),
@@ -489,5 +578,8 @@ HOST: tuple[HostAttempt, ...] = (
     _mount_through(".git"),
     _mount_through(".git/hooks"),
     _mount_through(".turbo"),
+    HostAttempt("left-over", "What one command left is found by the next", _left_plain, _left_over),
+    HostAttempt("late-secret", "A secret is read by a command whose sandbox is older", _late_plain, _late_secret, MASKS),
+    HostAttempt("forged-order", "A sandbox that waits for its command is given another", _forged_plain, _forged_order),
     HostAttempt("zombie", "A process that nobody waits for is left", _leave_zombie, _many_children),
 )  # fmt: skip

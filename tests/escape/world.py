@@ -144,6 +144,7 @@ class World:
 
     def build(self) -> World:
         """Make everything; return self."""
+        self._open.callback(os.environ.pop, "SSH_AUTH_SOCK", None)
         self._folders()
         self._project()
         self._aims()
@@ -154,6 +155,11 @@ class World:
         self.facts |= {"TERMINAL": self.terminal.path, "TERMINAL_FD": self.terminal.fd}
         self.terminal.read()
         return self
+
+    @property
+    def unique(self) -> str:
+        """A word of this world alone, on the whole machine."""
+        return f"{Path(self.ground.near).name}-{self.word}"
 
     def close(self) -> None:
         """Take it down."""
@@ -349,10 +355,15 @@ class World:
 
     def _shared(self) -> None:
         """Put the secret where programs of one user share things."""
-        _write(Path("/dev/shm", self.word), self.secret)
-        self._open.callback(Path("/dev/shm", self.word).unlink, missing_ok=True)
+        _write(Path("/dev/shm", self.unique), self.secret)
+        self._open.callback(Path("/dev/shm", self.unique).unlink, missing_ok=True)
         key = secrets.randbits(30) | 1
-        self.facts |= {"SHM_NAME": self.word, "SHM_KEY": key, "QUEUE": self.word, "KEY": 0}
+        self.facts |= {
+            "SHM_NAME": self.unique,
+            "SHM_KEY": key,
+            "QUEUE": self.unique,
+            "KEY": 0,
+        }
         libc.shmat.restype = ctypes.c_void_p
         memory = libc.shmget(key, 4096, 0o1600)
         if memory >= 0:
@@ -370,12 +381,12 @@ class World:
         if semaphore >= 0:
             self._open.callback(libc.semctl, semaphore, 0, 0)
         with contextlib.suppress(OSError):
-            posix = _call("mq_open", self.word.encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
+            posix = _call("mq_open", self.unique.encode(), os.O_CREAT | os.O_RDWR, 0o600, None)
             _call("mq_timedsend", posix, self.secret.encode(), len(self.secret), 0, None)
-            self._open.callback(_quietly, "mq_unlink", self.word.encode())
+            self._open.callback(_quietly, "mq_unlink", self.unique.encode())
         with contextlib.suppress(OSError):
             value = self.secret.encode()
-            kept = _call("add_key", b"user", self.word.encode(), value, len(value), -4)
+            kept = _call("add_key", b"user", self.unique.encode(), value, len(value), -4)
             _call("keyctl", 5, kept, 0x3F3F0000)
             self.facts["KEY"] = kept
             self._open.callback(_quietly, "keyctl", 3, kept)
@@ -383,7 +394,7 @@ class World:
     def _listeners(self) -> None:
         """Listen wherever a packet could come in; each adds to `got`."""
         agent, datagram = self.far / "agent.sock", self.far / "datagram.sock"
-        abstract = f"turbo-tui-{self.word}"
+        abstract = self.unique
         any4 = _socket(socket.AF_INET, ("0.0.0.0", 0))  # noqa: S104 - for the test's own packets
         own = _own_address()
         four = _socket(socket.AF_INET, ("127.0.0.1", 0))
@@ -391,6 +402,9 @@ class World:
         near = os.open(self.workspace, os.O_RDONLY)
         inner = _socket(socket.AF_UNIX, f"/proc/self/fd/{near}/agent.sock")
         os.close(near)
+        listed = _socket(socket.AF_INET, ("127.0.0.1", 0))  # may be reached where hosts are granted
+        listed.listen(64)
+        self._open.callback(_shut, listed)
         streams = [
             any4,
             four,
@@ -413,6 +427,7 @@ class World:
         self.facts |= {
             "PORT4": four.getsockname()[1],
             "PORT6": six.getsockname()[1] if six is not None else 9,
+            "PORT_LISTED": listed.getsockname()[1],
             "PORT_ANY": any4.getsockname()[1],
             "ADDRESS4": own,
             "UDP_PORT": udp.getsockname()[1],
