@@ -127,7 +127,8 @@ class Bench:
         self._base = base
         self._given = given
         counts = {SMALL, given.files, given.copied}
-        self._trees = {count: make_tree(base / f"tree{count}", count) for count in counts}
+        # The largest last: what was written just before it is copied is copied again next time.
+        self._trees = {count: make_tree(base / f"tree{count}", count) for count in sorted(counts)}
         self._rows: dict[str, list[Row]] = {}
 
     async def run(self) -> dict[str, Row]:
@@ -149,7 +150,7 @@ class Bench:
                 self._note(keep, f"{name}, on another", on_another)
                 if turn <= COPY_ROUNDS:
                     self._note(keep, f"{name}, settled", await settled_round(stages))
-            if turn <= COPY_ROUNDS:
+            if turn == 0 or turn > self._given.rounds - COPY_ROUNDS:
                 count = self._given.copied
                 copied = await one_round(copies, command=False)
                 self._note(keep, f"copy {count:,} files", copied)
