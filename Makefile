@@ -14,7 +14,7 @@ WORKERS ?= 2
 AGAIN = $(MAKE)
 TORCH := torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu
 
-.PHONY: help run test check prove bench screenshot semantic no-semantic sandbox clean lint
+.PHONY: help run test check prove bench escape screenshot semantic no-semantic sandbox clean lint
 
 help: ## say what can be made
 	@echo "turbo-tui"
@@ -52,6 +52,9 @@ lint: $(VENV)/dev.stamp
 prove: $(VENV)/dev.stamp sandbox ## the long proofs: hundreds of kills, soaks
 	@$(BIN)/python -m pytest -n $(WORKERS) -m prove --timeout 1800
 	echo "turbo-tui: all proofs passed."
+
+escape: $(VENV)/dev.stamp sandbox ## attack the sandbox and print what held, rung by rung
+	@$(BIN)/python -m tests.escape
 
 bench: $(VENV)/dev.stamp ## measure, each figure with its floor beside it
 	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

@@ -1,4 +1,4 @@
-"""What a confined command cannot do. Each attempt is first made without a sandbox, and works."""
+"""What a confined command cannot do, confiner by confiner; `tests/escape` attacks whole stages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.confining import (
-    alive,
-    host_process,
     needs_bubblewrap,
     needs_landlock,
     outside,
@@ -48,21 +46,6 @@ async def bubblewrap() -> Bubblewrap:
     return Bubblewrap()
 
 
-@pytest.fixture(params=["hidden", "system"])
-def neighbour(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A folder beside the workspace: under /tmp, and where only the read-only mount protects."""
-    if request.param == "hidden":
-        (tmp_path / "neighbour").mkdir()
-        yield tmp_path / "neighbour"
-        return
-    if not os.access("/opt", os.W_OK):
-        pytest.skip("nothing outside the hidden folders can be written by this user")
-    folder = Path(tempfile.mkdtemp(dir="/opt", prefix="turbo-tui-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
 def far_home() -> Iterator[Path]:
     """A home folder where nothing is hidden anyway."""
@@ -73,70 +56,6 @@ def far_home() -> Iterator[Path]:
     (home / "token").write_text("the-secret")
     yield home
     shutil.rmtree(home)
-
-
-# Each changes VICTIM, or a new file beside it, from inside a workspace at the current folder.
-WRITES = {
-    "absolute path": "open(VICTIM, 'w').write('evil')",
-    "dots": "open(os.path.relpath(VICTIM), 'w').write('evil')",
-    "symlink to a file": "os.symlink(VICTIM, 'link'); open('link', 'w').write('evil')",
-    "symlink to a folder": "os.symlink(os.path.dirname(VICTIM), 'dir');"
-    " open('dir/victim', 'w').write('evil')",
-    "hard link": "os.link(VICTIM, 'hard'); open('hard', 'w').write('evil')",
-    "rename over": "open('mine', 'w').write('evil'); os.rename('mine', VICTIM)",
-    "remove": "os.remove(VICTIM)",
-    "own root": "open('/proc/self/root' + VICTIM, 'w').write('evil')",
-    "root of the first process": "open('/proc/1/root' + VICTIM, 'w').write('evil')",
-    "truncate": "os.truncate(VICTIM, 0)",
-}
-METADATA = {
-    "chmod": "os.chmod(VICTIM, 0o777)",
-    "times": "os.utime(VICTIM, (1, 1))",
-    "attribute": "os.setxattr(VICTIM, 'user.evil', b'1')",
-}
-
-
-def state_of(path: Path) -> object:
-    if not path.exists():
-        return "gone"
-    stat = path.stat()
-    return path.read_text(), stat.st_mode, stat.st_mtime, os.listxattr(path)
-
-
-async def attempt(confiner: Confiner, neighbour: Path, tmp_path: Path, code: str) -> None:
-    """Make an attempt without and with the sandbox; fail unless only the first changed VICTIM."""
-    victim = neighbour / "victim"
-    program = f"import os\nVICTIM = {str(victim)!r}\n{code}"
-    free, confined = tmp_path / "free", tmp_path / "confined"
-    free.mkdir()
-    victim.write_text("mine")
-    before = state_of(victim)
-    outside(program, free)
-    if state_of(victim) == before:
-        pytest.skip("not possible here even without a sandbox")
-    victim.unlink(missing_ok=True)
-    victim.write_text("mine")
-    victim.chmod(0o644)
-    before = state_of(victim)
-
-    result = await python(confiner, place_in(confined), program)
-
-    assert state_of(victim) == before
-    assert result.exit_code != 0
-
-
-@pytest.mark.parametrize("way", WRITES)
-async def test_nothing_outside_the_workspace_can_be_written(
-    way: str, confiner: Confiner, neighbour: Path, tmp_path: Path
-) -> None:
-    await attempt(confiner, neighbour, tmp_path, WRITES[way])
-
-
-@pytest.mark.parametrize("way", METADATA)
-async def test_nothing_about_an_outside_file_can_be_changed_under_bubblewrap(
-    way: str, bubblewrap: Bubblewrap, neighbour: Path, tmp_path: Path
-) -> None:
-    await attempt(bubblewrap, neighbour, tmp_path, METADATA[way])
 
 
 async def test_the_home_folder_and_the_hosts_tmp_cannot_be_read(
@@ -186,16 +105,6 @@ async def test_a_folder_of_ours_is_hidden_wherever_it_lies(
 
     assert "the-secret" in seen.output
     assert "the-secret" not in hidden.output
-
-
-@pytest.mark.skipif(not ROOT, reason="only root could read it anyway")
-async def test_root_cannot_read_the_password_hashes(confiner: Confiner, tmp_path: Path) -> None:
-    code = "print('GOT', len(open('/etc/shadow').read()))"
-    assert "GOT" in outside(code, tmp_path)
-
-    result = await python(confiner, place_in(tmp_path / "ws"), code)
-
-    assert "GOT" not in result.output
 
 
 @pytest.mark.skipif(not ROOT, reason="only root could write it anyway")
@@ -315,26 +224,6 @@ async def test_every_listed_system_call_is_refused(confiner: Confiner, tmp_path:
     assert "clone3 -1 38" in result.output
 
 
-async def test_no_namespace_can_be_made_inside(confiner: Confiner, tmp_path: Path) -> None:
-    code = """
-        import ctypes, os
-        libc = ctypes.CDLL(None, use_errno=True)
-        new_user = 0x10000000
-        number = {"x86_64": 56, "aarch64": 220}[os.uname().machine]
-        pid = libc.syscall(number, new_user | 17, 0, 0, 0, 0)
-        if pid == 0:
-            os._exit(0)
-        print("MADE" if pid > 0 else ctypes.get_errno())
-        if pid > 0:
-            os.waitpid(pid, 0)
-    """
-    assert "MADE" in outside(code, tmp_path)
-
-    result = await python(confiner, place_in(tmp_path / "ws"), code)
-
-    assert result.output == "1\n"
-
-
 async def test_keys_cannot_be_typed_into_a_terminal(confiner: Confiner, tmp_path: Path) -> None:
     code = """
         import ctypes, os
@@ -352,23 +241,6 @@ async def test_keys_cannot_be_typed_into_a_terminal(confiner: Confiner, tmp_path
     assert result.output == "1 1 1 "
 
 
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the other machine's calls")
-async def test_calls_of_another_machine_end_the_program(confiner: Confiner, tmp_path: Path) -> None:
-    code = """
-        import ctypes, mmap
-        memory = mmap.mmap(-1, 4096, prot=7)
-        memory.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20; int 0x80; ret
-        address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        print("PASSED", ctypes.CFUNCTYPE(ctypes.c_int)(address)())
-    """
-    if "PASSED" not in outside(code, tmp_path):
-        pytest.skip("the kernel runs no 32-bit calls")
-
-    result = await python(confiner, place_in(tmp_path / "ws"), code)
-
-    assert result.exit_code == 128 + 31  # SIGSYS
-
-
 async def test_secrets_of_the_environment_stay_outside(tmp_path: Path) -> None:
     await needs_bubblewrap()
     environ = {"PATH": os.environ["PATH"], "AWS_SECRET_ACCESS_KEY": "the-secret", "LANG": "C"}
@@ -379,37 +251,6 @@ async def test_secrets_of_the_environment_stay_outside(tmp_path: Path) -> None:
 
     assert "the-secret" not in result.output
     assert "'LANG': 'C'" in result.output
-
-
-async def test_processes_of_the_host_are_not_listed(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
-    mark = "mark-of-a-host-process"
-    code = f"""
-        import contextlib, glob
-        lines = []
-        for name in glob.glob("/proc/[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):  # it ended meanwhile
-                lines.append(open(name, "rb").read())
-        print(any({mark!r}.encode() in line and b"glob" not in line for line in lines))
-    """
-    with host_process(mark):
-        assert alive(mark)
-        assert outside(code, tmp_path).strip() == "True"
-
-        result = await python(bubblewrap, place_in(tmp_path / "ws"), code)
-
-    assert result.output == "False\n"
-
-
-async def test_processes_of_the_host_cannot_be_signalled(
-    confiner: Confiner, tmp_path: Path
-) -> None:
-    with host_process("mark-to-signal") as pid:
-        code = f"import os; os.kill({pid}, 0); print('SENT')"
-        assert "SENT" in outside(code, tmp_path)
-
-        result = await python(confiner, place_in(tmp_path / "ws"), code)
-
-    assert "SENT" not in result.output
 
 
 async def test_no_descriptor_of_ours_is_inherited(confiner: Confiner, tmp_path: Path) -> None:
