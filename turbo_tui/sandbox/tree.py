@@ -322,19 +322,31 @@ class Tree:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         gone = asyncio.Event()
         self._loop.add_reader(pidfd, gone.set)  # readable when it has ended: pidfd_open(2)
-        with suppress(TimeoutError):
+        try:
             await asyncio.wait_for(gone.wait(), GONE_S)
+        except TimeoutError:  # much memory takes its time; nothing of it runs any more
+            self._loop.add_reader(pidfd, self._reap_late, pidfd)
+            return None
         self._loop.remove_reader(pidfd)
-        found = None
-        with suppress(ChildProcessError):
-            # By its descriptor first: its number is its own only as long as it is not reaped.
-            dead = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # noqa: ASYNC222 - no wait
-            if dead is not None:
-                used = os.wait4(dead.si_pid, os.WNOHANG)[2]  # noqa: ASYNC222 - no wait
-                cpu_s = used.ru_utime + used.ru_stime
-                found = counted(cpu_s, used.ru_maxrss, used.ru_oublock)
-        os.close(pidfd)
-        return found
+        return _reap(pidfd)
+
+    def _reap_late(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        _reap(pidfd)
+
+
+def _reap(pidfd: int) -> Counted | None:
+    """Take a dead process from the kernel, with what it counted for it; close its descriptor."""
+    found = None
+    with suppress(ChildProcessError):
+        # By its descriptor first: its number is its own only as long as it is not reaped.
+        dead = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if dead is not None:
+            used = os.wait4(dead.si_pid, os.WNOHANG)[2]
+            cpu_s = used.ru_utime + used.ru_stime
+            found = counted(cpu_s, used.ru_maxrss, used.ru_oublock)
+    os.close(pidfd)
+    return found
 
 
 def _source(content: bytes) -> int:
