@@ -15,7 +15,7 @@ from turbo_tui.core.command import Command
 from turbo_tui.sandbox import copying, manifest
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.place import Confiner
+from turbo_tui.sandbox.place import Confiner, ConfinerName
 from turbo_tui.sandbox.stage import WorkspaceStage
 from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
 
@@ -204,14 +204,48 @@ async def test_without_a_sandbox_no_copy_is_handed_on(workspace: Path) -> None:
     assert spares(workspace) == []
 
 
-@pytest.mark.parametrize("confiner", ["bubblewrap", "landlock"])
-async def test_nothing_of_a_confined_step_reaches_the_next(workspace: Path, confiner: str) -> None:
-    if confiner == "bubblewrap":
-        await needs_bubblewrap()
-        stages = stages_of(workspace, Bubblewrap())
-    else:
-        await needs_landlock()
-        stages = stages_of(workspace, Landlock())
+@pytest.mark.parametrize("name", ["landlock", "seatbelt", "unsandboxed"])
+async def test_without_a_pid_namespace_no_copy_is_handed_on(
+    workspace: Path, name: ConfinerName
+) -> None:
+    stages = stages_of(workspace, OpenConfiner(name))
+    await (await stages.open("s1")).close()
+    assert spares(workspace) == []
+
+    made_in_a_namespace = await stages_of(workspace).open("s2")
+    await made_in_a_namespace.close(keep=True)
+    ran_without = await stages.reopen("s2")
+    await ran_without.close(keep=True)
+    await stages_of(workspace).discard("s2")
+
+    assert spares(workspace) == []
+
+
+async def test_a_process_that_outlives_landlock_does_not_write_into_the_next_stage(
+    workspace: Path,
+) -> None:
+    await needs_landlock()
+    stages = stages_of(workspace, Landlock())
+    first = await stages.open("s1")
+    was = tree(workspace, "s1")
+    inode = was.stat().st_ino
+    await first.run(Command(["true"]))
+    held = os.open(was, os.O_RDONLY)  # as a survivor would hold it
+    try:
+        await first.close()
+        second = await stages.open("s2")
+        assert tree(workspace, "s2").stat().st_ino != inode
+        with pytest.raises(FileNotFoundError):
+            os.open("src/a.py", os.O_WRONLY | os.O_TRUNC, dir_fd=held)
+        assert words_of(await second.changes()) == []
+        await second.close()
+    finally:
+        os.close(held)
+
+
+async def test_nothing_of_a_confined_step_reaches_the_next(workspace: Path) -> None:
+    await needs_bubblewrap()
+    stages = stages_of(workspace, Bubblewrap())
     (workspace / "src").chmod(0o755)
     first = await stages.open("s1")
     line = (

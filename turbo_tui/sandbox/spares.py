@@ -44,7 +44,7 @@ class Spares:
         folder: Those of all workspaces; made when the first is kept.
         workspace: Resolved.
         slots: Most to keep. With 0, none is kept nor used, nor ever will be what is made here: a
-            process that nothing confines may outlive its command and write to it.
+            process that is in no pid namespace may outlive its command and write to it.
     """
 
     def __init__(self, folder: Path, workspace: Path, *, slots: int = SLOTS) -> None:
@@ -72,6 +72,15 @@ class Spares:
             return False
         return True
 
+    def bar(self, folder: Path) -> None:
+        """Mark a stage's folder, before anything runs in it, when its copy is not to be kept.
+
+        Raises:
+            OSError: The disk is full or refuses.
+        """
+        if not self._slots:
+            (folder / UNFIT).touch()
+
     def fill(
         self,
         folder: Path,
@@ -89,8 +98,7 @@ class Spares:
         self.prune()
         tree, spare = folder / TREE, folder / "spare"
         copy = partial(copy_tree, source, tree, emptied=emptied, leave_out=leave_out)
-        if not self._slots:
-            (folder / UNFIT).touch()
+        self.bar(folder)
         if self._take(spare):
             try:
                 was = Manifest.load(spare / MANIFEST)

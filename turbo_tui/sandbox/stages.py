@@ -94,8 +94,8 @@ def _why_no_overlay(workspace: Path, stages: Path, confiner: Confiner) -> str | 
 
 
 def _spares(stages: Path, workspace: Path, confiner: Confiner) -> Spares:
-    """Hand no copy on where what ran in it may still run."""
-    slots = 0 if confiner.name == "unsandboxed" else SLOTS
+    """Hand no copy on where what ran in it may still run: only a pid namespace ends all."""
+    slots = SLOTS if confiner.name == "bubblewrap" else 0
     return Spares(stages.with_name("spares"), workspace, slots=slots)
 
 
@@ -330,6 +330,8 @@ class WorkspaceStages:
         try:
             if for_commands:
                 _ = stage.report  # a rung that is none is refused before anything is mounted
+                if meta.kind == "copy":  # it may have been made under another confiner
+                    self._shelf.spares.bar(folder)
             await stage.mount(for_commands=for_commands)
         except BaseException:
             stage.release()
