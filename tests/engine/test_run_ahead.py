@@ -9,13 +9,28 @@ from pathlib import Path
 import pytest
 
 from tests.engine.test_run import CannedPlanner, House, WritingRunner, build
+from tests.fakes import MemoryBlobs
+from tests.session_fakes import FolderLander
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.plan import Action, Plan, Step
-from turbo_tui.core.ports import Stage
+from turbo_tui.core.ports import Recovery, Stage
 from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views.ground import unlanded_below
 from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.stepping import StepResult
+
+
+class CutOffLander(FolderLander):
+    """The journal held a landing whose log entry a crash prevented."""
+
+    def __init__(self, workspace: Path, blobs: MemoryBlobs, state: StepState) -> None:
+        super().__init__(workspace, blobs)
+        self._state = state
+
+    async def recover(self) -> tuple[Recovery, ...]:
+        return (Recovery("cut-off", "7f3a", self._state.step.id, "completed", self._state.paths),)
+
 
 STEPS = tuple(Step(f"s{n}", f"title {n}") for n in range(1, 6))
 PLAN = Plan("five files", "canned", STEPS)
@@ -331,6 +346,66 @@ async def test_what_one_step_installs_the_later_ones_find(tmp_path: Path) -> Non
     house.run.skip("s5")
     await house.run.idle()
     assert stages_of(house) == set(house.run.views.plan.layers)
+
+
+class FindingRunner(InstallingRunner):
+    """Step s3 changes what git ignores and nothing else, and so is done at once."""
+
+    async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
+        if step.id != "s3":
+            return await super().run(step, stage, feedback=feedback, history=history)
+        stage.files.write("deps/lib.txt", b"installed anew\n")
+        return StepResult(ok=True)
+
+
+async def test_a_layer_stays_on_top_of_what_it_was_made_on(tmp_path: Path) -> None:
+    house = house_of(tmp_path, ahead=2, runner=FindingRunner())
+    (house.workspace / ".gitignore").write_text("deps/\n")
+    await settled(house)
+    first, second, third = (at(house, step).stage_id for step in ("s1", "s2", "s3"))
+    assert [at(house, step).status for step in ("s1", "s2", "s3")] == ["staged", "staged", "done"]
+
+    house.run.approve("s1")
+    await house.run.idle()
+
+    assert house.run.views.plan.layers == (first, third)
+    assert at(house, "s4").on == (first, second, third)
+
+
+async def test_a_step_on_one_that_is_skipped_never_lands_by_itself(tmp_path: Path) -> None:
+    house = await settled(house_of(tmp_path))
+    house.run.session.append(ev.StepSkipped("s1"), "user")
+
+    below = unlanded_below(house.run.views.plan, at(house, "s2"))
+
+    assert [state.step.id for state in below] == ["s1"]
+
+
+async def test_what_was_installed_outlives_a_crash_in_the_landing(tmp_path: Path) -> None:
+    house = house_of(tmp_path, ahead=0, runner=InstallingRunner())
+    (house.workspace / ".gitignore").write_text("deps/\n")
+    await settled(house)
+    state = at(house, "s1")
+    house.run.session.append(ev.StepApproved("s1", state.changes, state.changes), "user")
+    again = build(house.workspace, house.store, house.blobs)
+    again.run.footing.lander = CutOffLander(house.workspace, house.blobs, state)
+
+    await recover(again.run)
+
+    assert again.run.views.plan.layers == (state.stage_id,)
+    assert at(again, "s1").status == "landed"
+
+
+async def test_a_plan_given_twice_runs_twice(tmp_path: Path) -> None:
+    house = house_of(tmp_path, ahead=0)
+    plan = Plan("once", "file", (Step("s1", "one"),))
+    for step in ("s1", "s1.2"):
+        house.run.adopt_plan(plan)
+        house.run.go()
+        await house.run.idle()
+        assert at(house, step).status == "staged"
+        house.run.approve(step)
+        await house.run.idle()
 
 
 async def test_a_layer_goes_with_the_landing_it_came_from(tmp_path: Path) -> None:

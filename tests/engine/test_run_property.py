@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.test_run import CannedPlanner, House, WritingRunner, build
-from tests.session_fakes import FolderStages, MemoryEventStore
+from tests.session_fakes import FolderLander, FolderStages, MemoryEventStore
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import PlanError, UsageError
 from turbo_tui.core.plan import Plan, Step
@@ -230,9 +230,10 @@ async def crashed(house: House, ledger: Ledger, ahead: int) -> House:
     store = MemoryEventStore("7f3a")
     store.records = list(house.store.records)
     house.run.footing.session = Session(MemoryEventStore("dead"), clock=lambda: 0.0)
-    house.run.footing.tree.release()
     elsewhere = house.workspace.parent / "of-the-dead"
     house.run.footing.stages = FolderStages(house.workspace, elsewhere, house.blobs)
+    house.run.footing.lander = FolderLander(elsewhere, house.blobs)  # what waited for the lock
+    house.run.footing.tree.release()
     await house.run.cancel()
     again = build(house.workspace, store, house.blobs, house.planner, house.runner, ahead=ahead)
     ledger.house = again

@@ -319,13 +319,18 @@ class LandingUndone(Event):
 
 @dataclass(frozen=True, slots=True)
 class LandingRecovered(Event):
-    """A landing cut off by a crash was completed or rolled back; `left_alone` was not ours."""
+    """A landing cut off by a crash was completed or rolled back; `left_alone` was not ours.
+
+    Attributes:
+        layer: As in StepLanded, of one that was completed.
+    """
 
     landing: str
     outcome: Literal["completed", "rolled_back"]
     paths: tuple[str, ...]
     left_alone: tuple[str, ...] = ()
     step_id: str = ""
+    layer: str = ""
 
 
 # --- effects: always a request and an outcome --------------------------------
@@ -458,8 +463,8 @@ class ApprovalAsked(Event):
     """An irreversible effect needs a person.
 
     Attributes:
-        action: What kind: `command`, `network`, `hosts`, `path`, `ptrace`, `sockets`, `commit`,
-            `send`.
+        action: What kind: `command`, `unsandboxed`, `network`, `hosts`, `path`, `ptrace`,
+            `sockets`, `commit`, `send`.
         subject: The exact bytes asked about (argv joined as a shell would show it, a host, …).
         reason: Why the model or recipe wants it, or why policy asks.
         scopes: Answers that make sense here.

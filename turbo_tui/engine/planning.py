@@ -44,7 +44,7 @@ class Planning:
         try:
             plan = await self._planner.plan(task, pinned=pinned, done=done)
             kept = tuple(state.step for state in done)
-            fresh = self._with_new_ids(plan)
+            fresh = self.with_new_ids(plan)
             wanted = validate(replace(fresh, steps=(*kept, *fresh.steps)))
             left = self.leave("the plan was made anew")
             self.propose(wanted, by="planner")
@@ -82,7 +82,7 @@ class Planning:
         for stage_id in stages:
             await self._footing.discard(stage_id)
 
-    def _with_new_ids(self, plan: Plan) -> Plan:
+    def with_new_ids(self, plan: Plan) -> Plan:
         """Rename steps whose id an earlier plan of this session used: undo names a step."""
         taken = set(self._footing.views.plan.known_ids)
         renamed: dict[str, str] = {}

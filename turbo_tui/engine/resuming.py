@@ -51,8 +51,10 @@ async def _finish_landings(run: Run) -> None:
         if recovery.session_id != session_id:
             continue
         state = run.views.plan.state(recovery.step_id)
+        layer = ""
         if recovery.outcome == "completed" and state is not None and state.selected:
             run.landings.tell_moved(state, run.review.change_set(state.selected))
+            layer = await run.footing.settle(state.stage_id, recovery.paths)
         run.session.append(
             ev.LandingRecovered(
                 recovery.landing_id,
@@ -60,6 +62,7 @@ async def _finish_landings(run: Run) -> None:
                 recovery.paths,
                 recovery.left_alone,
                 recovery.step_id,
+                layer,
             )
         )
 

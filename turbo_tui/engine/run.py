@@ -176,9 +176,9 @@ class Run:
             PlanError: It does not hold together.
         """
         self._refuse_when_busy()
-        validate(plan)
+        fresh = self._planning.with_new_ids(validate(plan))
         self._new_task(plan.task)
-        self._planning.propose(plan, by="user")
+        self._planning.propose(fresh, by="user")
 
     def _new_task(self, text: str, pinned: tuple[str, ...] = ()) -> None:
         self.footing.asks.forget()

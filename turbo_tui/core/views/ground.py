@@ -49,13 +49,14 @@ def next_to_run(plan: PlanView, *, ahead: int) -> StepState | None:
 
 def ground_for(plan: PlanView, step: Step) -> tuple[str, ...]:
     """Return the stages that a fresh stage for a step lies on, oldest first."""
-    staged: list[str] = []
+    ground = plan.layers
     for state in plan.steps:
         if state.step.id == step.id:
             break
         if bears(state):
-            staged.append(state.stage_id)
-    return (*plan.layers, *staged)
+            # A step that ran ahead on it may be done and have left a layer: that one stays on top.
+            ground = plan.stacked(ground, state.stage_id)
+    return ground
 
 
 def unlanded_below(plan: PlanView, state: StepState) -> list[StepState]:
@@ -63,7 +64,10 @@ def unlanded_below(plan: PlanView, state: StepState) -> list[StepState]:
     return [
         below
         for below in _owners(plan, state.on)
-        if below.step.id != state.step.id and not below.settled and not below.undone
+        if below.step.id != state.step.id
+        # Of one that was skipped nothing lands: what was made on it is about to be set back.
+        and below.status not in {"landed", "done"}
+        and not below.undone
     ]
 
 

@@ -274,13 +274,20 @@ class PlanView:
                 state = self._states.get(step_id)
                 if state is not None and state.landing == landing:
                     self._set(step_id, status="rejected", reason=UNDONE, landing="")
-            case ev.LandingRecovered(landing, outcome, paths, _, step_id) if step_id:
+            case ev.LandingRecovered(landing, outcome, paths, step_id=step_id) if step_id:
                 if outcome == "completed":
                     self._set(step_id, status="landed", landing=landing, paths=paths, changes="")
             case _:
                 return
         if before != (self._plan, self._states, self.task, self.failure):
             self.revision += 1
+
+    def stacked(self, stack: tuple[str, ...], stage_id: str) -> tuple[str, ...]:
+        """Return stages, oldest first, with one more: on top, but below all that lie on it."""
+        on = {state.stage_id: state.on for state in self._states.values() if state.stage_id}
+        above = (n for n, each in enumerate(stack) if stage_id in on.get(each, ()))
+        at = next(above, len(stack))
+        return (*stack[:at], stage_id, *stack[at:])
 
     def _keep_stages(self, event: ev.Event) -> None:
         """Know which stages later steps lie on, and which nobody needs any more."""
@@ -298,8 +305,13 @@ class PlanView:
         if isinstance(event, ev.StepStarted):
             self.left.discard(event.stage_id)
         match event:
-            case ev.StepLanded(layer=layer) | ev.StepFinished(layer=layer) if layer:
-                self.layers = (*(each for each in self.layers if each != layer), layer)
+            case (
+                ev.StepLanded(layer=layer)
+                | ev.StepFinished(layer=layer)
+                | ev.LandingRecovered(layer=layer)
+            ) if layer:
+                rest = tuple(each for each in self.layers if each != layer)
+                self.layers = self.stacked(rest, layer)
             case (
                 ev.StepSetBack(step_id=step_id)
                 | ev.StepSkipped(step_id=step_id)

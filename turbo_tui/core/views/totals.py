@@ -58,7 +58,7 @@ class TimelineView:
         match record.event:
             case ev.StepLanded(step_id, landing, paths):
                 self.landings.append(LandingEntry(landing, step_id, record.at, paths))
-            case ev.LandingRecovered(landing, "completed", paths, _, step_id) if step_id:
+            case ev.LandingRecovered(landing, "completed", paths, step_id=step_id) if step_id:
                 self.landings.append(LandingEntry(landing, step_id, record.at, paths))
             case ev.LandingUndone(landing=landing):
                 self.landings = [
