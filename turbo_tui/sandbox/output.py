@@ -9,7 +9,7 @@ from turbo_tui.core.ports import OnOutput
 from turbo_tui.sandbox.sanitiser import Sanitiser
 
 KEEP_BYTES = 1_000_000  # of the head, and again of the tail
-LIVE_BYTES = 16_384  # most that is shown of what came between two looks
+LIVE_BYTES = 8_192  # most that is shown of what came between two looks
 LOOK_S = 1 / 30
 UNFINISHED_LINE_S = 0.25  # a line without its newline is shown after this long
 SLICE_BYTES = 16_384  # sanitised at once, so that a hostile megabyte does not hold the loop
@@ -66,7 +66,7 @@ async def _sanitised(data: bytes) -> str:
 class LiveOutput:
     """Hand safe text to a listener at most 30 times a second.
 
-    A flood is thinned: between two looks only the last 16 kB are shown, with a line that says
+    A flood is thinned: between two looks only the last 8 kB are shown, with a line that says
     how much was left out. The full head and tail are in the result.
     """
 
@@ -82,11 +82,13 @@ class LiveOutput:
 
     def add(self, data: bytes) -> None:
         """Take what came; it is shown at the next look."""
-        self._waiting += data
-        extra = len(self._waiting) - LIVE_BYTES
-        if extra > 0:
-            del self._waiting[:extra]
+        extra = len(self._waiting) + len(data) - LIVE_BYTES
+        if extra > 0:  # a flood is not copied to be forgotten
+            forgotten = min(extra, len(self._waiting))
+            del self._waiting[:forgotten]
+            data = data[extra - forgotten :]
             self._skipped += extra
+        self._waiting += data
         if self._timer is None:
             due = max(self._looked_at + LOOK_S, self._loop.time())
             self._timer = self._loop.call_at(due, self._look)
