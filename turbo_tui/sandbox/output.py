@@ -12,7 +12,7 @@ KEEP_BYTES = 1_000_000  # of the head, and again of the tail
 LIVE_BYTES = 8_192  # most that is shown of what came between two looks
 LOOK_S = 1 / 30
 UNFINISHED_LINE_S = 0.25  # a line without its newline is shown after this long
-SLICE_BYTES = 16_384  # sanitised at once, so that a hostile megabyte does not hold the loop
+SLICE_BYTES = 8_192  # sanitised at once, so that a hostile megabyte does not hold the loop
 
 
 class KeptOutput:

@@ -28,8 +28,8 @@ PIPE_BYTES = 1_048_576
 READ_BYTES = 262_144
 # A flood is read in bouts: the loop has its other work between them, and whoever floods waits.
 FLOOD_BYTES = 4 * PIPE_BYTES
-BOUT_READS = 4
-PAUSE_S = 0.003
+BOUT_READS = 2
+PAUSE_S = 0.002
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
