@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox import pool
+from turbo_tui.sandbox import pool, warm, workers
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.limits import Limits
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.trusted import has_own_system
 from turbo_tui.sandbox.workers import python_order, shell_order
 
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
@@ -330,7 +331,7 @@ async def test_a_package_put_into_the_environment_is_found_by_the_next_command(
     venv = ("python3", "-m", "venv", "--without-pip", ".venv")
     assert (await confiner.run(place, Command(venv))).exit_code == 0
     asked = Command(("python3", "-c", "import sys; print(sys.prefix); import late; print(late.x)"))
-    assert await warmed(confiner, place) == ALL
+    assert await warmed(confiner, place) == 2  # shells: that interpreter is the workspace's
 
     line = """mkdir more; echo x = 5 > more/late.py
         echo $PWD/more > $(echo .venv/lib/python3*/site-packages)/l.pth"""
@@ -400,19 +401,159 @@ async def test_nothing_is_made_ready_when_memory_is_short(
     assert (await confiner.run(place, Command(("true",)))).exit_code == 0
 
 
-@needs_interpreter
 async def test_an_interpreter_that_never_waits_is_tried_once(
-    confiner: Bubblewrap, place: Place
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = place.workspace / ".venv" / "bin"
-    folder.mkdir(parents=True)
-    (folder / "python3").write_text("#!/bin/sh\necho tried >> tried\nexit 1\n")
-    (folder / "python3").chmod(0o755)
+    await needs_bubblewrap()
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "pyvenv.cfg").touch()
+    shutil.copy("/bin/false", venv / "bin" / "python3")
+    confiner = Bubblewrap(environ=PLAIN | {"VIRTUAL_ENV": str(venv)})
+    place = place_in(tmp_path / "ws")
+    started: list[str] = []
+
+    def python_argv(program: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+        started.append(program)
+        return workers.python_argv(program, variables)
+
+    monkeypatch.setattr(warm, "python_argv", python_argv)
 
     for _ in range(3):
-        assert await warmed(confiner, place) == ALL - 1
+        assert await warmed(confiner, place) == 2
+    await confiner.dismiss(place)
 
-    assert (place.workspace / "tried").read_text() == "tried\n"
+    assert started == [str(venv / "bin" / "python3")]
+
+
+# --- nothing runs unasked -----------------------------------------------------------
+
+
+PLANTED = """#!/bin/sh
+printf '\\5'
+for name in planted {workspace}/planted; do echo ran >> $name; done
+exec sleep 60
+"""
+
+
+def plant(folder: Path, workspace: Path, name: str = "python3") -> None:
+    """Put a program of the workspace's own where an interpreter is looked for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(PLANTED.format(workspace=workspace))
+    (folder / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["python3", "python", "sh", "prlimit", "setpriv", "printf"])
+async def test_no_program_of_the_workspace_runs_before_a_command_is_asked_for(
+    name: str, confiner: Bubblewrap, place: Place
+) -> None:
+    plant(place.workspace / ".venv" / "bin", place.workspace, name)
+    plant(place.workspace, place.workspace, name)
+
+    waiting = await warmed(confiner, place)
+    said = await confiner.run(place, Command(("sh", "-c", "true")))
+
+    assert waiting == (2 if name.startswith("python") else ALL)
+    assert (said.exit_code, said.output) == (0, "" if name != "sh" else said.output)
+    if name != "sh":  # which the command itself names
+        assert not (place.workspace / "planted").exists()
+
+
+@needs_interpreter
+@pytest.mark.parametrize("what", ["link", "folder", "part of the way"])
+async def test_a_link_to_an_interpreter_in_the_workspace_is_one_of_its_programs(
+    what: str, confiner: Bubblewrap, place: Place
+) -> None:
+    home = place.workspace / ".venv"
+    match what:
+        case "link":
+            (home / "bin").mkdir(parents=True)
+            (home / "bin" / "python3").symlink_to("/usr/bin/python3")
+        case "folder":
+            (home / "bin" / "python3").mkdir(parents=True)
+        case _:
+            home.symlink_to("elsewhere")
+
+    assert await warmed(confiner, place) == 2
+
+
+@needs_interpreter
+async def test_a_package_on_an_outside_path_that_leads_in_starts_nothing(tmp_path: Path) -> None:
+    await needs_bubblewrap()
+    line = ("/usr/bin/python3", "-m", "venv", "--without-pip", str(tmp_path / "venv"))
+    place = place_in(tmp_path / "ws")
+    venv = tmp_path / "venv"
+    assert await (await asyncio.create_subprocess_exec(*line)).wait() == 0
+    (place.workspace / "sitecustomize.py").write_text(
+        f"open({str(place.workspace / 'planted')!r}, 'w')"
+    )
+    confiner = Bubblewrap(environ=PLAIN | {"VIRTUAL_ENV": str(venv)})
+    assert await warmed(confiner, place) == ALL
+    await confiner.dismiss(place)
+
+    (next(venv.glob("lib/python3*/site-packages")) / "ours.pth").write_text("../../../../ws\n")
+
+    assert await warmed(confiner, place) == 2
+    assert not (place.workspace / "planted").exists()
+    await confiner.dismiss(place)
+
+
+async def test_what_a_command_plants_does_not_run_after_it(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    assert await warmed(confiner, place) == ALL
+    line = f"mkdir -p .venv/bin; cat > .venv/bin/python3 <<'E'\n{PLANTED}E\nchmod +x .venv/bin/*"
+    await confiner.run(place, Command(("sh", "-c", line.format(workspace=place.workspace))))
+
+    assert await warmed(confiner, place) == 2
+    assert not (place.workspace / "planted").exists()
+
+
+async def test_an_interpreter_of_the_workspace_runs_in_a_waiting_shell(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    venv = ("python3", "-m", "venv", "--without-pip", ".venv")
+    assert (await confiner.run(place, Command(venv))).exit_code == 0
+
+    result = await run_warm(
+        confiner, place, Command(("python3", "-c", "import sys; print(sys.prefix)"))
+    )
+
+    assert result.output == f"{place.workspace}/.venv\n"
+
+
+async def test_what_waits_is_held_to_limits_and_is_not_in_the_workspace(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    assert await warmed(confiner, place) == ALL
+
+    seen = 0
+    for pid in await processes_of(place):
+        folder = Path("/proc", str(pid))
+        words = (folder / "cmdline").read_bytes().split(b"\0")
+        if words[0].rpartition(b"/")[2] in {b"sh", b"python3"}:
+            seen += 1
+            limits = (folder / "limits").read_text()
+            assert re.search(r"Max open files +4096 +4096 ", limits)
+            assert re.search(r"Max core file size +0 +0 ", limits)
+            assert str(place.workspace) not in str((folder / "cwd").readlink())
+    assert seen >= int(PYTHON)
+
+
+async def test_a_command_with_wider_limits_gets_them(confiner: Bubblewrap, place: Place) -> None:
+    await warmed(confiner, place)
+
+    result = await confiner.run(
+        place, Command(("sh", "-c", "ulimit -n"), limits=Limits(open_files=5000))
+    )
+
+    assert result.output == "5000\n"
+
+
+@pytest.mark.parametrize("folder", ["/", "/usr", "/usr/lib/x", "/etc"])
+def test_nothing_waits_where_the_workspace_holds_the_systems_programs(folder: str) -> None:
+    assert has_own_system(Path(folder))
+    assert not has_own_system(Path("/usr/src/app"))
 
 
 async def test_a_stage_keeps_workers_from_its_mount_to_its_close(
@@ -442,7 +583,8 @@ async def test_a_worker_that_was_killed_is_not_missed(confiner: Bubblewrap, plac
     for number in range(1, 4):
         assert await warmed(confiner, place) == ALL
         for pid in await processes_of(place):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it died with its parent
+                os.kill(pid, signal.SIGKILL)
         while await processes_of(place):  # noqa: ASYNC110 - another process's end has no event
             await asyncio.sleep(0.01)
 

@@ -33,12 +33,14 @@ class Setting:
         identities: Device and inode of all that lies under the mounts in the workspace.
         variables: Those that count as it starts.
         stamps: Of files that it reads as it starts and that a command may have changed since.
+        program: An interpreter's path.
     """
 
     words: tuple[str, ...]
     identities: tuple[tuple[int, int], ...]
     variables: tuple[tuple[str, str], ...] = ()
     stamps: tuple[tuple[str, int, int], ...] = ()
+    program: str = ""
 
 
 class Worker:

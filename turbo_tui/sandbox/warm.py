@@ -17,6 +17,7 @@ from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.pool import Pool, Setting, Worker, identities
 from turbo_tui.sandbox.running import Bounds, run_started
 from turbo_tui.sandbox.tree import Launch, adopting_orphans, start
+from turbo_tui.sandbox.trusted import has_own_system, waiting_interpreter
 from turbo_tui.sandbox.view import View, inside, is_for_owner
 from turbo_tui.sandbox.workers import (
     SHELL,
@@ -31,6 +32,7 @@ from turbo_tui.sandbox.workers import (
 )
 
 ANY_PYTHON = Command(("python3",))
+WAITS_IN = "/"  # not in the workspace: an interpreter looks for modules where it is
 
 
 class StartWorker(Protocol):
@@ -75,6 +77,8 @@ class WarmSandboxes:
         """
         if command.grants or not self._pool.any_for(place):
             return None
+        if not _is_within(limits, self._limits()):  # the kernel's are never raised
+            return None
         folder = inside(place, command.cwd)
         variables = self._view.variables(place, command)
         mounts = self._view.mounts(place, NOTHING, limits)
@@ -86,7 +90,7 @@ class WarmSandboxes:
             if order is None:
                 continue
             setting = _setting(place, mounts, variables, kind)
-            worker = await self._pool.take(place, kind, setting)
+            worker = await self._pool.take(place, kind, setting) if setting is not None else None
             if worker is None:
                 continue
             with adopting_orphans():
@@ -115,9 +119,10 @@ class WarmSandboxes:
             words = [*setting.words, "--clearenv"]
             for name, value in variables:
                 words += ("--setenv", name, value)
-            words += ("--chdir", str(place.workspace))
-            started = {**dict(variables), "PWD": str(place.workspace)}
-            argv = SHELL if kind == "shell" else python_argv(started)
+            words += ("--chdir", WAITS_IN)
+            started = {**dict(variables), "PWD": WAITS_IN}
+            argv = SHELL if kind == "shell" else python_argv(setting.program, started)
+            argv = (*_limiting_what_waits(place, self._limits()), *argv)
             tree = start(self._launch(place, words, argv, stdin_fd=read_end))
         except BaseException:
             os.close(write_end)
@@ -131,15 +136,25 @@ class WarmSandboxes:
 
 def _setting(
     place: Place, mounts: Sequence[str], variables: Mapping[str, str], kind: Kind
-) -> Setting:
-    """Return all that decides whether a worker is what a command's own sandbox would be."""
+) -> Setting | None:
+    """Return all that decides whether a worker is what a command's own sandbox would be.
+
+    Returns:
+        None where what would wait is not out of the commands' reach.
+    """
+    if has_own_system(place.workspace):
+        return None
     root = hiding.host_view(place)
     names = tuple(_points_within(mounts, place.workspace))
     about = identities(root, names)
     if kind == "shell":
         return Setting(tuple(mounts), about)
+    known = variables_at_start(variables)
+    program = waiting_interpreter(root, place.workspace, dict(known))
+    if not program:
+        return None
     stamps = stamps_at_start(root, place.workspace, variables["PATH"])
-    return Setting(tuple(mounts), about, variables_at_start(variables), stamps)
+    return Setting(tuple(mounts), about, known, stamps, program)
 
 
 def _points_within(mounts: Sequence[str], workspace: Path) -> list[str]:
@@ -163,6 +178,22 @@ def _limiting(place: Place, limits: Limits) -> tuple[str, ...]:
     if can_be_held(place):
         return ()
     return prlimit_argv(limits, processes_of_user=threads_here())
+
+
+def _limiting_what_waits(place: Place, limits: Limits) -> tuple[str, ...]:
+    """Return the prefix that holds a worker itself; its command is held to no more than that.
+
+    Where the kernel counts all that the owner runs, the number of processes is left out: by the
+    time of the command it may be another one.
+    """
+    argv = prlimit_argv(limits)
+    return argv if can_be_held(place) else tuple(w for w in argv if not w.startswith("--nproc="))
+
+
+def _is_within(limits: Limits, most: Limits) -> bool:
+    """Whether the kernel's limits of a command are within those of what waits."""
+    wanted, held = kernel_limits(limits), kernel_limits(most)
+    return all(name in wanted and wanted[name] <= held[name] for name in held)
 
 
 def _hold(worker: Worker, place: Place, limits: Limits) -> bool:

@@ -32,11 +32,11 @@ AT_START = re.compile(r"PYTHON|LC_|LANG|LD_|GLIBC_|MALLOC_|(HOME|PATH|TZ|VIRTUAL
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def python_argv(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what starts a Python worker with these variables."""
+def python_argv(program: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what starts a Python worker with these variables: by its path, looked up nowhere."""
     started = {os.fsencode(name): os.fsencode(text) for name, text in variables.items()}
     names = {"__name__": "turbo-tui worker", "STARTED": started}
-    return (INTERPRETER, "-c", f"exec({_script()!r}, {names!r})")
+    return (program, "-c", f"exec({_script()!r}, {names!r})")
 
 
 @cache
