@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.fakes import FolderStage, ScriptedAsker
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext
+from turbo_tui.engine.approval import Asks, no_rules
+from turbo_tui.engine.gating import GatedStage
 from turbo_tui.tools.explain_symbol import ExplainSymbol
 from turbo_tui.tools.find_usages import FindUsages
 
@@ -97,6 +100,17 @@ async def test_usages_are_grouped_and_each_is_a_place(tmp_path: Path) -> None:
         "Used\n"
         '  page.js:2:27: function area(a) { return area.b(a, "area") }'
     )
+
+
+async def test_a_file_of_secrets_is_passed_over(tmp_path: Path) -> None:
+    context = _context(tmp_path)
+    (tmp_path / ".envrc").write_text("export KEY=area\n")
+    guarded = GatedStage(context.stage, no_rules, Asks(lambda _event, _by: None), "s1")
+
+    said = await FindUsages().call({"symbol": "area"}, replace(context, stage=guarded))
+
+    assert "shapes.py:11" in said
+    assert ".envrc" not in said
 
 
 async def test_a_long_list_is_cut_and_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.errors import ModelError, StageError, TurboError
+from turbo_tui.core.errors import ModelError, SessionError, StageError, TurboError
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Stage
 from turbo_tui.core.views import StepState, Views, ground_for
@@ -112,13 +112,13 @@ class Stepping:
         footing = self._footing
         try:
             changes = await stage.changes()
-        except StageError as error:
+            # Files that git ignores are no work of their own: caches, mostly. They are named.
+            empty = not changes.files
+            blob = "" if empty else footing.review.keep(changes)
+        except (StageError, SessionError) as error:
             await stage.close(keep=True)
             footing.log(ev.StepFailed(step.id, str(error)))
             return
-        # Files that git ignores are no work of their own: caches, mostly. They are named.
-        empty = not changes.files
-        blob = "" if empty else footing.review.keep(changes)
         paths = tuple(change.path for change in changes.files)
         await stage.close(keep=True)
         if result is None:

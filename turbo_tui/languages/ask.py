@@ -11,6 +11,7 @@ from typing import NoReturn, cast
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import StageFiles
+from turbo_tui.core.secret_files import is_secret
 from turbo_tui.languages.definitions import closest
 
 TIMEOUT_S = 120.0
@@ -89,7 +90,7 @@ def files_holding(
     too_large: list[str] = []
     for path in paths:
         entry = files.entry(path)
-        if entry is None or entry.kind != "file":
+        if entry is None or entry.kind != "file" or is_secret(path):  # no tool is shown secrets
             continue
         if entry.size_bytes > MAX_FILE_BYTES:
             too_large.append(path)

@@ -58,7 +58,10 @@ def _closed_to_others(folder: str, depth: int) -> Iterator[tuple[Path, bool]]:
     for entry in entries:
         if entry.path in _MOUNTED_ANEW or entry.is_symlink():
             continue
-        mode = entry.stat(follow_symlinks=False).st_mode
+        try:
+            mode = entry.stat(follow_symlinks=False).st_mode
+        except FileNotFoundError:  # removed meanwhile
+            continue
         if stat.S_ISDIR(mode):
             if not mode & stat.S_IXOTH:
                 yield Path(entry.path), True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.errors import StageError, TurboError
+from turbo_tui.core.errors import SessionError, StageError, TurboError
 from turbo_tui.core.ports import BatchingBlobs, Blobs
 from turbo_tui.sandbox.beneath import Beneath
 from turbo_tui.sandbox.changeset import build_change_set, never_lands
@@ -45,6 +45,7 @@ class Recorder:
         git: GitPlace | None,
     ) -> None:
         self._stage_id = stage_id
+        self._folder = folder
         self._tree = tree
         self._blobs = blobs
         self._git = git
@@ -94,9 +95,10 @@ class Recorder:
                 )
             with suppress(OSError):  # it matters only to a stage that is taken up again
                 self._originals.save()
-        except OSError as error:
+        except (OSError, SessionError) as error:
             raise StageError(
-                f"Cannot read the changes of stage {self._stage_id}: {error}."
+                f"Cannot read the changes of stage {self._stage_id}: {str(error).rstrip('.')}. "
+                f"What it did is kept in {self._folder}."
             ) from error
         hidden = [f"{folder}: a folder that cannot be read; does not land" for folder in unreadable]
         notes = (*self._tree.notes, *said, *found.notes, *hidden)
