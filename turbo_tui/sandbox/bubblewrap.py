@@ -24,7 +24,7 @@ from turbo_tui.sandbox.proxy import Reach, reaching
 from turbo_tui.sandbox.running import Bounds, run_tree
 from turbo_tui.sandbox.tree import Launch
 from turbo_tui.sandbox.view import STARTER_ENV, View, is_for_owner
-from turbo_tui.sandbox.warm import WarmSandboxes
+from turbo_tui.sandbox.warm import WarmSandboxes, mounts_below
 
 PROGRAM = "/usr/bin/bwrap"
 
@@ -127,15 +127,24 @@ class Bubblewrap:
             disk=hiding.host_view(place),
             on_output=on_output,
         )
-        done = await self._waiting.run(place, command, limits, bounds)
-        if done is not None:
-            return done
-        options = self._view.options(place, command, limits)
+        async with self._waiting.turns(place).taken() as turn:
+            done = await self._waiting.run(place, command, limits, bounds)
+            if done is not None:
+                return done
+            options = self._view.options(place, command, limits)
+            # Until it ends: nothing says when bubblewrap has made its mounts and the command runs.
+            if mounts_below(options, place.workspace) and not await turn.alone():
+                options = self._view.options(place, command, limits)
+            return await self._run_cold(place, command, options, reach, bounds)
+
+    async def _run_cold(
+        self, place: Place, command: Command, options: Sequence[str], reach: Reach, bounds: Bounds
+    ) -> CommandResult:
         # With no user namespace, the kernel counts all that the owner runs.
         others = threads_here() if is_for_owner(place) else 0
         argv = (
             *reach.argv,
-            *prlimit_argv(limits, processes_of_user=others),
+            *prlimit_argv(bounds.limits, processes_of_user=others),
             *command.argv,
         )
         launch = self._launch(place, options, argv, command.grants, stdin=command.stdin)

@@ -17,6 +17,7 @@ from turbo_tui.core.command import MIB
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.tree import Tree, adopting_orphans
+from turbo_tui.sandbox.turns import Turns, TurnsOfPlaces
 from turbo_tui.sandbox.workers import Kind
 
 MOST: Mapping[Kind, int] = {"shell": 2, "python": 1}
@@ -111,11 +112,16 @@ class Pool:
     ) -> None:
         self._settings = settings
         self._start = start
+        self._turns = TurnsOfPlaces()
         self._stages: dict[object, _Waiting] = {}
         self._ends: set[asyncio.Task[None]] = set()
 
+    def turns(self, place: Place) -> Turns:
+        """Return who may be at work in a place."""
+        return self._turns.of(_stage(place))
+
     def warm(self, place: Place) -> None:
-        """Fill up in the background."""
+        """Fill up in the background, as far as no command runs there."""
         stage = self._stages.setdefault(_stage(place), _Waiting())
         if stage.filling is None or stage.filling.done():
             stage.filling = asyncio.get_running_loop().create_task(self._fill(place, stage))
@@ -188,6 +194,13 @@ class Pool:
                 return
 
     async def _fill_kind(self, place: Place, stage: _Waiting, kind: Kind, most: int) -> None:
+        while True:  # one by one: the first one is there the sooner, and a command waits for one
+            with self.turns(place).mounting() as free:
+                if not free or not await self._add_one(place, stage, kind, most):
+                    return
+
+    async def _add_one(self, place: Place, stage: _Waiting, kind: Kind, most: int) -> bool:
+        """Replace what is of no use, add one where it is missing; say whether that was so."""
         setting = self._settings(place, kind)
         waiting = stage.workers[kind]
         for worker in list(waiting):
@@ -197,10 +210,15 @@ class Pool:
             elif worker.tree.over:
                 waiting.remove(worker)
                 self._bury(stage, worker)
-        while setting is not None and setting not in stage.unfit and len(waiting) < most:
-            worker = self._start(place, kind, setting)
-            waiting.append(worker)
-            await worker.waits()  # one by one: the first one is there the sooner
+        if setting is None or setting in stage.unfit or len(waiting) >= most:
+            return False
+        worker = self._start(place, kind, setting)
+        waiting.append(worker)
+        if not await worker.waits():  # its mounts may not be finished: it must not go on
+            waiting.remove(worker)
+            stage.unfit.add(setting)
+            await worker.end()
+        return True
 
 
 def identities(root: Path, names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

@@ -62,6 +62,7 @@ class WarmSandboxes:
         self.warm = self._pool.warm
         self.ready = self._pool.ready
         self.dismiss = self._pool.dismiss
+        self.turns = self._pool.turns
 
     async def run(
         self, place: Place, command: Command, limits: Limits, bounds: Bounds
@@ -162,6 +163,12 @@ def _points_within(mounts: Sequence[str], workspace: Path) -> list[str]:
     top = str(workspace)
     below = top.rstrip("/") + "/"
     return ["." if word == top else word[len(below) :] for word in mounts if _is_in(word, top)]
+
+
+def mounts_below(options: Sequence[str], workspace: Path) -> bool:
+    """Whether bubblewrap's options for a command mount anything below the workspace."""
+    mounts = options[: options.index("--clearenv")]
+    return any(name != "." for name in _points_within(mounts, workspace))
 
 
 def _is_in(word: str, top: str) -> bool:
