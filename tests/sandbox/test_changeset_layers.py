@@ -172,8 +172,6 @@ def test_copying_stops_when_told(lower: Beneath, tmp_path: Path) -> None:
         (".gitlab-ci.yml", "", "runs on the forge with its secrets"),
         ("docker/Dockerfile", "", "its commands run wherever its image is built"),
         (".claude/settings.json", "", "can name commands that a coding agent runs"),
-        (".gitattributes", "* filter=x", "names filters that git runs"),
-        (".gitattributes", "* text", ""),
         ("Makefile", "", ""),
         ("src/setup.cfg", "", ""),
         ("web/package.json", {"name": "x"}, ""),
@@ -193,6 +191,40 @@ def test_what_may_run_later_is_named(path: str, content: object, why: str) -> No
     said = warnings_of(FileChange(path, before, after), blobs)
 
     assert said == ([why] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("* text=auto eol=lf\n\n# filter=x\n*.png binary -diff !merge\n", False),
+        ('"a b" text\r\n*.min.js linguist-generated=true diff merge -filter\n', False),
+        ("* text filter=x\n", True),
+        ("*.ipynb diff=jupyter", True),
+        ("lock merge=ours", True),
+        ("[attr]mine filter=x", True),
+        ("* mine", True),
+        ('"a filter=x', True),
+        ('"*" filter=x', True),
+        ("\ufeff* filter=x", True),
+        ("not understood", True),
+        ("evil", True),
+        ("", False),
+    ],
+)
+def test_attributes_are_named_unless_they_start_nothing(text: str, *, warned: bool) -> None:
+    blobs = MemoryBlobs()
+    after = Node("file", 0o644, len(text.encode()), blobs.put(text.encode()))
+
+    said = warnings_of(FileChange("lib/.gitattributes", None, after), blobs)
+
+    assert said == (["may name filters that git runs"] if warned else [])
+
+
+@pytest.mark.parametrize("after", [Node("symlink", 0o777), Node("file", 0o644, 10_000_000, "x")])
+def test_attributes_that_cannot_be_read_are_named(after: Node) -> None:
+    said = warnings_of(FileChange(".gitattributes", None, after), MemoryBlobs())
+
+    assert said == ["may name filters that git runs"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ a warning about everything is read by nobody.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -202,13 +203,34 @@ def _build_parts(value: Mapping[str, object]) -> object:
 
 
 def _attributes(change: FileChange, blobs: Blobs) -> list[str]:
-    """Say whether a `.gitattributes` names drivers: the commands are in the user's own config."""
+    """Say whether a `.gitattributes` may name drivers: the commands are in the user's own config.
+
+    Only attributes that never start anything are passed over: what is not understood is named.
+    """
     try:
         text = _content(change.after, blobs)
     except ValueError:
-        text = b"filter="
-    named = any(word in text for word in (b"filter=", b"diff=", b"merge="))
-    return ["names filters that git runs"] if named else []
+        text = b"too long"
+    if change.after is not None and change.after.kind == "symlink":
+        text = b"a link: older git reads what it leads to"
+    lines = (line.strip() for line in text.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
+    named = any(line and not line.startswith(b"#") and not _is_plain(line) for line in lines)
+    return ["may name filters that git runs"] if named else []
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether a line gives a pattern nothing but harmless attributes; gitattributes(5)."""
+    _, *attributes = _PATTERN_OR_WORD.findall(line)
+    return bool(attributes) and all(
+        each[:1] in {b"-", b"!"} or _HARMLESS.fullmatch(each) for each in attributes
+    )
+
+
+_PATTERN_OR_WORD = re.compile(rb'^"(?:[^"\\]|\\.)*"|[^ \t\r]+')
+_HARMLESS = re.compile(
+    rb"(?:text|eol|crlf|whitespace|encoding|working-tree-encoding|conflict-marker-size)(?:=.*)?"
+    rb"|(?:linguist|gitlab)-[a-z-]+(?:=.*)?|binary|ident|delta|diff|merge|export-(?:ignore|subst)"
+)
 
 
 _READERS: dict[str, Callable[[FileChange, Blobs], list[str]]] = {
