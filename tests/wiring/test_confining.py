@@ -16,6 +16,7 @@ from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, StageError
 from turbo_tui.core.ports import Record
 from turbo_tui.sandbox import bubblewrap
+from turbo_tui.sandbox import probe as probe_module
 from turbo_tui.sandbox.remembered import FILE, Remembered
 from turbo_tui.sandbox.unsandboxed import Unsandboxed
 from turbo_tui.wiring import confining, open_workspace
@@ -109,6 +110,30 @@ async def test_an_open_stage_runs_nothing_more_and_the_next_one_is_confined_by_a
     assert (await before.changes()).files == ()
     await before.close()
     await after.close()
+
+
+async def test_when_nothing_holds_any_more_nothing_runs_until_the_user_chooses(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages = await house.confining.open(house.workspace, MemoryBlobs(), "copy")
+    before = await stages.open("before")
+    house.broken.touch()
+    monkeypatch.setattr(probe_module, "_without_landlock", lambda: "switched off")
+
+    with pytest.raises(SandboxError, match="Nothing was run"):
+        await before.run(Command(("true",)))
+    after = await stages.open("after")
+    with pytest.raises(SandboxError, match="No command runs from now on"):
+        await after.run(Command(("true",)))
+
+    (said,) = house.told
+    assert "bubblewrap: broken; landlock: switched off. No command runs from now on" in said
+    assert "TURBO_TUI_RUNG=unsandboxed" in said
+    assert after.report.rung != "copy+unsandboxed"
+    await before.close()
+    await after.close()
+    chosen = await house.again("unsandboxed").open(house.workspace, MemoryBlobs(), "copy")
+    assert chosen.report.rung == "copy+unsandboxed"
 
 
 async def test_a_command_that_is_at_fault_itself_changes_nothing(house: House) -> None:

@@ -12,6 +12,8 @@ from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox.place import Confiner, ConfinerName, Place
 from turbo_tui.sandbox.trials import trial
 
+PAUSE_S = 1.0  # before a trial that failed is made again
+
 
 class Watched:
     """Stand before a confiner that held when it was last tried.
@@ -66,11 +68,18 @@ class Watched:
             raise
 
     async def check(self) -> str:
-        """Try it again; return what the user is to know when it does not hold any more."""
+        """Try it again; return what the user is to know when it does not hold any more.
+
+        One failure is none: a machine that is busy for a moment, which a command can bring about,
+        would take the sandbox from all that follows.
+        """
         async with self._checking:
             if not self._lost:
                 try:
                     fault = await trial(self._confiner, self._state)
+                    if fault:
+                        await asyncio.sleep(PAUSE_S)
+                        fault = await trial(self._confiner, self._state)
                 except OSError:
                     return ""  # nothing can be tried: a full disk is no fault of the sandbox
                 if fault:

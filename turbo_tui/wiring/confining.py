@@ -21,6 +21,10 @@ from turbo_tui.sandbox.watched import Watched
 if TYPE_CHECKING:
     from turbo_tui.wiring.workspace import Tree
 
+LAST = (
+    "No command runs from now on. `turbo-tui doctor` shows what mends it: open turbo-tui anew "
+    f"then, or with {FORCE}=unsandboxed to be asked about each command instead."
+)
 CHECK_AFTER_S = 2.0  # when the first frame and the first keys are long done
 
 
@@ -100,13 +104,19 @@ class Confining:
         except (SandboxError, OSError) as error:
             said = f"{said} {error}"
         else:
-            self._watched = Watched(probed.confiner, self.state, self._lost)
-            self._stages.confine_by(self._watched, probed.reasons)
-            report = self._stages.report
-            said = (
-                f"{said} From now on commands run on {report.rung} (sandbox: "
-                f"{LABELS[report.level]}). Try again."
-            )
+            said = f"{said} {self._replace(self._stages, self._watched.name, probed)}"
         if self.tell is not None:
             self.tell(said)
         return said
+
+    def _replace(self, stages: WorkspaceStages, was: str, probed: Probed) -> str:
+        """Confine by what was found; say so. To have no sandbox is for the user alone to choose."""
+        if probed.confiner.name == "unsandboxed" != was:
+            return f"Nothing else holds here: {'; '.join(probed.reasons)}. {LAST}"
+        self._watched = Watched(probed.confiner, self.state, self._lost)
+        stages.confine_by(self._watched, probed.reasons)
+        report = stages.report
+        return (
+            f"From now on commands run on {report.rung} (sandbox: {LABELS[report.level]}). "
+            "Try again."
+        )
