@@ -18,6 +18,7 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -27,6 +28,7 @@ from typing import TypedDict
 LINUX = sys.platform == "linux"
 GRACE_S = 0.3
 KILL_S = 0.5
+SWEPT_S = 2.0  # for the sweeper to get its turn on a machine that a command keeps busy
 NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 125
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 22, 24
@@ -45,7 +47,8 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 ALL_OF_ABI_1 = (1 << 13) - 1
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-SCOPES = 3  # abstract unix sockets, signals
+SCOPES, SCOPE_SIGNAL = 3, 2  # abstract unix sockets and signals; signals alone
+SCOPE_ABI = 6  # from it on, both stay inside
 NET_RIGHTS = 3  # bind and connect TCP
 
 
@@ -83,13 +86,21 @@ def main(order_fd: int) -> int:
         prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != order["parent"]:  # it died before it could be told by the signal
         return FAILED
+    wait_fd, told_fd = os.pipe()
+    done_fd, doing_fd = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(told_fd)
+        os.close(done_fd)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and that is inherited
             signal.signal(ignored, signal.SIG_DFL)
-        os._exit(become_command(order))
+        os._exit(become_command(order, (wait_fd, doing_fd)))
+    os.close(wait_fd)
+    os.close(doing_fd)
     code = supervise(child)
+    os.close(told_fd)
+    await_sweeper(done_fd)
     end_all(child)
     tell_usage(order["status_fd"])
     return code
@@ -141,6 +152,12 @@ def reap(child: int) -> int | None:
     return code
 
 
+def await_sweeper(done_fd: int) -> None:
+    """Wait until the sweeper did its work; where there is none, for nothing."""
+    with os.fdopen(done_fd, "rb", 0) as file:
+        select.select([file], [], [], SWEPT_S)
+
+
 def end_all(child: int) -> None:
     """Kill whatever is left until nothing is; forks in between are caught by the next round."""
     give_up = time.monotonic() + KILL_S
@@ -183,12 +200,17 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def become_command(order: Order) -> int:
-    """Give up all rights, then become the command; return an exit code if that fails."""
+def become_command(order: Order, sweeper: tuple[int, int] | None = None) -> int:
+    """Give up all rights, then become the command; return an exit code if that fails.
+
+    Args:
+        order: What to become.
+        sweeper: Descriptors for `leave_sweeper`.
+    """
     argv = order["argv"]
     try:
         os.setsid()  # so that `kill 0` does not reach the supervisor
-        confine(order)
+        confine(order, sweeper)
         os.chdir(order["cwd"])
     except OSError as error:
         sys.stderr.write(f"{error}\n")
@@ -205,13 +227,24 @@ def become_command(order: Order) -> int:
         return NOT_EXECUTABLE
 
 
-def confine(order: Order) -> None:
+def confine(order: Order, sweeper: tuple[int, int] | None = None) -> None:
     """Set limits, change the user, drop capabilities, close the file system and system calls.
 
     Raises:
         OSError: One of them was refused; the command must not run then.
     """
-    for name, value in order["limits"].items():
+    set_limits(order["limits"])
+    if LINUX:
+        confine_on_linux(order, sweeper)
+
+
+def set_limits(limits: dict[str, int]) -> None:
+    """Set what the kernel holds a process to, and all it starts.
+
+    Raises:
+        OSError: One was refused.
+    """
+    for name, value in limits.items():
         number: int = getattr(resource, f"RLIMIT_{name.upper()}")
         most = resource.getrlimit(number)[1]
         value = value if most == resource.RLIM_INFINITY else min(value, most)  # noqa: PLW2901
@@ -219,8 +252,14 @@ def confine(order: Order) -> None:
         room = most == resource.RLIM_INFINITY or value < most
         last = value + 1 if name == "cpu" and room else value
         resource.setrlimit(number, (value, last))
-    if not LINUX:
-        return
+
+
+def confine_on_linux(order: Order, sweeper: tuple[int, int] | None) -> None:
+    """Do what only Linux can do of `confine`.
+
+    Raises:
+        OSError: It was refused.
+    """
     if order["mount"]:
         show_at(*order["mount"])
     landlock = order["landlock"]
@@ -242,10 +281,43 @@ def confine(order: Order) -> None:
         return
     drop_capabilities()
     prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if sweeper is not None and landlock["abi"] >= SCOPE_ABI:
+        leave_sweeper(*sweeper)
     check(libc().syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0), "Landlock")
     os.close(ruleset)
     if rules:
         load_filter(rules)
+
+
+def leave_sweeper(wait_fd: int, doing_fd: int) -> None:
+    """Leave a process behind that kills all of the command's as soon as `wait_fd` is at its end.
+
+    Whoever looks for processes one by one loses against a chain of them that fork and exit. A
+    signal to all is sent at one stroke: no fork gets by it (kill(2), pid -1). Landlock keeps it
+    to the domain that is entered here. The command, in one within it, cannot reach back.
+
+    Args:
+        wait_fd: A pipe's end, of which the supervisor holds the other: also its death counts.
+        doing_fd: Closed when the work is done.
+    """
+    scope = (ctypes.c_uint64 * 3)(0, 0, SCOPE_SIGNAL)
+    domain = libc().syscall(LANDLOCK_CREATE_RULESET, scope, ctypes.c_size_t(24), 0)
+    check(libc().syscall(LANDLOCK_RESTRICT_SELF, check(domain, "Landlock"), 0), "Landlock")
+    os.close(domain)
+    between = os.fork()
+    if between:
+        os.waitpid(between, 0)
+        return
+    if os.fork():  # the supervisor is its parent then: the command has no child that it waits for
+        os._exit(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+    os.dup2(wait_fd, 0)
+    os.dup2(doing_fd, 1)
+    os.closerange(2, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    os.read(0, 1)
+    with suppress(OSError):  # none is left
+        os.kill(-1, signal.SIGKILL)
+    os._exit(0)
 
 
 def show_at(tree: str, workspace: str) -> None:

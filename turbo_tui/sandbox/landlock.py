@@ -19,14 +19,13 @@ from turbo_tui.core.command import Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox import hiding, seccomp, toolchains
-from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, Rules
+from turbo_tui.sandbox.confine_exec import LANDLOCK_CREATE_RULESET, SCOPE_ABI, Rules
 from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.limits import held_by_kernel, held_to
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.supervised import Confinement, run_supervised
 
 LEAST_ABI = 3  # before it a file could be emptied without the right to write: truncate(2)
-SCOPE_ABI = 6  # from it on, signals and abstract sockets stay inside
 VERSION_FLAG = 1
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/opt")
@@ -76,7 +75,10 @@ class Landlock:
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
         """What it holds here; the gaps are Landlock's own."""
-        signals = "" if self._abi >= SCOPE_ABI else ", and your processes can be sent signals"
+        ends, signals = "processes end with the command", ""
+        if self._abi < SCOPE_ABI:
+            ends = "processes usually end with the command, but one that is out to can outlive it"
+            signals = ", and your processes can be sent signals"
         return (
             Guarantee(
                 "writes",
@@ -103,7 +105,7 @@ class Landlock:
             Guarantee(
                 "tree",
                 False,
-                "processes end with the command; they are not hidden, and limits and priorities "
+                f"{ends}; they are not hidden, and limits and priorities "
                 f"of your other processes can be changed{signals}",
             ),
         )
