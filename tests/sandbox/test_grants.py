@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox import hiding
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.landlock import Landlock
@@ -348,6 +350,60 @@ for name in ({str(tmp_path / "s")!r}, {name!r}):
         said = await run(bubblewrap, place, code, Grants(unix_sockets=True))
 
     assert said == "No such file or directory\nConnection refused\n"
+
+
+LISTEN = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind(sys.argv[2])
+    server.listen()
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", ["{}/deep/bound", "bound"], ids=["absolute", "relative"])
+@pytest.mark.parametrize("other_network", [False, True], ids=["ours", "another network"])
+async def test_sockets_of_the_host_in_a_granted_folder_stay_out_of_reach(
+    name: str, bubblewrap: Bubblewrap, place: Place, folder: Path, *, other_network: bool
+) -> None:
+    if other_network and os.geteuid() != 0:
+        pytest.skip("only root makes a network namespace")
+    inner = folder / "deep"
+    inner.mkdir()
+    words = (*script(LISTEN), str(inner), name.format(folder))
+    service = await asyncio.create_subprocess_exec(
+        *(("unshare", "-n", *words) if other_network else words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert service.stdout is not None
+    await service.stdout.readline()
+    code = f"""
+import socket
+try:
+    socket.socket(socket.AF_UNIX).connect({str(inner / "bound")!r})
+    print("reached")
+except OSError as error:
+    print(error.strerror)
+"""
+    assert outside(code, place.workspace) == "reached\n"
+
+    grants = Grants(unix_sockets=True, readable=(str(folder),))
+    said = await run(bubblewrap, place, code, grants)
+    await service.communicate()
+
+    assert said == "Connection refused\n"
+
+
+def test_a_folder_too_large_to_look_through_is_not_granted_with_sockets(
+    folder: Path,
+) -> None:
+    (folder / "another").touch()
+    assert list(hiding.sockets_below(folder)) == []
+    with pytest.raises(SandboxError, match=r"more than 1 files.*Ask for one of both"):
+        list(hiding.sockets_below(folder, most=1))
 
 
 async def test_a_debugger_with_sockets_gets_no_other_family(

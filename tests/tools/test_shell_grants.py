@@ -120,7 +120,10 @@ async def test_each_grant_is_asked_for_and_given_to_the_command(tmp_path: Path) 
         ("path", "read /data/in\ntrue"),
         ("path", "write /data/out\ntrue"),
     ]
-    assert {ask.reason for ask in asker.asked} == {"tests"}
+    assert {ask.reason for ask in asker.asked if ask.action != "sockets"} == {"tests"}
+    (sockets,) = (ask.reason for ask in asker.asked if ask.action == "sockets")
+    assert sockets.startswith("tests (")
+    assert "may reach services of the system" in sockets
     assert {ask.scopes for ask in asker.asked} == {("once", "step", "plan", "no")}
     assert stage.granted == [
         Grants(

@@ -84,7 +84,8 @@ class Bubblewrap:
             Guarantee(
                 "network",
                 filtered,
-                "none unless granted, and then by host or all; no unix sockets"
+                "none unless granted, and then by host or all; no unix sockets unless granted, "
+                "which may then reach services of the system whose sockets lie outside of /run"
                 if filtered
                 else "none unless granted, but unix sockets are open: no filter for this machine",
             ),

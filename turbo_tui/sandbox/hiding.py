@@ -28,6 +28,7 @@ KERNEL_SETTINGS = (
 # Where root's secrets lie that root without capabilities can still read, being their owner:
 # folder -> how deep to look.
 _ROOT_ONLY = {"/": 1, "/etc": 8, "/var": 3, "/opt": 2, "/srv": 2, "/boot": 2}
+MOST_ENTRIES = 50_000  # of a granted folder that is looked through for sockets: half a second
 _MOUNTED_ANEW = {"/proc", "/sys", "/dev", SCRATCH, *HIDDEN}
 
 
@@ -210,6 +211,51 @@ def host_sockets(table: Path = Path("/proc/net/unix")) -> Iterator[Path]:
             path = Path(os.path.realpath(f"/{rest}"))
             if named and path.is_socket():
                 yield path
+
+
+def network_tables(proc: Path = Path("/proc")) -> Iterator[Path]:
+    """Yield the kernel's lists of unix sockets, one for each network namespace we may look at."""
+    yield proc / "net/unix"
+    seen: set[int] = set()
+    for folder in proc.iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # it ended, or is another user's
+                number = (folder / "ns/net").stat().st_ino
+                if number not in seen:
+                    seen.add(number)
+                    yield folder / "net/unix"
+
+
+def sockets_below(path: Path, most: int = MOST_ENTRIES) -> Iterator[Path]:
+    """Yield the unix sockets in a folder of the host, whoever bound them, by whatever name.
+
+    Raises:
+        SandboxError: There is more in it than can be looked through, or a part that cannot be.
+    """
+    waiting, looked_at = [path], 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    looked_at += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+                        yield Path(entry.path)
+        except (NotADirectoryError, FileNotFoundError):
+            continue
+        except OSError as error:
+            raise _sockets_unknown(path, f"{folder} cannot be read ({error.strerror})") from error
+        if looked_at > most:
+            raise _sockets_unknown(path, f"more than {most:,} files are in it")
+
+
+def _sockets_unknown(path: Path, why: str) -> SandboxError:
+    return SandboxError(
+        f"{path} cannot be granted to a command that may use unix sockets: {why}, so that sockets "
+        "of your programs may lie there. Ask for one of both, or for a smaller folder."
+    )
 
 
 def below(path: Path, others: Iterable[Path]) -> bool:

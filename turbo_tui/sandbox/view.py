@@ -72,7 +72,7 @@ class View:
         if place.workspace == Path("/"):
             raise SandboxError("The root of the system cannot be a workspace: nothing is outside.")
         network = grants.network == "all"
-        tools = self._tools(place)
+        tools = self._tools(place, grants)
         words = [*self._namespaces(place, network=network)]
         words += self._host(place)
         words += self._scratch(place, tools, limits)
@@ -89,7 +89,7 @@ class View:
 
     def variables(self, place: Place, command: Command) -> dict[str, str]:
         """Return a command's whole environment."""
-        tools = self._tools(place)
+        tools = self._tools(place, command.grants)
         return environment(
             self._environ,
             path=tools.path,
@@ -101,7 +101,7 @@ class View:
             extra=command.env,
         )
 
-    def _tools(self, place: Place) -> toolchains.Toolchains:
+    def _tools(self, place: Place, grants: Grants) -> toolchains.Toolchains:
         """Return the user's tools as they were a moment ago: some hundred looks at the disk."""
         now = time.monotonic()
         workspace, tools, until = self._known
@@ -109,7 +109,7 @@ class View:
             hidden = self._all_hidden
             tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
             self._known = (place.workspace, tools, now + TOOLS_S)
-        return tools
+        return tools if grants.network == "off" else tools.with_network()
 
     def _host(self, place: Place) -> Iterator[str]:
         """Yield the host's files, read-only, with what must not be seen hidden."""
@@ -149,8 +149,14 @@ class View:
 
     def _sockets_closed(self, place: Place, grants: Grants) -> Iterator[str]:
         """Yield masks over the host's sockets for a command that may use sockets of its own."""
+        if not grants.unix_sockets:
+            return
         granted = tuple(map(Path, (*grants.readable, *grants.writable)))
-        for path in hiding.host_sockets() if grants.unix_sockets else ():
+        # The kernel's lists have no full path of what was bound by a relative one.
+        found = {path for folder in granted for path in hiding.sockets_below(folder)}
+        for table in hiding.network_tables():
+            found.update(hiding.host_sockets(table))
+        for path in sorted(found):
             seen = hiding.below(path, granted) or not hiding.below(path, self._all_hidden)
             if seen and not path.is_relative_to(place.workspace):
                 yield from _hide(path, is_folder=False)

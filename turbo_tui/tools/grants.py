@@ -155,9 +155,12 @@ def _questions(grants: Grants, command: str, reason: str) -> Iterator[tuple[Ask,
     if grants.ptrace:
         yield replace(asked, action="ptrace"), f"Debugging is off: {of}"
     if grants.unix_sockets:
-        if grants.network == "all":
-            why = f"{reason} (With the network as well, it reaches some sockets of your programs.)"
-            asked = replace(asked, reason=why)
+        reached = (
+            "With the network as well, it reaches some sockets of your programs."
+            if grants.network == "all"
+            else "It may reach services of the system whose sockets lie outside of /run."
+        )
+        asked = replace(asked, reason=f"{reason} ({reached})".lstrip())
         yield replace(asked, action="sockets"), f"Unix sockets are off: {of}"
         asked = replace(asked, reason=reason)
     paths = (*_named("read", grants.readable), *_named("write", grants.writable))
