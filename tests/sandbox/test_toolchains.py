@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -33,6 +34,10 @@ def workspace(tmp_path: Path) -> Path:
     folder = tmp_path / "ws"
     folder.mkdir()
     return folder
+
+
+def named(folder: Path, name: str) -> list[Path]:
+    return list(folder.rglob(name))
 
 
 def find(workspace: Path, home: Path, **environ: str) -> Toolchains:
@@ -228,6 +233,32 @@ async def test_tools_of_the_home_folder_run_and_no_credential_is_read(
         f"the-registrynode 20{home}/.local",
         "readable",
     ]
+
+
+@pytest.mark.parametrize("network", ["hosts", "all"])
+async def test_what_may_fetch_can_write_the_caches_of_its_tools(
+    workspace: Path, home: Path, network: Literal["hosts", "all"]
+) -> None:
+    await needs_bubblewrap()
+    put(home, ".cargo/registry/index", "the-registry")
+    put(home, ".m2/repository/x", "")
+    put(home, ".npm/_cacache/x", "")
+    put(home, ".cache/pip/x", "")
+    put(home, "go/pkg/mod/x", "")
+    put(home, ".tool-versions", "node 20")
+    line = (
+        "cd ~; for d in .cargo/registry .cargo/git .m2/repository .npm/_cacache .cache/pip "
+        '"${GOMODCACHE:-go/pkg/mod}"; do mkdir -p $d && echo x > $d/new || echo $d; done; '
+        "cat .tool-versions"
+    )
+    grants = Grants(network=network, hosts=("pypi.org",) if network == "hosts" else ())
+
+    result = await Bubblewrap(environ={"PATH": "/usr/bin:/bin"}, home=home).run(
+        place_in(workspace), Command(("sh", "-c", line), timeout_s=60, grants=grants)
+    )
+
+    assert result.output.startswith("node 20")
+    assert not named(home, "new")
 
 
 async def test_landlock_shows_tools_without_their_credentials(workspace: Path, home: Path) -> None:

@@ -133,6 +133,7 @@ class Landlock:
             )
         hidden = (*hiding.hidden_folders(self._home), Path(hiding.SCRATCH), *_unlisted())
         tools = toolchains.detect(place.workspace, self._home, self._environ, hidden)
+        tools = tools.with_network() if network else tools
         around = Surroundings(place.workspace, self._home, self._hide)
         granted = around.granted_paths(grants)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turbo_tui.sandbox.hiding import below
@@ -97,6 +97,7 @@ HOME_CACHES = (
     (".m2/wrapper", ".m2/wrapper"),
     (".tool-versions", ".tool-versions"),  # of asdf and mise: which version of each is used
 )
+WRITTEN_BY_FETCHING = {below_home for _, below_home in HOME_CACHES} - {".tool-versions"}
 VENV_FOLDERS = (".venv", "venv")
 
 
@@ -117,6 +118,15 @@ class Toolchains:
     credentials: tuple[tuple[Path, bool], ...]
     path: tuple[str, ...]
     env: Mapping[str, str]
+
+    def with_network(self) -> Toolchains:
+        """Return what to show of them to a command that may fetch: no cache that it cannot write.
+
+        Cargo, Maven and Go end an install where they cannot; they make one in their own home then.
+        """
+        caches = tuple(each for each in self.caches if each[1] not in WRITTEN_BY_FETCHING)
+        env = {name: value for name, value in self.env.items() if name != "GOMODCACHE"}
+        return replace(self, caches=caches, env=env)
 
 
 def detect(
