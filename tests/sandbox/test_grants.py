@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.confining import (
+    END_S,
     host_process,
     needs_bubblewrap,
     needs_landlock,
@@ -22,11 +23,12 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox import hiding
+from turbo_tui.sandbox import hiding, seccomp
 from turbo_tui.sandbox.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.granted import Surroundings
 from turbo_tui.sandbox.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.seccomp import ALLOW, Program
 
 
 @pytest.fixture(params=["bubblewrap", "landlock"])
@@ -277,6 +279,59 @@ except OSError as error:
 
     assert "traced False" in said
     assert "memory read" not in said
+
+
+async def test_a_debugger_does_not_stop_what_its_sandbox_ends_with(
+    bubblewrap: Bubblewrap, place: Place
+) -> None:
+    code = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+for request in (16, 0x4206):  # PTRACE_ATTACH, PTRACE_SEIZE
+    print(libc.ptrace(request, 1, 0, 0), os.strerror(ctypes.get_errno()))
+"""
+    command = Command(script(code), timeout_s=30.0, grants=Grants(ptrace=True))
+
+    result = await bubblewrap.run(place, command)
+
+    assert (result.ended, result.output) == ("exited", "-1 Operation not permitted\n" * 2)
+
+
+async def test_a_command_that_stops_its_sandbox_ends_at_its_time(
+    bubblewrap: Bubblewrap, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened = Program()
+    opened.give(ALLOW)
+    rules = tmp_path / "all.bpf"
+    rules.write_bytes(opened.assemble())
+
+    def filter_path(*_: str, **__: bool) -> Path:
+        return rules
+
+    monkeypatch.setattr(seccomp, "filter_path", filter_path)
+    code = "import ctypes; print(ctypes.CDLL(None).ptrace(16, 1, 0, 0), flush=True)"
+    command = Command(script(code), timeout_s=1.0, grants=Grants(ptrace=True))
+
+    result = await bubblewrap.run(place, command)
+
+    assert result.ended == "timeout"
+    assert result.duration_s < 1 + END_S
+
+
+async def test_a_command_whose_filter_is_missing_is_not_run(
+    bubblewrap: Bubblewrap, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for file in seccomp.FILTERS.iterdir():
+        if "ptrace" not in file.name:
+            shutil.copy(file, tmp_path)
+    monkeypatch.setattr(seccomp, "FILTERS", tmp_path)
+
+    with pytest.raises(SandboxError, match="no system call filter"):
+        await run(bubblewrap, place, "open('ran', 'w')", Grants(ptrace=True))
+
+    assert not (place.workspace / "ran").exists()
+    held = {each.name: each.held for each in bubblewrap.guarantees}
+    assert not held["network"]
 
 
 async def test_a_debugger_does_not_lift_the_filter(confiner: Confiner, place: Place) -> None:

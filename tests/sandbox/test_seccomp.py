@@ -102,6 +102,9 @@ def test_what_is_refused_and_what_is_not(
     for name, row in REFUSED.items():
         if row[column] is not None:
             assert ask(row[column]) == (ALLOW if ptrace and name in DEBUGGING else EPERM), name
+    if ptrace:
+        assert ask(REFUSED["ptrace"][column], 16, 1) == EPERM  # the sandbox's own first process
+        assert ask(REFUSED["ptrace"][column], 16, 11) == ALLOW
     assert ask(435) == ENOSYS
     assert ask(CLONE[machine], 17) == ALLOW
     for bit in range(25, 31):

@@ -239,7 +239,7 @@ def _filter() -> Check:
     machine = os.uname().machine
     if filter_path("inet") is not None:
         return Check("system call filter", "ok", f"for {machine}")
-    detail = f"none for {machine}: sandboxed commands may make any system call"
+    detail = f"none for {machine}: commands are refused where one is needed"
     return Check("system call filter", "reduced", detail, f"There is one for {', '.join(MACHINES)}")
 
 

@@ -70,7 +70,11 @@ class Bubblewrap:
     def guarantees(self) -> tuple[Guarantee, ...]:
         """What it holds here."""
         limited = bool(prlimit_argv(Limits()))
-        filtered = seccomp.filter_path("inet") is not None
+        filtered = all(
+            seccomp.filter_path(sockets, ptrace=ptrace) is not None
+            for sockets in ("inet", "unix")
+            for ptrace in (False, True)
+        )
         root = os.geteuid() == 0
         return (
             Guarantee("writes", True, "only the stage, a private /tmp and a private home"),
@@ -87,7 +91,8 @@ class Bubblewrap:
                 "none unless granted, and then by host or all; no unix sockets unless granted, "
                 "which may then reach services of the system whose sockets lie outside of /run"
                 if filtered
-                else "none unless granted, but unix sockets are open: no filter for this machine",
+                else "none; a system call filter is missing for this machine, and commands that "
+                "need it are refused",
             ),
             Guarantee(
                 "limits",
@@ -162,11 +167,11 @@ class Bubblewrap:
         stdin_fd: int | None = None,
     ) -> Launch:
         """Return what to start; a worker has a descriptor, by which it is told its command."""
+        become = _become(place)
+        # Opened anew for each command: descriptors of one opening share their offset.
+        filters = [os.open(filter_for(grants), os.O_RDONLY)]
         status_read, status_write = os.pipe()
         os.set_blocking(status_read, False)
-        rules = filter_for(grants)
-        # Opened anew for each command: descriptors of one opening share their offset.
-        filters = [os.open(rules, os.O_RDONLY)] if rules is not None else []
         # Among them are the command's variables, and every user of the machine can read an argv:
         # with the network come the addresses of proxies, which may hold a password.
         secret = [_written(options)] if grants.network == "all" else []
@@ -178,7 +183,7 @@ class Bubblewrap:
             str(status_write),
             *_seccomp_options(filters),
             "--",
-            *_become(place),
+            *become,
             *argv,
         )
         return Launch(
@@ -204,10 +209,21 @@ class Bubblewrap:
         await self._waiting.dismiss(place)
 
 
-def filter_for(grants: Grants) -> Path | None:
-    """Return the filter for commands with these grants; None where there is none."""
+def filter_for(grants: Grants) -> Path:
+    """Return the filter for commands with these grants.
+
+    Raises:
+        SandboxError: There is none: without it nothing may run.
+    """
     sockets: seccomp.Sockets = "unix" if grants.unix_sockets else "inet"
-    return seccomp.filter_path(sockets, ptrace=grants.ptrace)
+    found = seccomp.filter_path(sockets, ptrace=grants.ptrace)
+    if found is None:
+        raise SandboxError(
+            f"There is no system call filter for {os.uname().machine} and what was granted "
+            f"({grants.words or 'nothing'}), so the command was not run. "
+            "`turbo-tui doctor` shows what works here; a new installation has all filters."
+        )
+    return found
 
 
 def _written(options: Sequence[str]) -> int:

@@ -101,7 +101,11 @@ def threads_here() -> int:
 def held_by_kernel() -> str:
     """Say who holds memory and processes of a whole tree: the kernel's groups, or our watch."""
     if _base() is not None:
-        return "memory and processes of the tree by a control group of the kernel"
+        # Refused in a single case, which shows nowhere, the look is what holds.
+        return (
+            "memory and processes of the tree by a control group of the kernel "
+            f"{FIRST_LOOK_S} s after its start, and by a look every {WATCH_S} s if it refuses one"
+        )
     return f"memory and processes of the tree by a look every {WATCH_S} s"
 
 

@@ -40,6 +40,7 @@ NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # type into, or paste into, the terminal
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
 SOCK_TYPE_MASK, SOCK_DGRAM = 0xF, 2
+INIT = 1  # the first process of a process namespace
 
 # name: (x86_64, aarch64); None where the machine has no such call.
 REFUSED: dict[str, tuple[int | None, int | None]] = {
@@ -157,7 +158,7 @@ def refused_numbers(machine: Machine, *, ptrace: bool = False) -> Iterator[int]:
             yield number
 
 
-def build(machine: Machine, sockets: Sockets, *, ptrace: bool = False) -> bytes:
+def build(machine: Machine, sockets: Sockets, *, ptrace: bool = False) -> bytes:  # noqa: PLR0915 - one instruction after the other
     """Assemble the filter for a machine.
 
     Args:
@@ -174,6 +175,8 @@ def build(machine: Machine, sockets: Sockets, *, ptrace: bool = False) -> bytes:
         p.jump(JGE, X32_BIT, yes="refuse")
     for number in refused_numbers(machine, ptrace=ptrace):
         p.jump(JEQ, number, yes="refuse")
+    if ptrace:
+        p.jump(JEQ, REFUSED["ptrace"][MACHINES.index(machine)] or 0, yes="ptrace")
     p.jump(JEQ, CLONE3, yes="missing")  # its flags are behind a pointer; libc falls back to clone
     p.jump(JEQ, CLONE[machine], yes="clone")
     p.jump(JEQ, IOCTL[machine], yes="ioctl")
@@ -185,6 +188,10 @@ def build(machine: Machine, sockets: Sockets, *, ptrace: bool = False) -> bytes:
     p.load(ARGS)
     p.mask(NEW_NAMESPACES)
     p.jump(JEQ, 0, yes="allow", no="refuse")
+    if ptrace:
+        p.label("ptrace")  # stopped, the sandbox's first process would hear of no end
+        p.load(ARGS + 8)
+        p.jump(JEQ, INIT, yes="refuse", no="allow")
     p.label("ioctl")  # the kernel looks at 32 bits of the request; so do we
     p.load(ARGS + 8)
     p.jump(JEQ, TIOCSTI, yes="refuse")
