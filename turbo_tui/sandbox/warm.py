@@ -124,7 +124,12 @@ class WarmSandboxes:
             started = {**dict(variables), "PWD": WAITS_IN}
             argv = SHELL if kind == "shell" else python_argv(setting.program, started)
             argv = (*_limiting_what_waits(place, self._limits()), *argv)
-            tree = start(self._launch(place, words, argv, stdin_fd=read_end))
+            try:
+                launch = self._launch(place, words, argv, stdin_fd=read_end)
+            except BaseException:
+                os.close(read_end)
+                raise
+            tree = start(launch)
         except BaseException:
             os.close(write_end)
             raise
