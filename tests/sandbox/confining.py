@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -86,6 +87,22 @@ def alive(mark: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def descriptors() -> int:
+    """Return how many descriptors we have open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def closed_again(before: int) -> bool:
+    """Tell whether we soon have no more descriptors open than before.
+
+    The last look at a tree, in a thread, may still read /proc when its command has ended.
+    """
+    end = time.monotonic() + 5
+    while descriptors() > before and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    return descriptors() <= before
 
 
 def zombies() -> list[int]:

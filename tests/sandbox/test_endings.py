@@ -25,6 +25,8 @@ from tests.sandbox.confining import (
     END_S,
     PYTHON,
     alive,
+    closed_again,
+    descriptors,
     needs_bubblewrap,
     needs_landlock,
     place_in,
@@ -221,11 +223,6 @@ ENDINGS: dict[str, Callable[[Course, str], Awaitable[None]]] = {
 }
 
 
-def descriptors() -> int:
-    """Return how many descriptors we have open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give this test a temporary folder that no other uses."""
@@ -260,7 +257,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
     sys.stdout.write(f"{count}: {dict(course.ended)}, slowest end {course.slowest_s:.2f} s\n")
     assert alive(str(folder)) == []
     assert zombies() == []
-    assert descriptors() == before
+    assert await closed_again(before)
     assert await asyncio.to_thread(os.listdir, tempfile.gettempdir()) == []
     return course
 
@@ -359,7 +356,8 @@ def test_the_guard_is_started_again_when_it_is_gone() -> None:
 
     first = guard.marked()
     guard.unmarked()
-    shells = alive(f"{guard.NAME}={first[guard.NAME]}")
+    while not (shells := alive(f"{guard.NAME}={first[guard.NAME]}")):
+        time.sleep(0.005)
     assert len(shells) == 1
     os.kill(shells[0], signal.SIGKILL)
     while first and alive(f"{guard.NAME}={first[guard.NAME]}") == shells:
@@ -369,7 +367,10 @@ def test_the_guard_is_started_again_when_it_is_gone() -> None:
 
     assert guard.marked() == first
     guard.unmarked()
-    assert len(alive(f"{guard.NAME}={first[guard.NAME]}")) == 1
+    end = time.monotonic() + 10  # its command line shows a moment after it was started
+    while not (again := alive(f"{guard.NAME}={first[guard.NAME]}")) and time.monotonic() < end:
+        time.sleep(0.005)
+    assert len(again) == 1
 
 
 async def test_what_waits_is_gone_after_an_end_without_goodbye(tmp_path: Path) -> None:

@@ -18,7 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import MemoryBlobs
-from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
+from tests.sandbox.confining import (
+    alive,
+    closed_again,
+    descriptors,
+    needs_bubblewrap,
+    place_in,
+    zombies,
+)
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
@@ -87,11 +94,6 @@ async def same(confiner: Bubblewrap, place: Place, command: Command) -> CommandR
     warm = await run_warm(confiner, place, command)
     assert told(warm) == told(cold)
     return warm
-
-
-def descriptors() -> list[str]:
-    """Return our open descriptors."""
-    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
 async def processes_of(place: Place) -> list[int]:
@@ -648,7 +650,7 @@ async def test_workers_leave_no_descriptor_behind(confiner: Bubblewrap, place: P
         await asyncio.gather(*(confiner.run(place, Command(("true",))) for _ in range(4)))
         await confiner.dismiss(place)
 
-    assert descriptors() == before
+    assert await closed_again(before)
 
 
 async def test_the_owner_of_the_workspace_runs_in_a_worker(tmp_path: Path) -> None:

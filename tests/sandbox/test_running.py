@@ -14,6 +14,8 @@ import pytest
 from tests.sandbox.confining import (
     END_S,
     alive,
+    closed_again,
+    descriptors,
     needs_bubblewrap,
     needs_landlock,
     place_in,
@@ -50,11 +52,6 @@ def confiner(make: Make) -> Confiner:
 def mark() -> str:
     """Return a word that only one test's processes carry."""
     return f"mark-{os.getpid()}-{time.monotonic_ns()}"
-
-
-def descriptors() -> set[str]:
-    """Return our open descriptors."""
-    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 async def gone(word: str) -> bool:
@@ -206,7 +203,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(
 
     assert await gone(word)
     assert zombies() == []
-    assert descriptors() == open_before
+    assert await closed_again(open_before)
 
 
 async def test_a_daemon_that_holds_the_output_neither_hangs_nor_survives(
@@ -227,13 +224,13 @@ async def test_no_zombie_or_descriptor_is_left_by_many_commands(
 ) -> None:
     place = place_in(tmp_path)
     await confiner.run(place, Command(("true",)))
-    before = len(descriptors())
+    before = descriptors()
 
     await asyncio.gather(
         *(confiner.run(place, Command(("sh", "-c", "sleep 0.05 &"))) for _ in range(8))
     )
 
-    assert len(descriptors()) == before
+    assert await closed_again(before)
     assert zombies() == []
 
 
