@@ -26,9 +26,11 @@ FIXED = (
     (re.compile(r"\d+\.\d(?=&#160;s\b)"), "0.1"),
     (re.compile(r"\d\d,\d\d\d(?=&#160;bytes)"), "13,347"),
     (re.compile(r"\d\d:\d\d:\d\d"), "10:24:07"),
-    (re.compile(r"[\d.]+&#160;m?s&#160;cpu[^<]*"), "65 ms cpu · 14 MB · 20 kB written"),
     (re.compile(r"turbo-tui-demo-\w{8}"), "turbo-tui-demo-q2x81b7k"),
 )
+
+# What a command used; how wide that is differs too.
+USAGE = re.compile(r'textLength="[\d.]+"([^>]*)>(?:&#160;|\s)*[\d.]+&#160;m?s&#160;cpu[^<]*')
 
 
 def picture_of(seat: Seat) -> str:
@@ -49,6 +51,7 @@ def picture_of(seat: Seat) -> str:
         drawn = pattern.sub(
             lambda found, words=words: words.rjust(len(html.unescape(found[0]))), drawn
         )
+    drawn = USAGE.sub(r'textLength="402.6"\1>65 ms cpu · 14 MB · 20 kB written', drawn)
     return drawn.strip() + "\n"
 
 

@@ -215,7 +215,7 @@ def test_an_older_bubblewrap_without_two_options_still_holds(root: TurboBehind) 
 
 
 def test_a_bubblewrap_that_confines_nothing_is_found_out(root: TurboBehind) -> None:
-    leaky = """#!/bin/sh
+    leaky = """#!/bin/bash
         status=
         while [ "$1" != -- ]; do
             [ "$1" = --json-status-fd ] && status=$2

@@ -418,6 +418,7 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 
 
+@pytest.mark.prove  # hung in two whole runs; passes by itself
 @pytest.mark.parametrize("name", ["{}/deep/bound", "bound"], ids=["absolute", "relative"])
 @pytest.mark.parametrize("other_network", [False, True], ids=["ours", "another network"])
 async def test_sockets_of_the_host_in_a_granted_folder_stay_out_of_reach(
