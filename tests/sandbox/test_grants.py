@@ -418,7 +418,6 @@ with socket.socket(socket.AF_UNIX) as server:
 """
 
 
-@pytest.mark.prove  # hung in two whole runs; passes by itself
 @pytest.mark.parametrize("name", ["{}/deep/bound", "bound"], ids=["absolute", "relative"])
 @pytest.mark.parametrize("other_network", [False, True], ids=["ours", "another network"])
 async def test_sockets_of_the_host_in_a_granted_folder_stay_out_of_reach(
@@ -448,7 +447,7 @@ except OSError as error:
 
     grants = Grants(unix_sockets=True, readable=(str(folder),))
     said = await run(bubblewrap, place, code, grants)
-    await service.communicate()
+    await service.communicate(b"")  # Python 3.11 closes its input only then
 
     assert said == "Connection refused\n"
 
