@@ -30,9 +30,9 @@ sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.beneath import remove_tree
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging.beneath import remove_tree
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 SIZES = (100, 1_000, 10_000, 50_000)
 LARGE = 20_000  # from here on one round says enough: it takes minutes

@@ -49,7 +49,7 @@ from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.knowledge.definitions import definitions
 from turbo_tui.knowledge.text_search import TextSearch
-from turbo_tui.sandbox.sanitiser import Sanitiser
+from turbo_tui.sandbox.process.sanitiser import Sanitiser
 from turbo_widgets.diff_pane import DiffFile, DiffHunk, DiffLine, DiffPane, DiffValue
 
 TARGET_GROWTH = 1.5

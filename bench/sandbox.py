@@ -31,12 +31,12 @@ sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 from tests.fakes import MemoryBlobs
 from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.beneath import remove_tree
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging.beneath import remove_tree
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 TRUE = Command(("true",))
 PRINT = Command(("python3", "-c", "print(1)"))

@@ -28,9 +28,9 @@ sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.beneath import remove_tree
-from turbo_tui.sandbox.layers import Kind
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging.beneath import remove_tree
+from turbo_tui.sandbox.staging.layers import Kind
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 TARGET_RATIO = 1.5
 SMALL = 100

@@ -67,7 +67,8 @@ def test_the_wheel_holds_all_files_of_both_packages(wheel: zipfile.ZipFile) -> N
 
     assert expected - names == set()
     assert {"turbo_tui/py.typed", "turbo_tui/demo/session.json", "turbo_tui/demo/project/sales.csv",
-            "turbo_tui/recipes/rename_symbol.toml", "turbo_tui/sandbox/filters/x86_64-none.bpf",
+            "turbo_tui/recipes/rename_symbol.toml",
+            "turbo_tui/sandbox/confine/filters/x86_64-none.bpf",
             "turbo_widgets/diff_pane.py"} <= names  # fmt: skip
     assert not [name for name in names if name.startswith(("tests/", "bench/", "widgets/"))]
 

@@ -491,7 +491,7 @@ def _tighter(ours: SandboxSettings, theirs: SandboxSettings) -> SandboxSettings:
     """Take what holds commands to less; where we set nothing, less than the default."""
     if theirs == replace(SandboxSettings(), rung=theirs.rung):
         return ours
-    from turbo_tui.sandbox.limits import DEFAULTS  # noqa: PLC0415  a stranger's limits are rare
+    from turbo_tui.sandbox.process.limits import DEFAULTS  # noqa: PLC0415  a stranger's limits are rare
 
     default = SandboxSettings(
         command_timeout_s=DEFAULTS.wall_s,

@@ -20,8 +20,9 @@ from turbo_tui.commands.doctor import command, in_words, terminal
 from turbo_tui.commands.sandbox_checks import report_checks
 from turbo_tui.config import SEED_VARIABLES
 from turbo_tui.core.ports import Guarantee, SandboxReport
-from turbo_tui.sandbox import bubblewrap, toolchains
-from turbo_tui.sandbox import probe as probing
+from turbo_tui.sandbox import system
+from turbo_tui.sandbox.confine import bubblewrap
+from turbo_tui.sandbox.probing import probe as probing
 
 SCREEN = os.terminal_size((120, 40))
 Examined = dict[str, Check]
@@ -124,7 +125,7 @@ def test_a_fallback_that_is_missing_is_no_fault_while_the_best_holds(
 def test_programs_that_are_missing_are_named_with_what_goes_without_them(
     examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(toolchains, "SYSTEM_PATH", (str(tmp_path / "empty"),))
+    monkeypatch.setattr(system, "SYSTEM_PATH", (str(tmp_path / "empty"),))
 
     _, checks = examine()
 

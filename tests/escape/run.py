@@ -37,9 +37,9 @@ from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.probe import probe
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.probing.probe import probe
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 # What moves `.git` about comes last: others aim at what is in it.
 ATTEMPTS: tuple[Attempt, ...] = (

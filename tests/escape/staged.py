@@ -28,10 +28,10 @@ from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError, TurboError
 from turbo_tui.landing import open_lander
-from turbo_tui.sandbox.masks import FRESH_S
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.staging.masks import FRESH_S
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import open_stages
 
 TRIES = 300
 

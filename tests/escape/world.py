@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.escape.attempts import Attempt
 from turbo_tui.adapters.blobs import FolderBlobs
-from turbo_tui.sandbox.seccomp import REFUSED
+from turbo_tui.sandbox.confine.seccomp import REFUSED
 
 libc = ctypes.CDLL(None, use_errno=True)
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "python3"

@@ -16,10 +16,10 @@ import pytest
 
 from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import LEAST_ABI, Landlock, landlock_abi
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import LEAST_ABI, Landlock, landlock_abi
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.probe import trial
+from turbo_tui.sandbox.probing.probe import trial
 
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "python3"
 # A tree is dead within 1 s of its cancel or its time limit, says the contract. A busy machine, on

@@ -11,11 +11,11 @@ from pathlib import Path
 from tests.fakes import MemoryBlobs
 from turbo_tui.core.command import Command
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.stages import open_stages
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.staging.stages import open_stages
 
 
 async def main(rung: str, mark: str, workspace: Path) -> None:

@@ -13,8 +13,8 @@ import platform
 import sys
 from pathlib import Path
 
-from turbo_tui.sandbox.confine_exec import PR_SET_NO_NEW_PRIVS, load_filter, prctl
-from turbo_tui.sandbox.seccomp import (
+from turbo_tui.sandbox.confine.confine_exec import PR_SET_NO_NEW_PRIVS, load_filter, prctl
+from turbo_tui.sandbox.confine.seccomp import (
     ALLOW,
     ARGS,
     CLONE,

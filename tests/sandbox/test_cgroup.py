@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.core.command import MIB, Limits
-from turbo_tui.sandbox.cgroup import Base, find_base
-from turbo_tui.sandbox.limits import DEFAULTS
+from turbo_tui.sandbox.process.cgroup import Base, find_base
+from turbo_tui.sandbox.process.limits import DEFAULTS
 
 HELD = Limits(memory_bytes=64 * MIB, processes=20).over(DEFAULTS)
 

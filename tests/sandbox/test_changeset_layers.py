@@ -14,14 +14,14 @@ from tests.fakes import MemoryBlobs
 from tests.stage_fakes import words_of
 from turbo_tui.core.changes import FileChange, Node
 from turbo_tui.core.errors import StageError
-from turbo_tui.sandbox.beneath import Beneath
-from turbo_tui.sandbox.changeset import build_change_set
-from turbo_tui.sandbox.contents import Contents, Originals
-from turbo_tui.sandbox.copytree import Manifest, copy_tree, read_copy
-from turbo_tui.sandbox.deltas import Delta
-from turbo_tui.sandbox.ignore import Ignores
-from turbo_tui.sandbox.upper import read_upper
-from turbo_tui.sandbox.warn import folded, warnings_of
+from turbo_tui.sandbox.staging.beneath import Beneath
+from turbo_tui.sandbox.staging.changeset import build_change_set
+from turbo_tui.sandbox.staging.contents import Contents, Originals
+from turbo_tui.sandbox.staging.copytree import Manifest, copy_tree, read_copy
+from turbo_tui.sandbox.staging.deltas import Delta
+from turbo_tui.sandbox.staging.ignore import Ignores
+from turbo_tui.sandbox.staging.upper import read_upper
+from turbo_tui.sandbox.staging.warn import folded, warnings_of
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.seccomp import REFUSED
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.seccomp import REFUSED
 
 ROOT = os.geteuid() == 0
 HOME = str(Path.home())

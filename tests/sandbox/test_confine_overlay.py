@@ -12,10 +12,10 @@ import pytest
 
 from tests.sandbox.confining import END_S, needs_bubblewrap, needs_landlock, script
 from turbo_tui.core.command import Command, Grants
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 # Upper and work on a tmpfs of the holder's own: an overlay may not lie on an overlay.
 MOUNT = """

@@ -13,15 +13,15 @@ from tests.sandbox.confining import needs_bubblewrap, needs_landlock
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
-from turbo_tui.sandbox import mends, trials
-from turbo_tui.sandbox import probe as probing
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.mends import explain, install_line
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import ConfinerName, Place
-from turbo_tui.sandbox.probe import NAMES, probe
-from turbo_tui.sandbox.trials import trial
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.probing import mends, trials
+from turbo_tui.sandbox.probing import probe as probing
+from turbo_tui.sandbox.probing.mends import explain, install_line
+from turbo_tui.sandbox.probing.probe import NAMES, probe
+from turbo_tui.sandbox.probing.trials import trial
 
 NAMES_OF_GUARANTEES = ["writes", "reads", "network", "limits", "tree"]
 
@@ -270,9 +270,9 @@ def test_the_probe_imports_nothing_heavy() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            "import sys, turbo_tui.sandbox.probe; print([m for m in sys.modules if m == 'psutil'])",
+            "import sys, turbo_tui.sandbox.probing.probe; print('psutil' in sys.modules)",
             stdout=asyncio.subprocess.PIPE,
         )
         return (await process.communicate())[0]
 
-    assert asyncio.run(loaded()) == b"[]\n"
+    assert asyncio.run(loaded()) == b"False\n"

@@ -14,11 +14,11 @@ from tests.sandbox.confining import needs_bubblewrap, needs_landlock, place_in, 
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox import hiding
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine import hiding
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 
 @pytest.fixture(params=["bubblewrap", "landlock"])

@@ -12,12 +12,12 @@ from tests.fakes import MemoryBlobs
 from tests.sandbox.confining import needs_bubblewrap, needs_landlock
 from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox import copying, manifest
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, ConfinerName
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging import copying, manifest
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 
 @pytest.fixture(autouse=True)

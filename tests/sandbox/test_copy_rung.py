@@ -23,15 +23,22 @@ from hypothesis import strategies as st
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.sandbox import caches, cloning, copying, manifest, spares
-from turbo_tui.sandbox.beneath import DEEP, LONGEST, Beneath, remove_at, remove_tree, walk_folders
-from turbo_tui.sandbox.caches import Caches
-from turbo_tui.sandbox.changeset import Contents, Originals, build_change_set
-from turbo_tui.sandbox.cloning import Cloner
-from turbo_tui.sandbox.copytree import copy_tree, read_copy
-from turbo_tui.sandbox.ignore import Ignores
-from turbo_tui.sandbox.manifest import Manifest
-from turbo_tui.sandbox.spares import Spares
+from turbo_tui.sandbox.staging import caches, cloning, copying, manifest, spares
+from turbo_tui.sandbox.staging.beneath import (
+    DEEP,
+    LONGEST,
+    Beneath,
+    remove_at,
+    remove_tree,
+    walk_folders,
+)
+from turbo_tui.sandbox.staging.caches import Caches
+from turbo_tui.sandbox.staging.changeset import Contents, Originals, build_change_set
+from turbo_tui.sandbox.staging.cloning import Cloner
+from turbo_tui.sandbox.staging.copytree import copy_tree, read_copy
+from turbo_tui.sandbox.staging.ignore import Ignores
+from turbo_tui.sandbox.staging.manifest import Manifest
+from turbo_tui.sandbox.staging.spares import Spares
 
 ROOT = os.geteuid() == 0
 ODD = os.fsdecode(b"\xff\xfe \n")

@@ -35,10 +35,10 @@ from tests.sandbox.confining import (
 from turbo_tui.core.command import MIB, Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.process.limits import Limits
 
 AT_ONCE = 4
 ROOT = Path(__file__).parents[2]
@@ -352,7 +352,7 @@ async def needs(rung: str) -> None:
 
 
 def test_the_guard_is_started_again_when_it_is_gone() -> None:
-    from turbo_tui.sandbox import guard
+    from turbo_tui.sandbox.process import guard
 
     first = guard.marked()
     guard.unmarked()
@@ -380,7 +380,7 @@ import asyncio
 from pathlib import Path
 from tests.sandbox.confining import place_in
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 async def main():
     confiner, place = Bubblewrap(), place_in(Path({str(tmp_path / "ws")!r}))
     confiner.warm(place)

@@ -21,8 +21,8 @@ from tests.sandbox import refusing
 from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.staging.stages import open_stages
 
 BWRAP = "/usr/bin/bwrap"
 pytestmark = pytest.mark.skipif(not Path(BWRAP).is_file(), reason="bubblewrap is not installed")

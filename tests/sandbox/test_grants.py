@@ -23,12 +23,12 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox import hiding, seccomp
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.granted import Surroundings
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine import hiding, seccomp
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.granted import Surroundings
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.seccomp import ALLOW, Program
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.seccomp import ALLOW, Program
 
 
 @pytest.fixture(params=["bubblewrap", "landlock"])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from turbo_tui.sandbox.beneath import Beneath
-from turbo_tui.sandbox.gitview import GitPlace, find_git, ignores_of, tracked_paths
+from turbo_tui.sandbox.staging.beneath import Beneath
+from turbo_tui.sandbox.staging.gitview import GitPlace, find_git, ignores_of, tracked_paths
 
 ENV = {
     **os.environ,

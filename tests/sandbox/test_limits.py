@@ -25,13 +25,13 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import GIB, MIB, Command, CommandUsage, Limits
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox import limits as limits_module
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.cgroup import Base, find_base
-from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.limits import DEFAULTS, Watch, held_by_kernel, held_to, kernel_limits
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.process import limits as limits_module
+from turbo_tui.sandbox.process.cgroup import Base, find_base
+from turbo_tui.sandbox.process.limits import DEFAULTS, Watch, held_by_kernel, held_to, kernel_limits
 
 Make = Callable[[Limits], Confiner]
 BOUND_S = 20.0  # an idle machine needs under 3 s; nothing here may take for ever
@@ -374,10 +374,10 @@ AS_USER = """
     from pathlib import Path
     sys.dont_write_bytecode = True
     from turbo_tui.core.command import Command, Limits, MIB
-    from turbo_tui.sandbox.bubblewrap import Bubblewrap
-    from turbo_tui.sandbox.limits import held_by_kernel
+    from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+    from turbo_tui.sandbox.process.limits import held_by_kernel
     from turbo_tui.sandbox.place import Place
-    from turbo_tui.sandbox.probe import trial
+    from turbo_tui.sandbox.probing.probe import trial
 
     folder, python = Path(sys.argv[1]), sys.argv[2]
     place = Place(folder, folder, (), os.geteuid(), os.getegid())

@@ -11,10 +11,10 @@ import pytest
 
 from tests.sandbox.confining import needs_bubblewrap, outside, place_in, python
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox import secrets
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.secrets import SecretFiles
+from turbo_tui.sandbox.staging import secrets
+from turbo_tui.sandbox.staging.secrets import SecretFiles
 
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\n"
 

@@ -29,13 +29,14 @@ from tests.sandbox.confining import (
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox import pool, warm, workers
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.confine import warm
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.trusted import has_own_system
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.stages import open_stages
-from turbo_tui.sandbox.trusted import has_own_system
-from turbo_tui.sandbox.workers import python_order, shell_order
+from turbo_tui.sandbox.process import pool, workers
+from turbo_tui.sandbox.process.limits import Limits
+from turbo_tui.sandbox.process.workers import python_order, shell_order
+from turbo_tui.sandbox.staging.stages import open_stages
 
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 

@@ -15,11 +15,10 @@ from tests.sandbox.confining import needs_bubblewrap, outside, place_in, script
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox import proxy as proxy_module
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.hosts import AllowList, HostRule, normal_host
-from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.proxy import (
+from turbo_tui.sandbox.confine import proxy as proxy_module
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.hosts import AllowList, HostRule, normal_host
+from turbo_tui.sandbox.confine.proxy import (
     HEAD_BYTES,
     MOST_CONNECTIONS,
     MOST_NOTED,
@@ -31,6 +30,7 @@ from turbo_tui.sandbox.proxy import (
     reaching,
     read_request,
 )
+from turbo_tui.sandbox.place import Place
 
 # --- rules -------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 
 from tests.sandbox.confining import needs_bubblewrap
-from turbo_tui.sandbox import probe as probing
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.probe import probe
-from turbo_tui.sandbox.remembered import MAX_AGE_S, Remembered, circumstances
+from turbo_tui.sandbox.probing import probe as probing
+from turbo_tui.sandbox.probing.probe import probe
+from turbo_tui.sandbox.probing.remembered import MAX_AGE_S, Remembered, circumstances
 
 ENVIRON = {"PATH": os.environ["PATH"]}
 

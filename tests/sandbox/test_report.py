@@ -6,12 +6,12 @@ import pytest
 
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Guarantee
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.seatbelt import Seatbelt
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner
 from turbo_tui.sandbox.report import NAMES, compose, once_each
-from turbo_tui.sandbox.seatbelt import Seatbelt
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,13 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.limits import Limits
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.running import Bounds, run_tree
-from turbo_tui.sandbox.tree import Launch
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.process.limits import Limits
+from turbo_tui.sandbox.process.running import Bounds, run_tree
+from turbo_tui.sandbox.process.tree import Launch
 
 Make = Callable[[Limits], Confiner]
 

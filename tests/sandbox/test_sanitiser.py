@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turbo_tui.sandbox.sanitiser import LONGEST_LINE, LONGEST_STRING, Sanitiser, sanitise
+from turbo_tui.sandbox.process.sanitiser import LONGEST_LINE, LONGEST_STRING, Sanitiser, sanitise
 
 CASES = {
     "plain text": (b"one\ttwo\n", "one\ttwo\n"),

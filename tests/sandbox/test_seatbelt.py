@@ -9,10 +9,10 @@ import pytest
 from tests.sandbox.confining import place_in
 from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox import seatbelt
+from turbo_tui.sandbox.confine import seatbelt
+from turbo_tui.sandbox.confine.seatbelt import Seatbelt, missing, profile, quoted, refuse_grants
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.seatbelt import Seatbelt, missing, profile, quoted, refuse_grants
-from turbo_tui.sandbox.trials import trial
+from turbo_tui.sandbox.probing.trials import trial
 
 
 def balanced(text: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.sandbox.seccomp import (
+from turbo_tui.sandbox.confine.seccomp import (
     CLONE,
     DEBUGGING,
     FILTERS,

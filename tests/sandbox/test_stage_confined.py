@@ -12,9 +12,9 @@ from tests.fakes import MemoryBlobs
 from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
-from turbo_tui.sandbox import masks
-from turbo_tui.sandbox.bubblewrap import PROGRAM, Bubblewrap
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.confine.bubblewrap import PROGRAM, Bubblewrap
+from turbo_tui.sandbox.staging import masks
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 
 @pytest.fixture(params=["overlay", "copy"])

@@ -19,9 +19,9 @@ from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError, ToolError
-from turbo_tui.sandbox.layers import Kind
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging.layers import Kind
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 AGAIN = "TURBO_TUI_TEST_AS_ORDINARY_USER"
 NOBODY = 65534
@@ -444,7 +444,7 @@ from pathlib import Path
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.staging.stages import open_stages
 
 async def main(workspace, state, kind):
     confiner = OpenConfiner()

@@ -17,10 +17,10 @@ from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
-from turbo_tui.sandbox import copying, manifest
-from turbo_tui.sandbox.layers import Kind
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
+from turbo_tui.sandbox.staging import copying, manifest
+from turbo_tui.sandbox.staging.layers import Kind
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 AGAIN = "TURBO_TUI_TEST_AS_ORDINARY_USER"
 OLD = 1_700_000_000

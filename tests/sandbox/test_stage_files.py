@@ -11,9 +11,9 @@ import pytest
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import Entry
-from turbo_tui.sandbox.beneath import Beneath, OutsideError
-from turbo_tui.sandbox.files import TreeFiles
-from turbo_tui.sandbox.gitview import ignores_of
+from turbo_tui.sandbox.staging.beneath import Beneath, OutsideError
+from turbo_tui.sandbox.staging.files import TreeFiles
+from turbo_tui.sandbox.staging.gitview import ignores_of
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import Landing
 from turbo_tui.landing import open_lander
-from turbo_tui.sandbox import trees
-from turbo_tui.sandbox.beneath import remove_tree
-from turbo_tui.sandbox.layers import Kind, Meta
-from turbo_tui.sandbox.overlay import Holder
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import WorkspaceStages, discard_left, open_stages
+from turbo_tui.sandbox.staging import trees
+from turbo_tui.sandbox.staging.beneath import remove_tree
+from turbo_tui.sandbox.staging.layers import Kind, Meta
+from turbo_tui.sandbox.staging.overlay import Holder
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, discard_left, open_stages
 
 AGAIN = "TURBO_TUI_TEST_AS_ORDINARY_USER"
 NOBODY = 65534
@@ -329,7 +329,7 @@ from pathlib import Path
 from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.staging.stages import open_stages
 
 async def main(workspace, state, kind):
     stages = open_stages(Path(workspace), Path(state), MemoryBlobs(), OpenConfiner(), rung=kind)

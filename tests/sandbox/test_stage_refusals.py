@@ -18,8 +18,8 @@ from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
-from turbo_tui.sandbox import overlay
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.staging import overlay
+from turbo_tui.sandbox.staging.stages import open_stages
 
 HERE = Path(__file__).parents[2]
 ROOT = os.geteuid() == 0
@@ -33,7 +33,7 @@ from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import TurboError
-from turbo_tui.sandbox.stages import open_stages
+from turbo_tui.sandbox.staging.stages import open_stages
 
 async def main(workspace, state, command, kind="auto"):
     said = {}

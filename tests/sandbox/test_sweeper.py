@@ -14,10 +14,10 @@ import pytest
 
 from tests.sandbox.confining import needs_landlock, place_in, script
 from turbo_tui.core.command import Command
-from turbo_tui.sandbox import landlock as landlock_room
-from turbo_tui.sandbox.confine_exec import SCOPE_ABI
-from turbo_tui.sandbox.landlock import Landlock, landlock_abi
-from turbo_tui.sandbox.supervised import SCRIPT
+from turbo_tui.sandbox.confine import landlock as landlock_room
+from turbo_tui.sandbox.confine.confine_exec import SCOPE_ABI
+from turbo_tui.sandbox.confine.landlock import Landlock, landlock_abi
+from turbo_tui.sandbox.confine.supervised import SCRIPT
 
 # Each of a chain lives for the moment between two forks: who looks for it finds it gone. In machine
 # language, since an interpreter forks so slowly that it is found. It ends by itself, some day.

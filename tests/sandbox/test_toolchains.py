@@ -11,10 +11,11 @@ import pytest
 
 from tests.sandbox.confining import PYTHON, needs_bubblewrap, needs_landlock, place_in
 from turbo_tui.core.command import Command, Grants
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.environment import environment
-from turbo_tui.sandbox.landlock import Landlock
-from turbo_tui.sandbox.toolchains import SYSTEM_PATH, Toolchains, detect
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.environment import environment
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.toolchains import Toolchains, detect
+from turbo_tui.sandbox.system import SYSTEM_PATH
 
 
 @pytest.fixture

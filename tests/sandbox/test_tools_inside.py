@@ -26,12 +26,12 @@ from tests.sandbox.confining import EXPECTED, needs_bubblewrap, needs_landlock
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
-from turbo_tui.sandbox.landlock import Landlock
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.landlock import Landlock
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.stage import WorkspaceStage
-from turbo_tui.sandbox.stages import open_stages
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.staging.stage import WorkspaceStage
+from turbo_tui.sandbox.staging.stages import open_stages
 
 Rung = Literal["bubblewrap", "landlock"]
 CARGO = {"RUSTUP_HOME": os.environ.get("RUSTUP_HOME", f"{Path.home()}/.rustup")}

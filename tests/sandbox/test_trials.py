@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from turbo_tui.sandbox.trials import trial_folder
+from turbo_tui.sandbox.staging.trial_folders import trial_folder
 
 
 def test_what_a_killed_process_left_is_deleted_and_what_lives_is_kept(tmp_path: Path) -> None:

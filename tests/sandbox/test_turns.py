@@ -15,9 +15,9 @@ import pytest
 from tests.sandbox.confining import needs_bubblewrap, place_in
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.ports import CommandResult
-from turbo_tui.sandbox.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.turns import Turns
+from turbo_tui.sandbox.process.turns import Turns
 
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 COLD = Grants(ptrace=True)  # of another filter: nothing waits for such a command

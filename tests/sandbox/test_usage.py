@@ -8,8 +8,8 @@ import sys
 import time
 
 from turbo_tui.core.command import MIB, CommandUsage
-from turbo_tui.sandbox import usage
-from turbo_tui.sandbox.usage import Counted, Meter, Reading, counted, read_tree
+from turbo_tui.sandbox.process import usage
+from turbo_tui.sandbox.process.usage import Counted, Meter, Reading, counted, read_tree
 
 
 def until_it_holds(pid: int, size_bytes: int, processes: int) -> None:

@@ -11,9 +11,9 @@ from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, OnOutput
-from turbo_tui.sandbox import watched
 from turbo_tui.sandbox.place import Confiner, Place
-from turbo_tui.sandbox.watched import Watched
+from turbo_tui.sandbox.probing import watched
+from turbo_tui.sandbox.probing.watched import Watched
 
 
 class Failing(OpenConfiner):

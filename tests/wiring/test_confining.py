@@ -15,10 +15,10 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, StageError
 from turbo_tui.core.ports import Record
-from turbo_tui.sandbox import bubblewrap
-from turbo_tui.sandbox import probe as probe_module
-from turbo_tui.sandbox.remembered import FILE, Remembered
-from turbo_tui.sandbox.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.confine import bubblewrap
+from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
+from turbo_tui.sandbox.probing import probe as probe_module
+from turbo_tui.sandbox.probing.remembered import FILE, Remembered
 from turbo_tui.wiring import confining, open_workspace
 from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.running import open_run

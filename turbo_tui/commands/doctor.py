@@ -312,6 +312,6 @@ def _check_lines(check: Check, names: int, *, width: int, colour: bool) -> Itera
 
 def _safe(text: str) -> str:
     """Return text that a terminal shows and nothing else: names and servers' words are data."""
-    from turbo_tui.sandbox.sanitiser import sanitise  # noqa: PLC0415
+    from turbo_tui.sandbox.process.sanitiser import sanitise  # noqa: PLC0415
 
     return " ".join(sanitise(os.fsencode(text)).split())

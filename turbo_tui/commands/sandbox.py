@@ -315,6 +315,6 @@ def in_json(ran: Ran) -> dict[str, object]:
 
 def _shown(text: str) -> str:
     """Return a name that is safe on a terminal, on one line."""
-    from turbo_tui.sandbox.sanitiser import sanitise  # noqa: PLC0415
+    from turbo_tui.sandbox.process.sanitiser import sanitise  # noqa: PLC0415
 
     return sanitise(os.fsencode(text)).replace("\n", "?").replace("\t", "?")

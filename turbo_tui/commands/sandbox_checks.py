@@ -40,7 +40,7 @@ async def sandbox_checks(workspace: Workspace) -> list[Check]:
     """Try what the workspace's next command would be confined by, then each rung by itself."""
     if not workspace.root.is_dir():
         return []
-    from turbo_tui.sandbox.remembered import FILE, Remembered  # noqa: PLC0415
+    from turbo_tui.sandbox.probing.remembered import FILE, Remembered  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="turbo-tui-doctor-") as spare:
         place = workspace
@@ -101,8 +101,8 @@ def _of_linux() -> list[Check]:
 
 
 async def _confiners(workspace: Workspace, used: str) -> AsyncIterator[Check]:
-    from turbo_tui.sandbox.probe import ELSEWHERE, NAMES, make, missing  # noqa: PLC0415
-    from turbo_tui.sandbox.trials import trial  # noqa: PLC0415
+    from turbo_tui.sandbox.probing.probe import ELSEWHERE, NAMES, make, missing  # noqa: PLC0415
+    from turbo_tui.sandbox.probing.trials import trial  # noqa: PLC0415
 
     best = ""
     for name in NAMES:
@@ -125,7 +125,7 @@ async def _confiners(workspace: Workspace, used: str) -> AsyncIterator[Check]:
 
 
 def _said_and_mend(fault: str) -> tuple[str, str]:
-    from turbo_tui.sandbox.mends import mend_of  # noqa: PLC0415
+    from turbo_tui.sandbox.probing.mends import mend_of  # noqa: PLC0415
 
     mend = mend_of(fault)
     if mend and fault.endswith(mend):
@@ -136,8 +136,8 @@ def _said_and_mend(fault: str) -> tuple[str, str]:
 
 def _version(name: str) -> str:
     """Return which one it is, to stand before what is said of it."""
-    from turbo_tui.sandbox import bubblewrap  # noqa: PLC0415
-    from turbo_tui.sandbox.landlock import landlock_abi  # noqa: PLC0415
+    from turbo_tui.sandbox.confine import bubblewrap  # noqa: PLC0415
+    from turbo_tui.sandbox.confine.landlock import landlock_abi  # noqa: PLC0415
 
     if name == "landlock":
         abi = landlock_abi()
@@ -159,7 +159,7 @@ def _said(*argv: str) -> str:
 
 
 def _overlay(workspace: Workspace, stages: str) -> Check:
-    from turbo_tui.sandbox.overlay import why_not  # noqa: PLC0415
+    from turbo_tui.sandbox.staging.overlay import why_not  # noqa: PLC0415
 
     try:
         why = why_not(workspace.root, workspace.state)
@@ -174,7 +174,7 @@ def _overlay(workspace: Workspace, stages: str) -> Check:
 
 def _reflink(workspace: Workspace, stages: str) -> Check:
     """Say whether a copy can share blocks with the workspace: one costs then next to nothing."""
-    from turbo_tui.sandbox.overlay import file_system  # noqa: PLC0415
+    from turbo_tui.sandbox.staging.overlay import file_system  # noqa: PLC0415
 
     kind = file_system(workspace.state.resolve()) or "its file system"
     if workspace.root.stat().st_dev != workspace.state.stat().st_dev:
@@ -195,7 +195,7 @@ def _shares(folder: Path) -> bool:
         return False
     import fcntl  # noqa: PLC0415 - not on every platform
 
-    from turbo_tui.sandbox.cloning import FICLONE  # noqa: PLC0415
+    from turbo_tui.sandbox.staging.cloning import FICLONE  # noqa: PLC0415
 
     try:
         with (
@@ -211,8 +211,8 @@ def _shares(folder: Path) -> bool:
 
 
 def _namespaces() -> Check:
-    from turbo_tui.sandbox.mends import mend_of  # noqa: PLC0415
-    from turbo_tui.sandbox.toolchains import SYSTEM_PATH  # noqa: PLC0415
+    from turbo_tui.sandbox.probing.mends import mend_of  # noqa: PLC0415
+    from turbo_tui.sandbox.system import SYSTEM_PATH  # noqa: PLC0415
 
     try:
         done = subprocess.run(
@@ -234,7 +234,7 @@ def _namespaces() -> Check:
 
 
 def _filter() -> Check:
-    from turbo_tui.sandbox.seccomp import MACHINES, filter_path  # noqa: PLC0415
+    from turbo_tui.sandbox.confine.seccomp import MACHINES, filter_path  # noqa: PLC0415
 
     machine = os.uname().machine
     if filter_path("inet") is not None:
@@ -244,8 +244,8 @@ def _filter() -> Check:
 
 
 def _groups() -> Check:
-    from turbo_tui.sandbox.cgroup import find_base  # noqa: PLC0415
-    from turbo_tui.sandbox.limits import DEFAULTS  # noqa: PLC0415
+    from turbo_tui.sandbox.process.cgroup import find_base  # noqa: PLC0415
+    from turbo_tui.sandbox.process.limits import DEFAULTS  # noqa: PLC0415
 
     base = find_base()
     group = base.make(DEFAULTS) if base is not None else None
@@ -258,7 +258,7 @@ def _groups() -> Check:
 
 
 def _programs() -> Check:
-    from turbo_tui.sandbox.toolchains import SYSTEM_PATH  # noqa: PLC0415
+    from turbo_tui.sandbox.system import SYSTEM_PATH  # noqa: PLC0415
 
     where = os.pathsep.join(SYSTEM_PATH)
     absent = [name for name in PROGRAMS if shutil.which(name, path=where) is None]

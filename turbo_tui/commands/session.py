@@ -302,7 +302,7 @@ def prune_command(
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
     from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
     from turbo_tui.engine.before import before_id  # noqa: PLC0415
-    from turbo_tui.sandbox.stages import discard_left  # noqa: PLC0415
+    from turbo_tui.sandbox.staging.stages import discard_left  # noqa: PLC0415
 
     planned = prune(place.state, chosen, dry_run=True)
     if dry_run:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from turbo_tui.core.command import Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import Blobs
-from turbo_tui.sandbox.probe import FORCE, Probed, probe
-from turbo_tui.sandbox.remembered import Remembered
+from turbo_tui.sandbox.probing.probe import FORCE, Probed, probe
+from turbo_tui.sandbox.probing.remembered import Remembered
+from turbo_tui.sandbox.probing.watched import Watched
 from turbo_tui.sandbox.report import LABELS
-from turbo_tui.sandbox.stages import WorkspaceStages, open_stages
-from turbo_tui.sandbox.watched import Watched
+from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 if TYPE_CHECKING:
     from turbo_tui.wiring.workspace import Tree

@@ -82,8 +82,8 @@ class Workspace:
             ConfigError: What was asked for is no sandbox.
         """
         if self._stages is None:
-            from turbo_tui.sandbox.probe import FORCE  # noqa: PLC0415
-            from turbo_tui.sandbox.remembered import FILE, Remembered  # noqa: PLC0415
+            from turbo_tui.sandbox.probing.probe import FORCE  # noqa: PLC0415
+            from turbo_tui.sandbox.probing.remembered import FILE, Remembered  # noqa: PLC0415
             from turbo_tui.wiring.confining import Confining  # noqa: PLC0415
 
             make_state(self.state)

@@ -1,0 +1,1 @@
+"""What a command can see and reach, on each kind of machine."""

@@ -1,0 +1,422 @@
+"""A started command and all of its processes: what they write, how they end, how to end them."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from turbo_tui.core.errors import SandboxError
+from turbo_tui.sandbox.process.guard import marked, unmarked
+from turbo_tui.sandbox.process.output import KeptOutput, LiveOutput
+from turbo_tui.sandbox.process.spawn import Spawned
+from turbo_tui.sandbox.process.usage import Counted, counted
+
+GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
+DRAIN_S = 0.2  # for output that is still in the pipe when the command is gone
+GONE_S = 0.5  # for the kernel to take a killed tree down
+PIPE_BYTES = 1_048_576
+READ_BYTES = 262_144
+# A flood is read in bouts: the loop has its other work between them, and whoever floods waits.
+FLOOD_BYTES = 4 * PIPE_BYTES
+BOUT_READS = 2
+PAUSE_S = 0.002
+F_SETPIPE_SZ = 1031  # linux/fcntl.h
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+# What a worker says on its output: it waits for its command; the next is the command's own.
+WAITING, BEGUN = 5, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What to start.
+
+    Attributes:
+        argv: Started as it is, with no shell.
+        env: The starter's whole environment; the command's own is the confiner's business.
+        stdin: Its standard input, from a file; nothing waits for a writer.
+        stdin_fd: A descriptor to take instead, closed here once the starter has it.
+        pass_fds: Descriptors that the starter inherits beside its standard ones; they are
+            closed here once it has them.
+        status_fd: Read end of a pipe on which the starter writes lines of JSON: bubblewrap's
+            `--json-status-fd`, of which the supervisor writes `exit-code` alone, and `usage`.
+        supervised: `argv` is our supervisor, which takes SIGTERM as the order to end its tree.
+        worker: It is to run one command that it does not know yet, and says so on its output.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str = "/"
+    stdin: bytes = b""
+    stdin_fd: int | None = None
+    pass_fds: tuple[int, ...] = ()
+    status_fd: int | None = None
+    supervised: bool = False
+    worker: bool = False
+
+
+def start(launch: Launch) -> Tree:
+    """Start it; from here on its tree must be ended.
+
+    Raises:
+        SandboxError: It cannot be started.
+    """
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    _widen(read_end)
+    source = launch.stdin_fd if launch.stdin_fd is not None else _source(launch.stdin)
+    # The supervisor looks after itself, and asks its tree to end before it kills.
+    guarded: Mapping[str, str] = {} if launch.supervised else marked()
+    try:
+        process = Spawned(
+            launch.argv,
+            env={**launch.env, **guarded},
+            cwd=launch.cwd,
+            stdin=source,
+            output=write_end,
+            pass_fds=launch.pass_fds,
+        )
+    except (OSError, ValueError) as error:  # the latter for a null byte in a word
+        if guarded:
+            unmarked()
+        os.close(read_end)
+        if launch.status_fd is not None:
+            os.close(launch.status_fd)
+        raise SandboxError(
+            f"{launch.argv[0]} could not be started: {getattr(error, 'strerror', None) or error}. "
+            "`turbo-tui doctor` shows what works here."
+        ) from error
+    finally:
+        for fd in (write_end, source, *launch.pass_fds):
+            os.close(fd)
+    return Tree(process, read_end, launch, guarded=bool(guarded))
+
+
+class Tree:
+    """A started command, all of its processes, and the pipe they write to."""
+
+    def __init__(
+        self, process: Spawned, output_fd: int, launch: Launch, *, guarded: bool = False
+    ) -> None:
+        self.process = process
+        self._guarded = guarded
+        self.counted: Counted | None = None  # by the kernel, once the tree is gone
+        self.told = asyncio.Event()  # a worker said something, or ended
+        self._supervised = launch.supervised
+        self._loop = asyncio.get_running_loop()
+        self._output_fd = output_fd
+        self._output_done = asyncio.Event()
+        self._status_fd = launch.status_fd
+        self._status = b""
+        self._init_pid: int | None = None  # bubblewrap's process 1 of the new pid namespace
+        self._init_fd = -1
+        self._command_ran = launch.status_fd is None
+        self._to_say = bytes((WAITING, BEGUN)) if launch.worker else b""
+        self._read_bytes = 0
+        self._resuming: asyncio.TimerHandle | None = None
+        self._early = b""  # what a worker must not say
+        self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
+        self._loop.add_reader(output_fd, self._read_output)
+        if self._status_fd is not None:
+            self._loop.add_reader(self._status_fd, self._read_status)
+
+    @property
+    def exit_code(self) -> int:
+        """As a shell shows it; 137 when all was killed."""
+        code = self.process.returncode
+        if code is None:
+            return 128 + signal.SIGKILL
+        return code if code >= 0 else 128 - code
+
+    @property
+    def setup_failed(self) -> bool:
+        """Whether bubblewrap gave up, by itself, before it started the command."""
+        return self.begun and not self._command_ran and (self.process.returncode or 0) > 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether this is a worker that is whole and waits for its command."""
+        return len(self._to_say) == 1 and not self._early and not self.over
+
+    @property
+    def waited(self) -> bool:
+        """Whether this worker ever came to wait for its command."""
+        return len(self._to_say) <= 1
+
+    @property
+    def begun(self) -> bool:
+        """Whether the command itself began; of what is no worker it is taken to have."""
+        return not self._to_say
+
+    @property
+    def over(self) -> bool:
+        """Whether the root of the tree ended, whatever the loop has been told so far."""
+        return not self.process.alive or (self._init_fd >= 0 and _has_ended(self._init_fd))
+
+    def root_pid(self) -> int:
+        """Return the process below which all others are."""
+        return self._init_pid or self.process.pid
+
+    def leaf_pid(self) -> int | None:
+        """Return the one process that bubblewrap started; None when that cannot be told."""
+        below = children(self._init_pid) if self._init_pid is not None else []
+        return below[0] if len(below) == 1 else None
+
+    def listen(self, *sinks: KeptOutput | LiveOutput) -> None:
+        """Say who gets the command's output; before the loop's next turn, or before it begins."""
+        self._sinks = sinks
+
+    def _read_output(self) -> None:
+        is_flood = self._read_bytes > FLOOD_BYTES
+        bouts = BOUT_READS if is_flood else 1
+        while bouts and self._read_some() == READ_BYTES:
+            bouts -= 1
+        if is_flood and not self._output_done.is_set():
+            self._loop.remove_reader(self._output_fd)
+            self._resuming = self._loop.call_later(PAUSE_S, self._resume)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._output_fd, self._read_output)
+
+    def _read_some(self) -> int:
+        try:
+            data = os.read(self._output_fd, READ_BYTES)
+        except BlockingIOError:
+            return 0
+        self._read_bytes += len(data)
+        if not data:
+            self._loop.remove_reader(self._output_fd)
+            self._output_done.set()
+            self.told.set()
+        elif self._to_say:
+            self._hear(data)
+        else:
+            self._pass_on(data)
+        return len(data)
+
+    def _hear(self, data: bytes) -> None:
+        """Take what a worker says of itself; anything else is its sandbox's complaint."""
+        while self._to_say and data[:1] == self._to_say[:1] and not self._early:
+            self._to_say, data = self._to_say[1:], data[1:]
+        if self._to_say:
+            self._early += data
+        else:
+            self._pass_on(data)
+        self.told.set()
+
+    def _pass_on(self, data: bytes) -> None:
+        for sink in self._sinks if data else ():
+            sink.add(data)
+
+    def _read_status(self) -> None:
+        """Read bubblewrap's JSON lines; they come in pieces."""
+        if self._status_fd is None:
+            return
+        try:
+            data = os.read(self._status_fd, 4096)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self._status_fd)
+            return
+        *lines, self._status = (self._status + data).split(b"\n")
+        for line in filter(None, lines):
+            fields = cast("dict[str, int]", json.loads(line))
+            if "child-pid" in fields:
+                self._init_pid = fields["child-pid"]
+                with suppress(ProcessLookupError):
+                    self._init_fd = os.pidfd_open(self._init_pid)
+            if "exit-code" in fields:
+                self._command_ran = True
+            if "usage" in fields:
+                self.counted = counted(*cast("tuple[float, int, int]", fields["usage"]))
+
+    async def end(self) -> None:
+        """See to it that every process is gone; read what is left of the output."""
+        self._read_status()
+        if self.process.returncode is None:
+            await self._kill()
+        if self._status_fd is not None:
+            self._read_status()
+            self._loop.remove_reader(self._status_fd)
+            os.close(self._status_fd)
+            self._status_fd = None
+        if self._init_fd >= 0:
+            self.counted = await self._bury(self._init_fd)
+            self._init_fd = -1
+        if not self._output_done.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._output_done.wait(), DRAIN_S)
+        if self._resuming is not None:
+            self._resuming.cancel()
+        self._loop.remove_reader(self._output_fd)
+        os.close(self._output_fd)
+        if self._guarded and self.process.returncode is not None:
+            unmarked()
+
+    async def _kill(self) -> None:
+        """Ask the command, then end the tree from its root."""
+        if self._supervised:
+            self.process.send(signal.SIGTERM)  # the supervisor passes it on, kills what stays
+            if await self._exits_within(2 * GONE_S):
+                return
+        elif self._init_pid is not None:
+            if self.begun:
+                for pid in children(self._init_pid):
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGTERM)
+                if await self._exits_within(GRACE_S):
+                    return
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+            if await self._exits_within(GONE_S):
+                return
+        await self._kill_unknown()
+
+    async def _kill_unknown(self) -> None:
+        """Kill bubblewrap while it sets up, and what it already made.
+
+        Killed alone it could leave a child that had no time to ask to die with it. Stopped, it
+        makes no more of them.
+        """
+        pid = self.process.pid
+        self.process.send(signal.SIGSTOP)
+        for _ in range(50):
+            if _state(pid) in "TZX":
+                break
+            await asyncio.sleep(0.002)
+        below: list[int] = []
+        for child in children(pid):
+            with suppress(ProcessLookupError):
+                below.append(os.pidfd_open(child))
+                signal.pidfd_send_signal(below[-1], signal.SIGKILL)
+        self.process.send(signal.SIGKILL)
+        await self._exits_within(GONE_S)
+        for fd in below:
+            await self._bury(fd)
+
+    async def _exits_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self.process.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _bury(self, pidfd: int) -> Counted | None:
+        """Wait until a namespace's process 1 is dead, and all below with it; reap it.
+
+        Returns:
+            What the kernel counted for all of them; None where another has reaped it.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        gone = asyncio.Event()
+        self._loop.add_reader(pidfd, gone.set)  # readable when it has ended: pidfd_open(2)
+        try:
+            await asyncio.wait_for(gone.wait(), GONE_S)
+        except TimeoutError:  # much memory takes its time; nothing of it runs any more
+            self._loop.add_reader(pidfd, self._reap_late, pidfd)
+            return None
+        self._loop.remove_reader(pidfd)
+        return _reap(pidfd)
+
+    def _reap_late(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        _reap(pidfd)
+
+
+def _reap(pidfd: int) -> Counted | None:
+    """Take a dead process from the kernel, with what it counted for it; close its descriptor."""
+    found = None
+    with suppress(ChildProcessError):
+        # By its descriptor first: its number is its own only as long as it is not reaped.
+        dead = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if dead is not None:
+            used = os.wait4(dead.si_pid, os.WNOHANG)[2]
+            cpu_s = used.ru_utime + used.ru_stime
+            found = counted(cpu_s, used.ru_maxrss, used.ru_oublock)
+    os.close(pidfd)
+    return found
+
+
+def _source(content: bytes) -> int:
+    """Open a standard input with this content; a file never waits for its writer."""
+    if not content:
+        return os.open(os.devnull, os.O_RDONLY)
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        return os.dup(file.fileno())
+
+
+def _widen(pipe: int) -> None:
+    """Give the pipe a megabyte, so that a flood takes fewer turns of the loop."""
+    if sys.platform == "linux":
+        import fcntl  # noqa: PLC0415 - not on every platform
+
+        with suppress(OSError):  # above /proc/sys/fs/pipe-max-size for an ordinary user
+            fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _state(pid: int) -> str:
+    """Return a process's state as /proc shows it, `X` when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def _has_ended(pidfd: int) -> bool:
+    import select  # noqa: PLC0415 - not on every platform
+
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes directly below one."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()]
+    except OSError:  # gone, or a kernel without that file
+        pass
+    import psutil  # noqa: PLC0415 - not needed for the first frame
+
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
+        return []
+
+
+@contextmanager
+def adopting_orphans() -> Generator[None]:
+    """While a command runs, be the parent of processes whose own parent ended, to reap them.
+
+    A container's first process often reaps nobody: without this each command would leave a
+    zombie there. Not for longer, since orphans of others would become zombies of ours.
+    """
+    _adopters.append(None)
+    _adopt(True)
+    try:
+        yield
+    finally:
+        _adopters.pop()
+        _adopt(bool(_adopters))
+
+
+def _adopt(yes: bool) -> None:  # noqa: FBT001 - the word of prctl(2)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
+
+
+_adopters: list[None] = []
