@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from pathlib import Path
 from typing import Literal
@@ -47,7 +48,7 @@ def find(workspace: Path, home: Path, **environ: str) -> Toolchains:
 
 def installation(prefix: Path) -> Path:
     """Make what looks like a Python installation; return its interpreter."""
-    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin").mkdir(parents=True, exist_ok=True)
     (prefix / "lib" / "python3.12").mkdir(parents=True)
     (prefix / "lib" / "python3.12" / "os.py").touch()
     (prefix / "bin" / "python3.12").touch()
@@ -94,6 +95,54 @@ def test_the_interpreter_behind_a_virtual_environment_is_shown(workspace: Path, 
     venv(workspace / ".venv", interpreter)
 
     assert home / "builds" / "py312" in find(workspace, home).folders
+
+
+def test_the_interpreter_that_an_environment_was_copied_from_is_shown(
+    workspace: Path, home: Path
+) -> None:
+    interpreter = installation(home / "builds" / "py312")
+    (interpreter.parent / "python3").symlink_to(interpreter.name)
+    (workspace / "venv" / "bin").mkdir(parents=True)
+    (workspace / "venv" / "bin" / "python").touch()
+    (workspace / "venv" / "pyvenv.cfg").write_text(f"HOME = {interpreter.parent}\nversion = 3.12\n")
+
+    assert home / "builds" / "py312" in find(workspace, home).folders
+
+
+@pytest.mark.parametrize(("prefix", "library"), [("", "lib/python3.12"), (".local", ".local/lib")])
+def test_of_an_installation_among_the_users_files_the_library_alone_is_shown(
+    prefix: str, library: str, workspace: Path, home: Path
+) -> None:
+    venv(workspace / ".venv", installation(home / prefix))
+
+    folders = find(workspace, home).folders
+
+    assert home / library in folders
+    assert home / prefix not in folders
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("planted", ["keys", "device", "pipe", "loop", "no text"])
+def test_a_planted_note_of_an_environment_shows_nothing(
+    planted: str, workspace: Path, home: Path
+) -> None:
+    note = workspace / ".venv" / "pyvenv.cfg"
+    note.parent.mkdir()
+    (home / ".ssh" / "bin").mkdir()
+    (home / ".ssh" / "bin" / "python3").touch()
+    match planted:
+        case "keys":
+            note.write_text(f"home = {home}/.ssh/bin\nhome = \0\nhome\nhome = relative\n")
+        case "device":
+            note.symlink_to("/dev/zero")
+        case "pipe":
+            os.mkfifo(note)
+        case "loop":
+            note.symlink_to(note)
+        case _:
+            note.write_bytes(b"home = /\xff\n\x80" * 100_000)
+
+    assert not [folder for folder in find(workspace, home).folders if ".ssh" in str(folder)]
 
 
 def test_a_planted_link_shows_nothing(workspace: Path, home: Path) -> None:

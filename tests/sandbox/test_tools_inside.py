@@ -435,19 +435,26 @@ async def test_a_program_behind_a_shim_is_found(
     assert "secret" not in result.output
 
 
-@pytest.mark.prove  # fails on Landlock in whole runs alone
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "copied"])
 async def test_a_virtual_environment_outside_the_workspace_is_used(
-    rung: Rung, tmp_path: Path, opened: list[WorkspaceStage]
+    linked: bool,  # noqa: FBT001 - a parameter of the test
+    rung: Rung,
+    tmp_path: Path,
+    opened: list[WorkspaceStage],
 ) -> None:
     venv = tmp_path / "elsewhere" / "venv"
-    venvs.create(venv, with_pip=False)
+    venvs.create(venv, with_pip=False, symlinks=linked)
     environ = {"VIRTUAL_ENV": str(venv), "PATH": f"{venv}/bin:{os.environ['PATH']}"}
-    stage = await stage_in(tmp_path, rung, environ=environ)
+    # Neither our own interpreter's tool folders nor the variables that lead to them.
+    environ |= {"PYENV_ROOT": "", "UV_PYTHON_INSTALL_DIR": ""}
+    home = tmp_path / "home"
+    home.mkdir()
+    stage = await stage_in(tmp_path, rung, environ=environ, home=home)
     opened.append(stage)
 
-    result = await shell(stage, "python -c 'import sys; print(sys.prefix)'")
+    result = await shell(stage, "python -c 'import sys; print(sys.prefix, sys.base_prefix)'")
 
-    assert result.output == f"{venv}\n"
+    assert result.output == f"{venv} {sys.base_prefix}\n"
 
 
 async def test_variables_of_language_and_time_reach_a_command(

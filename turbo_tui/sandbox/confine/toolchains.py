@@ -91,6 +91,7 @@ HOME_CACHES = (
 )
 WRITTEN_BY_FETCHING = {below_home for _, below_home in HOME_CACHES} - {".tool-versions"}
 VENV_FOLDERS = (".venv", "venv")
+MOST_CFG_BYTES = 65_536  # of a pyvenv.cfg, which has five lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def detect(
     if venv is not None:
         wanted.setdefault(venv, "")
         env["VIRTUAL_ENV"] = str(venv)
-    for folder in (*_interpreters(workspace, venv), *_by_variable(environ, home)):
+    for folder in (*_interpreters(workspace, venv, home), *_by_variable(environ, home)):
         wanted.setdefault(folder, "")
     folders = tuple(
         folder
@@ -221,21 +222,51 @@ def _outside_venv(environ: Mapping[str, str], workspace: Path) -> Path | None:
     return venv if (venv / "pyvenv.cfg").is_file() else None
 
 
-def _interpreters(workspace: Path, venv: Path | None) -> Iterator[Path]:
-    """Yield the installations behind virtual environments.
+def _interpreters(workspace: Path, venv: Path | None, home: Path) -> Iterator[Path]:
+    """Yield the installations behind virtual environments, linked to them or copied from them.
 
-    The link in the workspace may be planted: only a folder that is a Python installation
-    through and through counts, and so a link to `~/.ssh` shows nothing.
+    The link or the file in the workspace may be planted: only a folder that is a Python
+    installation through and through counts, and so a link to `~/.ssh` shows nothing. Of one that
+    shares its folder with the user's other files, its library alone is shown.
     """
+    shared = [os.path.realpath(folder) for folder in (home, home / ".local")]
     venvs = [workspace / name for name in VENV_FOLDERS] + ([venv] if venv is not None else [])
-    for folder in venvs:
+    for program in (each for folder in venvs for each in _programs_behind(folder)):
         try:
-            real = (folder / "bin" / "python").resolve(strict=True)
+            real = program.resolve(strict=True)
         except (OSError, RuntimeError):
             continue
         prefix = real.parent.parent
-        if real.parent.name == "bin" and any(prefix.glob("lib/python3*/os.py")):
+        if real.parent.name != "bin" or not any(prefix.glob("lib/python3*/os.py")):
+            continue
+        if any(below(Path(folder), (prefix,)) for folder in shared):
+            yield from (*prefix.glob("lib/python3*"), *prefix.glob("lib/libpython3*"))
+        else:
             yield prefix
+
+
+def _programs_behind(venv: Path) -> Iterator[Path]:
+    """Yield where the interpreter of a virtual environment may be: its link, then what it notes.
+
+    Source: Python's `Modules/getpath.py`, which reads `home` of `pyvenv.cfg`.
+    """
+    yield venv / "bin" / "python"
+    for line in _small_text(venv / "pyvenv.cfg").splitlines():
+        name, _, value = line.partition("=")
+        folder = Path(value.strip())
+        if name.strip().lower() == "home" and folder.is_absolute() and "\0" not in value:
+            yield from (folder / "python3", folder / "python")
+
+
+def _small_text(path: Path) -> str:
+    """Return what a file says; of a device, a pipe or what a link loops at, nothing."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        regular = stat.S_ISREG(os.fstat(fd).st_mode)
+        return file.read(MOST_CFG_BYTES).decode("utf-8", "replace") if regular else ""
 
 
 def _outermost(folders: Iterable[Path]) -> list[Path]:
