@@ -17,6 +17,7 @@ from typing import TypeAlias
 Argv: TypeAlias = tuple[str, ...]
 
 SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish"})
+OTHER_SHELLS = frozenset({"rbash", "mksh", "csh", "tcsh", "yash"})  # never read for certain
 
 MOST_LAYERS = 8  # env timeout sh -c 'nice …': deeper is not work but hiding
 
@@ -28,27 +29,34 @@ class _Wrapper:
     Attributes:
         valued: Options whose next word is their value.
         skipped: Words of its own after the options (`timeout 5 …`).
-        certain: Its options do not change what the command means.
+        certain: What it runs means what it says.
+        changing: Options that make it mean, or do, something else after all.
     """
 
     valued: frozenset[str] = frozenset()
     skipped: int = 0
     certain: bool = True
+    changing: frozenset[str] = frozenset()
 
 
-def _wrapper(valued: str = "", skipped: int = 0, *, certain: bool = True) -> _Wrapper:
-    return _Wrapper(frozenset(valued.split()), skipped, certain)
+def _wrapper(
+    valued: str = "", skipped: int = 0, *, certain: bool = True, changing: str = ""
+) -> _Wrapper:
+    return _Wrapper(frozenset(valued.split()), skipped, certain, frozenset(changing.split()))
 
 
 _WRAPPERS: dict[str, _Wrapper] = {
-    "env": _wrapper("-u --unset -C --chdir -S --split-string"),
+    "env": _wrapper(
+        "-u --unset -C --chdir -S --split-string -a --argv0",
+        changing="-S --split-string -C --chdir",
+    ),
     "timeout": _wrapper("-k --kill-after -s --signal", 1),
     "nice": _wrapper("-n --adjustment"),
     "ionice": _wrapper("-c --class -n --classdata"),
     "nohup": _wrapper(),
     "setsid": _wrapper(),
     "stdbuf": _wrapper("-i --input -o --output -e --error"),
-    "time": _wrapper("-f --format -o --output"),
+    "time": _wrapper("-f --format -o --output", changing="-o --output"),  # it writes a file
     "command": _wrapper(),
     "exec": _wrapper("-a", certain=False),
     "builtin": _wrapper(),
@@ -65,17 +73,47 @@ _WRAPPERS: dict[str, _Wrapper] = {
     "strace": _wrapper("-o -e -s -p -u", certain=False),
     "watch": _wrapper("-n --interval", certain=False),
     "busybox": _wrapper(certain=False),
+    "toybox": _wrapper(certain=False),
+    "su": _wrapper("-c --command -s --shell -g -G -w", 1, certain=False),
+    "runuser": _wrapper("-c --command -u --user -s --shell -g -G -w", certain=False),
+    "pkexec": _wrapper("--user", certain=False),
+    "chroot": _wrapper(skipped=1, certain=False),
+    "unshare": _wrapper("-R --root -w --wd -S --setuid -G --setgid", certain=False),
+    "nsenter": _wrapper("-t --target -S --setuid -G --setgid", certain=False),
+    "taskset": _wrapper(skipped=1, certain=False),
+    "chrt": _wrapper("-T -P -D", 1, certain=False),
+    "prlimit": _wrapper(certain=False),
+    "systemd-run": _wrapper("-u --unit -p --property -E --setenv -M --slice", certain=False),
+    "dbus-run-session": _wrapper("--config-file", certain=False),
+    "fakeroot": _wrapper("-l -s -i -b", certain=False),
+    "script": _wrapper("-c --command -O -I -B -T -E -m -o", certain=False),
+    "ltrace": _wrapper("-e -o -s -u -n -A -a", certain=False),
+    "unbuffer": _wrapper(certain=False),
+    "parallel": _wrapper("-j --jobs -N -n --max-args -S --sshlogin --colsep", certain=False),
+    "npx": _wrapper("-p --package -c --call", certain=False),
+    "uvx": _wrapper("--from --with --python -p", certain=False),
 }
+# A word that is itself a shell line: of these options, or all that `watch` is given.
+_LINES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("su", "runuser", "script", "flock"), frozenset({"-c", "--command"})),
+    **dict.fromkeys(("npx", "npm", "pnpm"), frozenset({"-c", "--call"})),
+    "env": frozenset({"-S", "--split-string"}),
+}
+_JOINED = frozenset({"watch", "parallel", "eval"})
 # Two words long: `uv run pytest` runs pytest. Their project decides what that is, so uncertain.
 _RUNNERS = frozenset(
     {("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"),
      ("bundle", "exec"), ("npm", "exec"), ("pnpm", "exec"), ("yarn", "exec")}
 )  # fmt: skip
 
+_EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
 _UNCERTAIN = frozenset("$`<>(){};|\n\r#!\\")
+_CUTS = re.compile(r"[;|&\n\r`(){}]+|\$\(")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "coproc"})
-_REDIRECT = re.compile(r"\d*(?:>>?|<<?<?|>&|<&|&>>?)\|?")
+_REDIRECT = re.compile(r"(?:(?<!\S)\d+)?(?:>[>|&]?|<<?<?[-&]?|<>)")
+_TO = re.compile(_REDIRECT.pattern + r"""\s*(?:'[^']*'|"[^"]*"|[^\s<>'"])*""")
 
 
 def name_of(argv: Argv) -> str:
@@ -104,7 +142,8 @@ def _certain(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
         return _certain_shell(argv, layers)
     if name not in _WRAPPERS:
         plain = (
-            name_of(argv) not in {"find", "fd", *SHELLS, *_WRAPPERS} and argv[:2] not in _RUNNERS
+            name_of(argv) not in {"find", "fd", *SHELLS, *OTHER_SHELLS, *_WRAPPERS}
+            and argv[:2] not in _RUNNERS
         )
         return (argv,) if plain or _runs_nothing(argv) else None
     wrapper = _WRAPPERS[name]
@@ -115,12 +154,12 @@ def _certain(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
 
 
 def _runs_nothing(argv: Argv) -> bool:
-    runs = {"-exec", "-execdir", "-ok", "-okdir", "-delete", "-x", "-X", "--exec", "--exec-batch"}
-    return name_of(argv) in {"find", "fd"} and runs.isdisjoint(argv)
+    options = {word.partition("=")[0] for word in argv}
+    return name_of(argv) in {"find", "fd"} and options.isdisjoint({*_EXECUTES, "-delete"})
 
 
 def _certain_shell(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
-    line, plain = _shell_line(argv)
+    line, plain, _ = _shell_line(argv)
     if line is None:
         # A script: it is what is run, and a rule may name it.
         return (argv,) if len(argv) > 1 and not argv[1].startswith(("-", "+")) else None
@@ -183,33 +222,57 @@ def _possible(argv: Argv, layers: int) -> Iterator[Argv]:
 def _inside(argv: Argv) -> Iterator[Argv]:
     """Yield the commands directly inside a command."""
     name = name_of(argv)
-    if name in SHELLS:
-        line, _ = _shell_line(argv)
-        if line is not None:
-            yield from _rough_parts(line)
-    elif name == "eval":
-        yield from _rough_parts(" ".join(argv[1:]))
+    yield from _lines_of(argv, name)
+    if name in SHELLS or name in OTHER_SHELLS:
+        yield from _inside_shell(argv)
     elif name in _WRAPPERS:
-        yield from _split_strings(argv, name)
         yield _unwrapped(argv, _WRAPPERS[name])[0]
     elif (name, *argv[1:2]) in _RUNNERS:
         yield _unwrapped(argv[1:], _WRAPPERS["nohup"])[0]
     elif name in {"find", "fd"}:
         for at, word in enumerate(argv):
-            if word in {"-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"}:
-                yield argv[at + 1 :]
+            option, _, value = word.partition("=")
+            if option in _EXECUTES:
+                yield (*([value] if value else ()), *argv[at + 1 :])
 
 
-def _split_strings(argv: Argv, name: str) -> Iterator[Argv]:
-    if name != "env":
+def _inside_shell(argv: Argv) -> Iterator[Argv]:
+    line, _, given = _shell_line(argv)
+    if line is None:
         return
-    for at, word in enumerate(argv):
-        if word in {"-S", "--split-string"}:
+    yield from _rough_parts(line)
+    if re.search(r"\$\{?[@*0-9]", line):  # `sh -c '"$@"' sh rm x`
+        yield given
+        yield given[1:]
+
+
+def _lines_of(argv: Argv, name: str) -> Iterator[Argv]:
+    """Yield the commands of words that are shell lines of their own."""
+    if name in _JOINED and len(argv) > 1:
+        inner = _unwrapped(argv, _WRAPPERS[name])[0] if name in _WRAPPERS else argv[1:]
+        yield from _rough_parts(" ".join(inner))
+    if name == "trap":
+        yield from _rough_parts(" ".join(argv[1:2]))
+    options = _LINES.get(name, frozenset())
+    for at, word in enumerate(argv[1:] if options else (), 1):
+        option, equals, value = word.partition("=")
+        if equals and option in options:
+            yield from _rough_parts(" ".join((value, *argv[at + 1 :])))
+        elif word in options:
             yield from _rough_parts(" ".join(argv[at + 1 :]))
-        elif word.startswith("--split-string=") or (
-            word.startswith("-S") and len(word) > len("-S")
-        ):
-            yield from _rough_parts(word.removeprefix("--split-string=").removeprefix("-S"))
+        elif _cluster(word):
+            letter, value = next(
+                ((each, rest) for each, rest in _cluster(word) if f"-{each}" in options), ("", "")
+            )
+            if letter:
+                yield from _rough_parts(" ".join((value, *argv[at + 1 :])))
+
+
+def _cluster(word: str) -> list[tuple[str, str]]:
+    """Return the letters of `-abc`, each with what follows it; nothing for other words."""
+    if not word.startswith("-") or word.startswith("--"):
+        return []
+    return [(letter, word[at + 1 :]) for at, letter in enumerate(word) if at]
 
 
 def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
@@ -223,8 +286,9 @@ def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
         if _ASSIGNMENT.fullmatch(word) and argv[0].endswith(("env", "sudo", "doas")):
             at, changed = at + 1, True
         elif word.startswith("-") and word != "-":
-            changed = changed or word.startswith(("-S", "--split", "-C", "--chdir"))
-            at += 2 if word in wrapper.valued else 1
+            option, takes_next = _option(word, wrapper)
+            changed = changed or option in wrapper.changing
+            at += 2 if takes_next else 1
         elif word == "-":  # `env -`: an empty environment
             at += 1
         else:
@@ -233,8 +297,29 @@ def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
     return argv[at + wrapper.skipped :], changed
 
 
-def _shell_line(argv: Argv) -> tuple[str | None, bool]:
-    """Return the line a shell is given with -c, and whether no option changes its meaning."""
+def _option(word: str, wrapper: _Wrapper) -> tuple[str, bool]:
+    """Return which option of a wrapper counts in a word, and whether its value comes next.
+
+    Of a cluster that is the first that takes a value, for the rest of the word is the value:
+    `-iu NAME`, `-iuNAME`.
+    """
+    if word.startswith("--"):
+        name, equals, _ = word.partition("=")
+        known = wrapper.valued | wrapper.changing
+        # Long options may be cut short: `--split=…`.
+        full = next((each for each in sorted(known) if each.startswith(name)), name)
+        return full, not equals and full in wrapper.valued
+    for letter, rest in _cluster(word):
+        if f"-{letter}" in wrapper.valued:
+            return f"-{letter}", not rest
+    return word, False
+
+
+def _shell_line(argv: Argv) -> tuple[str | None, bool, Argv]:
+    """Return the line a shell is given with -c, and the words given to that line.
+
+    The flag between them tells that no option changes what the line means.
+    """
     has_line, plain, at = False, True, 1
     while at < len(argv) and argv[at][:1] in {"-", "+"} and argv[at] not in {"-", "--"}:
         word = argv[at]
@@ -248,24 +333,32 @@ def _shell_line(argv: Argv) -> tuple[str | None, bool]:
     if at < len(argv) and argv[at] == "--":
         at += 1
     if not has_line or at >= len(argv):
-        return None, False
-    return argv[at], plain
+        return None, False, ()
+    return argv[at], plain, argv[at + 1 :]
 
 
 def _rough_parts(line: str) -> Iterator[Argv]:
     """Cut a shell line at everything that may begin another command."""
+    line = line.replace("\\\n", "")
     # Quotes may hide the cuts, or be hidden by them: `"a;b" c`, `sh -c "x | y"`. So both.
     whole = tuple(_words(line))
     parts = {whole: None} if whole else {}
-    for piece in re.split(r"[;|&\n\r`(){}]+|\$\(", _without_outer_quotes(line)):
-        words = tuple(word for word in _words(piece) if not _REDIRECT.match(word))
-        if words:
-            parts[words] = None
+    reads_commands = "<<<" in line  # a shell that is fed what the line quotes
+    for piece in _CUTS.split(_without_outer_quotes(line)):
+        # A redirect's target may be what a rule names, and may stand before the command.
+        for reading in dict.fromkeys((_REDIRECT.sub(" ", piece), _TO.sub(" ", piece))):
+            words = tuple(_words(reading))
+            if words:
+                parts[words] = None
+                reads_commands = reads_commands or (len(words) == 1 and name_of(words) in SHELLS)
+    if reads_commands:
+        for quoted in _QUOTED.findall(line):
+            parts |= dict.fromkeys(tuple(_words(piece)) for piece in _CUTS.split(quoted[1:-1]))
     yield from parts
 
 
 def _without_outer_quotes(line: str) -> str:
-    return re.sub(r"'[^']*'|\"[^\"]*\"", _plain_or_kept, line)
+    return _QUOTED.sub(_plain_or_kept, line)
 
 
 def _plain_or_kept(quoted: re.Match[str]) -> str:

@@ -287,16 +287,20 @@ def _hosts(text: str) -> Iterator[str]:
     address = re.search(r"\w+://\S+", text)
     if address:
         try:
-            yield urlsplit(address.group()).hostname or ""
+            yield (urlsplit(address.group()).hostname or "").rstrip(".")
         except ValueError:
             return
-    yield re.sub(r":.*", "", text.rpartition("@")[2], flags=re.DOTALL)
+    # No scheme is needed: `curl Example.com./x`, `--url=example.com:8`.
+    bare = re.sub(r"[:/?#].*", "", text.rpartition("@")[2].rpartition("=")[2], flags=re.DOTALL)
+    yield bare.lower().rstrip(".")
 
 
 def _paths(word: str, workspace: str) -> tuple[str, ...]:
     """Return the ways a rule may name a path: below the workspace, and absolute."""
     found: list[str] = []
-    for text in dict.fromkeys((word, word.partition("=")[2])):
+    value = word.partition("=")[2]
+    # `curl -d @.env`, `-F f=@.env`: a file by another sign.
+    for text in dict.fromkeys((word, value, word.removeprefix("@"), value.removeprefix("@"))):
         if text and "\0" not in text:
             absolute = posixpath.normpath(posixpath.join(workspace, text))
             relative = posixpath.relpath(absolute, workspace)
