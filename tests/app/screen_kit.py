@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from textual.pilot import Pilot
 
 from tests.app.session_kit import Stand
+from turbo_tui.app.dialogs import QuestionScreen
 from turbo_tui.app.opened import OpenRun, Options
 from turbo_tui.app.turbo_app import TurboApp
 from turbo_widgets.approval_bar import ApprovalBar
@@ -65,6 +66,13 @@ class Seat:
         """Wait until the card says something and has the keys, then let its guard pass."""
         await self.until(lambda: words in self.bar_text)
         await self.until(lambda: self.prompt.value or not self.prompt.has_focus)
+        await self.guard()
+
+    async def guard(self) -> None:
+        """Let the guard of the card or window on top pass, which runs once that is painted."""
+        top = self.app.screen
+        asking = top if isinstance(top, QuestionScreen) else top.query_one(ApprovalBar)
+        await self.until(lambda: asking.painted)
         self.clock.now += 1
 
     async def task(self, text: str = "greet by name") -> None:

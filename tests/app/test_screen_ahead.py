@@ -129,13 +129,13 @@ async def test_planning_anew_asks_before_it_drops_what_waits(tmp_path: Path) -> 
         await seat.card("Step s3 (Try it for long) was cut off")
         await seat.press("R")
         await seat.sees("Not decided yet: s1, s2, s3.")
-        seat.clock.now += 1
+        await seat.guard()
         await seat.press("n")
         assert len(stand.planner.asked) == 1
 
         await seat.press("R")
         await seat.sees("Not decided yet: s1, s2, s3.")
-        seat.clock.now += 1
+        await seat.guard()
         await seat.press("y")
         await seat.until(lambda: len(stand.planner.asked) == 2)
         await seat.until(lambda: not stand.run.busy)

@@ -73,11 +73,12 @@ async def picture_under_review(folder: Path, options: Options) -> str:
         await seat.card("The plan has 3 steps")
         await seat.press("g")
         await seat.card("wants to land 2 files")
+        run = seat.app.opened.run
+        await seat.until(lambda: not run.busy)  # the others have run ahead: one order of the log
         await seat.press("a")
         await seat.card("wants to land 3 files")
         await seat.until(lambda: "WIDTH = 32" in seat.rows("diff"))
-        run = seat.app.opened.run
-        await seat.until(lambda: not run.busy)  # the third step has run ahead
+        await seat.until(lambda: not run.busy)
         await seat.press("2", "f", "n")
         await seat.until(lambda: "report.py" in seat.text)
         await seat.press("space")

@@ -125,7 +125,7 @@ async def test_a_key_in_the_first_half_second_of_a_review_lands_nothing(tmp_path
         await seat.until(lambda: "wants to land" in seat.bar_text)
         await seat.press("a")
         assert not events_of(stand, ev.StepApproved)
-        seat.clock.now += 0.6
+        await seat.guard()
         await seat.press("a")
         await seat.until(lambda: events_of(stand, ev.StepLanded))
 
@@ -275,12 +275,12 @@ async def test_a_landed_step_is_taken_back_after_a_question(tmp_path: Path) -> N
         await seat.press("u")
         await seat.sees("Take back step s1?")
         assert "api.py" in seat.text
-        seat.clock.now += 1
+        await seat.guard()
         await seat.press("n")
         assert not events_of(stand, ev.LandingUndone)
         await seat.press("u")
         await seat.sees("Take back step s1?")
-        seat.clock.now += 1
+        await seat.guard()
         await seat.press("y")
         await seat.until(lambda: events_of(stand, ev.LandingUndone))
 
@@ -582,7 +582,7 @@ async def test_a_key_that_is_held_after_it_closed_a_window_is_not_typed_into_the
 
     async with seated(open_run, wait=False) as seat:
         await seat.sees("It asks.")
-        seat.clock.now += 1
+        await seat.guard()
         await seat.press("n", "n", "n")
         await seat.until(lambda: seat.app.desk is not None)
         assert not seat.prompt.value

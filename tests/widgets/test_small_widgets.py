@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from tests.widgets.pane_kit import on_bench, shown
+from tests.widgets.pane_kit import Bench, on_bench, shown
 from turbo_widgets.approval_bar import ApprovalBar, Card, Choice
 from turbo_widgets.key_bar import spoken_key
 from turbo_widgets.project_pane import LanguageShare, ProjectPane, ProjectPart, ProjectValue
@@ -32,11 +32,19 @@ class Clock:
         return self.now
 
 
+async def until_painted(bench: Bench, bar: ApprovalBar) -> None:
+    while not bar.painted:
+        await bench.pilot.pause()
+
+
 async def test_a_key_within_half_a_second_of_the_card_does_not_answer() -> None:
     clock = Clock()
     bar = ApprovalBar(clock=clock)
     async with on_bench(bar) as bench:
         bar.show(CARD)
+        clock.now += 60
+        assert not bar.choose("answer_once"), "typed while it was not painted yet"
+        await until_painted(bench, bar)
         clock.now += 0.49
         assert not bar.choose("answer_once")
         clock.now += 0.02
@@ -61,10 +69,12 @@ async def test_a_key_typed_into_a_field_does_not_answer() -> None:
 async def test_another_card_starts_the_half_second_anew() -> None:
     clock = Clock()
     bar = ApprovalBar(clock=clock)
-    async with on_bench(bar):
+    async with on_bench(bar) as bench:
         bar.show(CARD)
+        await until_painted(bench, bar)
         clock.now += 60
         bar.show(Card("ask-2", "Another", (), CARD.choices, "ask"))
+        await until_painted(bench, bar)
 
         assert not bar.choose("answer_once")
 
@@ -72,8 +82,9 @@ async def test_another_card_starts_the_half_second_anew() -> None:
 async def test_the_same_card_shown_again_does_not_start_it_anew() -> None:
     clock = Clock()
     bar = ApprovalBar(clock=clock)
-    async with on_bench(bar):
+    async with on_bench(bar) as bench:
         bar.show(CARD)
+        await until_painted(bench, bar)
         clock.now += 60
         bar.show(Card("ask-1", CARD.title, CARD.lines, CARD.choices[:1], "ask"))
 
@@ -83,9 +94,10 @@ async def test_the_same_card_shown_again_does_not_start_it_anew() -> None:
 async def test_a_card_answers_only_what_it_offers() -> None:
     clock = Clock()
     bar = ApprovalBar(clock=clock)
-    async with on_bench(bar):
+    async with on_bench(bar) as bench:
         assert not bar.choose("answer_once")
         bar.show(CARD)
+        await until_painted(bench, bar)
         clock.now += 60
 
         assert not bar.choose("approve")

@@ -59,7 +59,12 @@ class QuestionScreen(ModalScreen[str]):
         super().__init__()
         self._question = question
         self._clock = clock
-        self._shown_at = clock()
+        self._shown_at: float | None = None  # None until it is painted
+
+    @property
+    def painted(self) -> bool:
+        """The question has been on the screen, so that its guard runs or is over."""
+        return self._shown_at is not None
 
     def compose(self) -> ComposeResult:
         """Lay out what is asked and the keys."""
@@ -78,12 +83,15 @@ class QuestionScreen(ModalScreen[str]):
 
     def on_mount(self) -> None:
         """Start the guard when it is really on screen."""
+        self.call_after_refresh(self._start_guard)
+
+    def _start_guard(self) -> None:
         self._shown_at = self._clock()
 
     def on_key(self, event: events.Key) -> None:
         """Answer, once the guard is over."""
         event.stop()
-        if self._clock() - self._shown_at < GUARD_S:
+        if self._shown_at is None or self._clock() - self._shown_at < GUARD_S:
             return
         if event.key == "escape":
             self.dismiss(self._question.otherwise)

@@ -1,7 +1,8 @@
 """The card that asks: what is wanted, and the keys that answer.
 
 A key that arrives within half a second of a card appearing was typed for something else, so
-it does not answer; nor does one typed into a field.
+it does not answer; nor does one typed into a field. A card appears when it is painted: what was
+typed while a busy app had not got round to that was typed at what stood there before.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class ApprovalBar(Widget):
         super().__init__(id=id, classes="-empty")
         self._clock = clock
         self._card: Card | None = None
-        self._shown_at = 0.0
+        self._shown_at: float | None = None  # None until it is painted
         self._in_field = False
         self._room = 0
 
@@ -114,7 +115,14 @@ class ApprovalBar(Widget):
         card = self._card
         if card is None:
             return False
-        return not card.guarded or self._clock() - self._shown_at >= GUARD_S
+        if not card.guarded:
+            return True
+        return self._shown_at is not None and self._clock() - self._shown_at >= GUARD_S
+
+    @property
+    def painted(self) -> bool:
+        """The card on show has been on the screen, so that its guard runs or is over."""
+        return self._shown_at is not None
 
     def show(self, card: Card | None) -> None:
         """Show a card, or none; a card with another key starts the guard anew."""
@@ -123,14 +131,22 @@ class ApprovalBar(Widget):
         before = self._card
         self._card = card
         if card is not None and (before is None or before.key != card.key):
-            self._shown_at = self._clock()
-            if card.guarded:
-                self.set_timer(GUARD_S + 0.05, self.refresh)
+            self._shown_at = None
+            self.call_after_refresh(self._start_guard, card.key)
         self.set_class(card is None, "-empty")
         for tone in _TONES:
             self.set_class(card is not None and card.tone == tone, f"-{tone}")
         self.refresh(layout=True)
         self.refresh_bindings()
+
+    def _start_guard(self, key: str) -> None:
+        """Count from now, when a card has been painted; another may have come instead."""
+        card = self._card
+        if card is None or card.key != key or self._shown_at is not None:
+            return
+        self._shown_at = self._clock()
+        if card.guarded:
+            self.set_timer(GUARD_S + 0.05, self.refresh)
 
     def tell_focus(self, *, in_field: bool) -> None:
         """Say first how to leave the field while one has the keys."""
