@@ -14,6 +14,7 @@ import pytest
 
 from tests.sandbox.confining import needs_bubblewrap, place_in
 from turbo_tui.core.command import Command, Grants
+from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.place import Place
@@ -48,10 +49,15 @@ async def started(confiner: Bubblewrap, place: Place, name: str) -> asyncio.Task
     """Start a command that runs until a file `go` is there; return once it runs."""
     line = f"touch {name}; {WAIT}"
     running = asyncio.create_task(confiner.run(place, Command(("sh", "-c", line, "go"))))
-    async with asyncio.timeout(20):
-        while not (place.tree / name).exists():  # noqa: ASYNC110 - a file of another process
-            await asyncio.sleep(0.005)
+    await there(place.tree / name)
     return running
+
+
+async def there(path: Path) -> None:
+    """Wait until a command made something."""
+    async with asyncio.timeout(20):
+        while not (path.exists() or path.is_symlink()):  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.005)
 
 
 async def test_a_sandbox_with_mounts_in_the_workspace_is_not_made_while_a_command_runs(
@@ -108,7 +114,38 @@ async def test_where_nothing_is_mounted_below_the_workspace_all_run_side_by_side
     assert [each.exit_code for each in await asyncio.gather(*tasks)] == [0, 0, 0]
 
 
-@pytest.mark.prove  # in whole runs a command is refused at times: its link is seen in time
+async def test_a_link_that_is_there_only_while_a_command_runs_refuses_no_other(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    line = f"ln -s / .turbo; touch linked; {WAIT}; rm .turbo"
+    confiner.warm(place)
+    await confiner.ready(place)
+    linking = asyncio.create_task(confiner.run(place, Command(("sh", "-c", line, "go"))))
+    await there(place.tree / "linked")
+    others = [
+        asyncio.create_task(confiner.run(place, Command(("true",), grants=grants)))
+        for grants in (Grants(), COLD)
+    ]
+    await asyncio.wait(others, timeout=0.3)
+    assert not any(other.done() for other in others)
+
+    (place.tree / "go").touch()
+
+    assert [each.exit_code for each in await asyncio.gather(linking, *others)] == [0, 0, 0]
+
+
+async def test_a_link_that_stays_refuses_what_comes_after(
+    confiner: Bubblewrap, place: Place
+) -> None:
+    confiner.warm(place)
+    await confiner.ready(place)
+    await confiner.run(place, Command(("ln", "-s", "/", ".turbo")))
+
+    for grants in (Grants(), COLD):
+        with pytest.raises(SandboxError, match=r"\.turbo in the workspace is a symlink"):
+            await confiner.run(place, Command(("true",), grants=grants))
+
+
 async def test_a_link_put_there_by_a_command_that_runs_leads_no_mount_outside(
     confiner: Bubblewrap, place: Place, tmp_path: Path
 ) -> None:
@@ -128,9 +165,7 @@ os.unlink(".turbo")
     confiner.warm(place)
     await confiner.ready(place)
     racing = asyncio.create_task(confiner.run(place, Command(("python3", "-c", swap))))
-    async with asyncio.timeout(20):
-        while not (place.tree / "l").is_symlink():  # noqa: ASYNC110 - a file of another process
-            await asyncio.sleep(0.005)
+    await there(place.tree / "l")
 
     results = await asyncio.gather(
         *(confiner.run(place, Command(("true",), grants=COLD)) for _ in range(4))

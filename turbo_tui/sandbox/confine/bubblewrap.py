@@ -137,7 +137,13 @@ class Bubblewrap:
             done = await self._waiting.run(place, command, limits, bounds)
             if done is not None:
                 return done
-            options = self._view.options(place, command, limits)
+            try:
+                options = self._view.options(place, command, limits)
+            except SandboxError:
+                # What another command has put there may be gone when that has ended.
+                if await turn.alone():
+                    raise
+                options = self._view.options(place, command, limits)
             # Until it ends: nothing says when bubblewrap has made its mounts and the command runs.
             if mounts_below(options, place.workspace) and not await turn.alone():
                 options = self._view.options(place, command, limits)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from turbo_tui.core.command import NOTHING, Command, Limits
+from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.confine import hiding
 from turbo_tui.sandbox.confine.trusted import has_own_system, waiting_interpreter
@@ -72,17 +73,17 @@ class WarmSandboxes:
         Returns:
             None when none is at hand that is what the command's own sandbox would be, or when it
             died before the command began: then the command has not been run.
-
-        Raises:
-            SandboxError: The command's folder is not there.
         """
         if command.grants or not self._pool.any_for(place):
             return None
         if not _is_within(limits, self._limits()):  # the kernel's are never raised
             return None
-        folder = inside(place, command.cwd)
-        variables = self._view.variables(place, command)
-        mounts = self._view.mounts(place, NOTHING, limits)
+        try:
+            folder = inside(place, command.cwd)
+            variables = self._view.variables(place, command)
+            mounts = self._view.mounts(place, NOTHING, limits)
+        except SandboxError:  # who makes a sandbox for it says so, if it is so then
+            return None
         orders: dict[Kind, bytes | None] = {
             "python": python_order(command, folder, variables) if can_be_held(place) else None,
             "shell": shell_order(command, folder, variables, _limiting(place, limits)),

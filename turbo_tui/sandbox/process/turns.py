@@ -116,7 +116,7 @@ class Turn:
 
     async def alone(self) -> bool:
         """Wait until no other runs, nor will before the end; say whether it was so all along."""
-        if self._turns.only_one_runs:
+        if self._alone or self._turns.only_one_runs:
             self._turns.close()
             self._alone = True
             return True
