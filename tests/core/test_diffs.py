@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
+from turbo_tui.core.choosing import FileChoice, select
 from turbo_tui.core.diffs import Hunk, Line
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.matching import Region, changed_regions
@@ -269,7 +270,8 @@ class Shelf:
         rejected: dict[str, frozenset[int]] | None = None,
         ignored_on: frozenset[str] = frozenset(),
     ) -> ChangeSet:
-        return diffs.select(changes, rejected or {}, ignored_on, self.content, self.keep)
+        choices = {path: FileChoice(hunks) for path, hunks in (rejected or {}).items()}
+        return select(changes, choices, ignored_on, self.content, self.keep)
 
 
 WHOLE = frozenset({diffs.WHOLE_FILE})

@@ -1,4 +1,4 @@
-"""Differences of two contents as hunks, and the change set that a person's choice leaves.
+"""Differences of two contents as hunks, and what a part of them makes.
 
 Contents are bytes and lines keep their ends, so CRLF, a missing newline at the end and any
 encoding pass through unchanged. Hunk indices are stable: the log refers to them.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from turbo_tui.core.changes import ChangeSet, FileChange, Node, parents
-from turbo_tui.core.errors import UsageError
+from turbo_tui.core.changes import FileChange
 from turbo_tui.core.matching import Region, changed_regions, lines_of
 
 WHOLE_FILE = -1  # stands for a whole file where a hunk index is expected
@@ -22,7 +21,6 @@ _BINARY_PROBE_BYTES = 8000  # as git does
 
 LineKind = Literal[" ", "-", "+"]
 Content = Callable[[str], bytes]
-Keep = Callable[[bytes], str]
 
 
 class Line(NamedTuple):
@@ -94,6 +92,29 @@ def apply(before: bytes, hunks: Sequence[Hunk], accepted: Collection[int]) -> by
     Raises:
         ValueError: The hunks are not a diff of `before`.
     """
+    return splice(
+        before,
+        hunks,
+        {
+            index: [line.content for line in hunk.lines if line.kind != "-"]
+            for index, hunk in enumerate(hunks)
+            if index in accepted
+        },
+    )
+
+
+def splice(before: bytes, hunks: Sequence[Hunk], parts: Mapping[int, Sequence[bytes]]) -> bytes:
+    """Return `before` with other lines in the place of some hunks.
+
+    Args:
+        before: The text that the hunks are a diff of.
+        hunks: All of them.
+        parts: Index of a hunk -> the lines that stand there instead of its old side. A line
+            without an end gets that of its neighbours where another follows it.
+
+    Raises:
+        ValueError: The hunks are not a diff of `before`.
+    """
     old = lines_of(before)
     result: list[bytes] = []
     at = 0
@@ -103,12 +124,18 @@ def apply(before: bytes, hunks: Sequence[Hunk], accepted: Collection[int]) -> by
         if hunk.old_start < at or old[hunk.old_start : end] != was:
             raise ValueError(f"hunk {index} does not fit: line {hunk.old_start + 1} is different")
         result += old[at : hunk.old_start]
-        if index in accepted:
-            result += [line.content for line in hunk.lines if line.kind != "-"]
-        else:
-            result += was
+        result += parts.get(index, was)
         at = end
-    return b"".join(result + old[at:])
+    return b"".join(_ended(result + old[at:]))
+
+
+def _ended(lines: list[bytes]) -> list[bytes]:
+    """End every line but the last, so that none runs into the next."""
+    for index, line in enumerate(lines[:-1]):
+        if not line.endswith(b"\n"):
+            other = lines[index - 1] if index else lines[1]
+            lines[index] = line + (b"\r\n" if other.endswith(b"\r\n") else b"\n")
+    return lines
 
 
 def counts(file_diff: FileDiff) -> tuple[int, int]:
@@ -148,6 +175,20 @@ def has_choice(change: FileChange) -> bool:
     """
     sides = (change.before, change.after)
     return all(node is not None and node.kind == "file" for node in sides)
+
+
+def has_lines(change: FileChange) -> bool:
+    """Tell whether single lines may be decided and hunks be edited, where there are hunks.
+
+    In a new file they may as well; of one that is deleted only all is.
+    """
+    return has_choice(change) or (change.before is None and is_editable(change))
+
+
+def is_editable(change: FileChange) -> bool:
+    """Tell whether other content may land instead: a file of a size that is read whole."""
+    after = change.after
+    return after is not None and after.kind == "file" and after.size_bytes <= MOST_TEXT_BYTES
 
 
 # --- for the eye -------------------------------------------------------------
@@ -211,125 +252,3 @@ def _symbol(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return " "
     return f"<U+{code:04X}>"
-
-
-# --- choosing ----------------------------------------------------------------
-
-
-def select(
-    changes: ChangeSet,
-    rejected: Mapping[str, Collection[int]],
-    ignored_on: Collection[str],
-    content: Content,
-    keep: Keep,
-) -> ChangeSet:
-    """Return the change set that lands: all of `changes` but what was rejected.
-
-    Args:
-        changes: What was reviewed.
-        rejected: Path -> indices of rejected hunks, or `WHOLE_FILE`. Rejecting every hunk is
-            rejecting the file, its mode and its move included.
-        ignored_on: Ignored folders whose files land too; they join `files`.
-        content: Fetches a blob.
-        keep: Stores content that only a choice of hunks makes; returns its blob.
-
-    Returns:
-        Files in path order, none ignored. What cannot stand without something rejected (a
-        folder's removal when a file in it stays) is left out too, with a note.
-
-    Raises:
-        UsageError: A decision names a path or hunk that the change set does not have.
-    """
-    switched_on = [folder for folder in changes.ignored if folder.folder in ignored_on]
-    reviewed = [*changes.files, *(change for folder in switched_on for change in folder.changes)]
-    known = {change.path for change in reviewed}
-    hidden = {change.path for folder in changes.ignored for change in folder.changes}
-    strange = [path for path in rejected if path not in known and path not in hidden]
-    if strange:
-        raise UsageError(f"{strange[0]!r} was decided on but is not in this change set.")
-    kept: list[FileChange] = []
-    dropped = [
-        change
-        for folder in changes.ignored
-        if folder not in switched_on
-        for change in folder.changes
-    ]
-    for change in reviewed:
-        chosen = _choose(change, rejected.get(change.path, ()), content, keep)
-        if chosen is None:
-            dropped.append(change)
-        else:
-            kept.append(chosen)
-    kept, notes = _without_orphans(kept, dropped)
-    return ChangeSet(
-        files=tuple(sorted(kept, key=lambda change: change.path)),
-        notes=(*changes.notes, *notes),
-        warnings=changes.warnings,
-    )
-
-
-def _choose(
-    change: FileChange, rejected: Collection[int], content: Content, keep: Keep
-) -> FileChange | None:
-    """Return what is left of one change; None when nothing is."""
-    if not rejected:
-        return change
-    before, after = change.before, change.after
-    if WHOLE_FILE in rejected or before is None or after is None or not has_choice(change):
-        return None
-    file_diff = diff_of(change, content)
-    if file_diff is None:
-        return None
-    indices = range(len(file_diff.hunks))
-    beyond = [index for index in rejected if index not in indices]
-    if beyond:
-        raise UsageError(
-            f"Hunk {beyond[0]} of {change.path!r} was decided on, but it has {len(indices)} hunks."
-        )
-    accepted = [index for index in indices if index not in rejected]
-    if not accepted:
-        return None
-    made = apply(content(before.blob), file_diff.hunks, accepted)
-    return replace(change, after=replace(after, size_bytes=len(made), blob=keep(made)))
-
-
-def _without_orphans(
-    kept: list[FileChange], dropped: Sequence[FileChange]
-) -> tuple[list[FileChange], list[str]]:
-    """Leave out changes that would collide with a path that stays as it was."""
-    notes: list[str] = []
-    staying = {
-        change.moved_from or change.path: change.before
-        for change in dropped
-        if change.before is not None
-    }
-    while True:
-        holding = {folder: path for path in staying for folder in parents(path)}
-        clashes = {change: _clash(change, staying, holding) for change in kept}
-        fresh = {change: path for change, path in clashes.items() if path}
-        if not fresh:
-            return kept, sorted(notes)
-        for change, path in fresh.items():
-            notes.append(f"{change.path}: left out, because {path} stays as it was")
-            if change.before is not None:
-                staying[change.moved_from or change.path] = change.before
-        kept = [change for change in kept if change not in fresh]
-
-
-def _clash(change: FileChange, staying: Mapping[str, Node], holding: Mapping[str, str]) -> str:
-    """Return a staying path that a change needs to be gone; empty when there is none.
-
-    Args:
-        change: One that is to land.
-        staying: What stays.
-        holding: Every folder above something that stays -> that path.
-    """
-    before, after = change.before, change.after
-    if after is not None:
-        for path in (change.path, *parents(change.path)):
-            if path in staying and staying[path].kind != "folder":
-                return path
-    leaves = after is None or after.kind != "folder" or bool(change.moved_from)
-    if before is not None and before.kind == "folder" and leaves:
-        return holding.get(change.moved_from or change.path, "")
-    return ""

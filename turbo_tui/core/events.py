@@ -16,6 +16,7 @@ from turbo_tui.core.plan import Mode, Step
 Answer = Literal["once", "step", "plan", "project", "no"]
 Ended = Literal["exited", "timeout", "cancelled", "limit", "refused"]
 Role = Literal["planner", "executor"]
+Side = Literal["old", "new"]
 Status = Literal["done", "failed", "needs_approval", "unreachable", "error", "interrupted"]
 
 
@@ -260,6 +261,73 @@ class HunkDecided(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LinesDecided(Event):
+    """The user accepted or rejected single lines of a hunk; `changes` as in HunkDecided.
+
+    Attributes:
+        lines: Indices into the hunk's lines, of added and removed ones. A rejected added line
+            is not written, a rejected removed line stays. Rejecting some takes the hunk
+            itself as accepted: it lands without them.
+    """
+
+    step_id: str
+    changes: str
+    path: str
+    hunk: int
+    lines: tuple[int, ...]
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HunkEdited(Event):
+    """The user rewrote a hunk; `changes` as in HunkDecided.
+
+    Attributes:
+        blob: The bytes that take the place of the hunk's new side, its context included;
+            empty takes the edit back.
+    """
+
+    step_id: str
+    changes: str
+    path: str
+    hunk: int
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentEdited(Event):
+    """The user rewrote a file under review; `changes` as in HunkDecided.
+
+    Attributes:
+        blob: The file's bytes as they shall land, whatever was decided on its hunks; empty
+            takes the edit back.
+    """
+
+    step_id: str
+    changes: str
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineCommented(Event):
+    """The user wrote a word on a line, for the step's next attempt; it changes nothing that lands.
+
+    Attributes:
+        changes: Change set blob that was commented on.
+        line: 1-based, counted in the file as it is on that side.
+        text: What stands there from now on; empty removes it.
+    """
+
+    step_id: str
+    changes: str
+    path: str
+    line: int
+    side: Side
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredDecided(Event):
     """The user switched landing of an ignored folder's files on or off."""
 
@@ -267,6 +335,37 @@ class IgnoredDecided(Event):
     changes: str
     folder: str
     accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyStarted(Event):
+    """The step's checks begin on exactly what was accepted, in a stage of their own.
+
+    Attributes:
+        changes: Change set blob under review.
+        selected: Blob of the change set that would land now.
+    """
+
+    step_id: str
+    changes: str
+    selected: str
+    stage_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFinished(Event):
+    """What the checks said of what was accepted; nothing depends on it but what is shown.
+
+    Attributes:
+        failures: One line for each check that failed.
+        reason: Why there is no result: interrupted, no sandbox; empty when there is one.
+    """
+
+    step_id: str
+    selected: str
+    passed: bool
+    failures: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +545,7 @@ class CheckFinished(Event):
     Attributes:
         failures: `file:line` places where they could be read.
         failed_before: It fails without the step's changes as well.
+        selected: Blob of the accepted change set it ran on; empty: on all that the step did.
     """
 
     step_id: str
@@ -453,6 +553,7 @@ class CheckFinished(Event):
     passed: bool
     failures: tuple[str, ...] = ()
     failed_before: bool = False
+    selected: str = ""
 
 
 # --- asking ------------------------------------------------------------------

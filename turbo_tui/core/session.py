@@ -27,6 +27,10 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.StepSetBack,
         events.StepGroundMoved,
         events.HunkDecided,
+        events.LinesDecided,
+        events.HunkEdited,
+        events.ContentEdited,
+        events.LineCommented,
         events.IgnoredDecided,
         events.StepApproved,
         events.StepLanded,
@@ -41,7 +45,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
 NAMES = frozenset(
     {
         *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
-        *("changes", "selected", "merged", "landing", "on", "layer", "below"),
+        *("changes", "selected", "merged", "landing", "on", "layer", "below", "blob"),
     }
 )
 """Fields by which a record speaks about something else: redacted, they would name nothing, and

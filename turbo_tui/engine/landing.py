@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.diffs import WHOLE_FILE
-from turbo_tui.core.errors import LandingError
+from turbo_tui.core.errors import LandingError, SessionError, StageError
 from turbo_tui.core.ports import Landing
 from turbo_tui.core.views import LandingEntry, StepState, lying_on, unlanded_below
 from turbo_tui.engine.footing import Footing
@@ -66,6 +66,11 @@ class Landings:
         changes = footing.review.change_set(state.shown)
         while True:
             decisions = footing.views.review.decisions(step_id, state.shown)
+            try:
+                await footing.keep_switched_on(state, changes, decisions)
+            except (StageError, SessionError) as error:
+                footing.log(ev.Noted("warning", str(error)))  # it stays under review
+                return False
             selected = await asyncio.to_thread(footing.review.selected, changes, decisions)
             if decisions == footing.views.review.decisions(step_id, state.shown):
                 break  # else a hunk was switched meanwhile: what was approved is what is shown
@@ -129,11 +134,18 @@ class Landings:
         decisions = self._footing.views.review.decisions(state.step.id, state.shown)
         hunks = [hunk for chosen in decisions.rejected.values() for hunk in chosen]
         files = hunks.count(WHOLE_FILE)
-        parts = [_counted(len(hunks) - files, "hunk"), _counted(files, "file")]
+        lines = sum(len(each) for chosen in decisions.left_out.values() for each in chosen.values())
+        parts = [
+            _counted(len(hunks) - files, "hunk"),
+            _counted(lines, "line"),
+            _counted(files, "file"),
+        ]
         left_out = " and ".join(part for part in parts if part)
+        edits = sum(map(len, decisions.edited.values())) + len(decisions.contents)
         done = [
             "it was merged with what changed meanwhile" if state.shown != state.changes else "",
             f"you left out {left_out}" if left_out else "",
+            f"you edited {_counted(edits, 'place')}" if edits else "",
         ]
         return " and ".join(part for part in done if part) or "it landed in part"
 

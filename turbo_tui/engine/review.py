@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from turbo_tui.core import changes as ch
-from turbo_tui.core import diffs
+from turbo_tui.core import choosing, diffs
 from turbo_tui.core.ports import Blobs
 from turbo_tui.core.views import Decisions
 
@@ -20,6 +20,10 @@ class Review:
     def keep(self, changes: ch.ChangeSet) -> str:
         """Keep a change set; return the blob that an approval binds to."""
         return self._blobs.put(ch.to_json(changes))
+
+    def put(self, content: bytes) -> str:
+        """Keep bytes that the user wrote; return their blob."""
+        return self._blobs.put(content)
 
     def change_set(self, blob: str) -> ch.ChangeSet:
         """Return a kept change set.
@@ -38,10 +42,14 @@ class Review:
         return b"" if node is None or not node.blob else self._blobs.get(node.blob)
 
     def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:
-        """Return the change set that lands: all of `changes` but what was rejected."""
-        return diffs.select(
+        """Return the change set that lands: all of `changes` but for what was decided.
+
+        Raises:
+            UsageError: A decision names what the change set does not have.
+        """
+        return choosing.select(
             changes,
-            decisions.rejected,
+            decisions.choices,
             decisions.ignored_on,
             content=self._blobs.get,
             keep=self._blobs.put,

@@ -8,7 +8,7 @@ decision at a time. A step may run on top of steps that wait for their review.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
@@ -16,13 +16,14 @@ from turbo_tui.core.errors import PlanError, UsageError
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import StepState, Views, lying_on, unlanded_below
+from turbo_tui.core.views import Views, lying_on, unlanded_below
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.landing import Landings
 from turbo_tui.engine.planning import Planning, TaskPlanner
 from turbo_tui.engine.review import Review
+from turbo_tui.engine.reviewing import Reviewing
 from turbo_tui.engine.stepping import Stepping, StepRunner
 from turbo_tui.engine.uninterrupted import ended
 
@@ -70,6 +71,7 @@ class Run:
         """
         self.footing = Footing(session, views, stages, lander, review, asks, approve)
         self.landings = Landings(self.footing)
+        self._reviewing = Reviewing(self.footing)
         self._planning = Planning(self.footing, planner)
         self._drive = Drive(
             self.footing,
@@ -241,7 +243,12 @@ class Run:
             self._refuse_when_busy()
         self._drive.going = True
         keep_work = keep_work and (state.reviewable or state.status in {"failed", "interrupted"})
-        again = Again(step_id, keep_work, state.feedback)
+        feedback = state.feedback
+        if state.reviewable and self._reviewing.has_comments(state):
+            feedback = self._reviewing.feedback(state, feedback)
+            # In the log, so that it is told however the next attempt comes about.
+            self._log(ev.StepRejected(step_id, feedback), "user")
+        again = Again(step_id, keep_work, feedback)
         why = f"step {step_id}, which it was made on, runs again"
         self._drive.carry_out(step_id, self._drive.redo(state.stage_id, again, why))
 
@@ -267,23 +274,32 @@ class Run:
 
     def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
         """Accept or reject one hunk, or with `hunk` -1 the whole file."""
-        state = self.footing.reviewable(step_id)
-        hunks = self._hunks(state, path)
-        if hunk >= hunks:
-            raise UsageError(f"{path} has no hunk {hunk + 1}; look at it again.")
-        decided = self.views.review.decisions(step_id, state.shown).rejected.get(path, frozenset())
-        if hunk >= 0 and accepted and -1 in decided:
-            others = set(range(hunks)) - {hunk}
-            self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted=True), "user")
-            for other in sorted(others):
-                self._log(ev.HunkDecided(step_id, state.shown, path, other, accepted=False), "user")
-            return
-        self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted), "user")
+        self._reviewing.decide_hunk(step_id, path, hunk, accepted=accepted)
+
+    def decide_lines(
+        self, step_id: str, path: str, hunk: int, lines: Collection[int], *, accepted: bool
+    ) -> None:
+        """Accept or reject added and removed lines of a hunk, named by their indices in it."""
+        self._reviewing.decide_lines(step_id, path, hunk, lines, accepted=accepted)
+
+    def edit_hunk(self, step_id: str, path: str, hunk: int, content: bytes | None) -> None:
+        """Let other bytes land in the place of a hunk's new side; None takes the edit back."""
+        self._reviewing.edit_hunk(step_id, path, hunk, content)
+
+    def edit_content(self, step_id: str, path: str, content: bytes | None) -> None:
+        """Let a file land with other content; None takes the edit back."""
+        self._reviewing.edit_content(step_id, path, content)
+
+    def comment(self, step_id: str, path: str, line: int, side: ev.Side, text: str) -> None:
+        """Write a word on a line (1-based, on that side); an empty one removes it.
+
+        Comments are told to the step's next attempt, when it is rejected or run again.
+        """
+        self._reviewing.comment(step_id, path, line, side, text)
 
     def decide_ignored(self, step_id: str, folder: str, *, accepted: bool) -> None:
         """Switch landing of an ignored folder's files on or off."""
-        state = self.footing.reviewable(step_id)
-        self._log(ev.IgnoredDecided(step_id, state.shown, folder, accepted), "user")
+        self._reviewing.decide_ignored(step_id, folder, accepted=accepted)
 
     def approve(self, step_id: str) -> None:
         """Land what is selected of a step, then go on with the plan."""
@@ -306,11 +322,11 @@ class Run:
         self._drive.carry_out(step_id, self._drive.land(step_id))
 
     def reject(self, step_id: str, feedback: str = "") -> None:
-        """Reject all a step did; with feedback it is run again on top of its work."""
+        """Reject all a step did; with feedback or comments it is run again on top of its work."""
         state = self.footing.reviewable(step_id)
         self._refuse_when_planning()
         self._refuse_when_deciding(step_id)
-        said = feedback.strip()
+        said = self._reviewing.feedback(state, feedback)
         self._log(ev.StepRejected(step_id, said), "user")
         why = f"step {step_id}, which it was made on, was rejected"
         if said:
@@ -348,16 +364,6 @@ class Run:
         return await asyncio.shield(undoing)
 
     # --- inside ------------------------------------------------------------------
-
-    def _hunks(self, state: StepState, path: str) -> int:
-        """Count the hunks of a file under review; 0 where it lands whole or not at all."""
-        changes = self.review.change_set(state.shown)
-        ignored = (change for folder in changes.ignored for change in folder.changes)
-        change = next((each for each in (*changes.files, *ignored) if each.path == path), None)
-        if change is None:
-            raise UsageError(f"{path} is not among the changes of step {state.step.id}.")
-        shown = self.review.diff(change)
-        return len(shown.hunks) if shown else 0
 
     def _log(self, event: ev.Event, by: str) -> None:
         self.footing.log(event, by)

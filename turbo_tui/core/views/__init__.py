@@ -21,13 +21,20 @@ from turbo_tui.core.views.ground import (
 )
 from turbo_tui.core.views.log import LogEntry, LogKind, LogState, LogView
 from turbo_tui.core.views.plan import REVIEWABLE, SETTLED, Moved, PlanView, StepState, StepStatus
-from turbo_tui.core.views.review import Decisions, ReviewView
+from turbo_tui.core.views.review import (
+    Comment,
+    Decisions,
+    ReviewView,
+    Verification,
+    VerifyStatus,
+)
 from turbo_tui.core.views.totals import AsksView, CostView, LandingEntry, TimelineView
 
 __all__ = [
     "REVIEWABLE",
     "SETTLED",
     "AsksView",
+    "Comment",
     "CostView",
     "Decisions",
     "LandingEntry",
@@ -41,6 +48,8 @@ __all__ = [
     "StepState",
     "StepStatus",
     "TimelineView",
+    "Verification",
+    "VerifyStatus",
     "Views",
     "bears",
     "ground_for",
