@@ -130,6 +130,9 @@ class FolderStages:
             raise StageError(f"nothing is kept of stage {stage_id}")
         return CopyStage(target, stage_id, self.bases[target], self._blobs)
 
+    async def keep_contents(self, stage_id: str, changes: Sequence[FileChange]) -> None:
+        """Its change sets hold all contents already."""
+
     async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
         target = self._folder / stage_id
         if not target.exists():

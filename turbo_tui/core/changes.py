@@ -71,7 +71,11 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredFolder:
-    """Files that git ignores, folded into one line; `changes` land only if switched on."""
+    """Files that git ignores, folded into one line; `changes` land only if switched on.
+
+    Contents of their `after` may lie in their stage alone; `ports.Stages.keep_contents` stores
+    those that are to land.
+    """
 
     folder: str
     changes: tuple[FileChange, ...]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.changes import ChangeSet, FileChange
 from turbo_tui.core.command import Command, CommandUsage
 from turbo_tui.core.events import Ended, Event
 
@@ -282,6 +282,19 @@ class Stages(Protocol):
 
         Raises:
             StageError: Nothing is kept under that id, or what it lies on is gone.
+        """
+        ...
+
+    async def keep_contents(self, stage_id: str, changes: Sequence[FileChange]) -> None:
+        """Store contents of ignored files that are to land; a change set only names them.
+
+        Args:
+            stage_id: Open, kept or settled.
+            changes: Of its change set's `ignored`.
+
+        Raises:
+            StageError: What was reviewed is not there any more, or is something else now.
+            SessionError: The blob store refuses.
         """
         ...
 

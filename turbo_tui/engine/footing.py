@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import StageError, UsageError
 from turbo_tui.core.ports import Lander, Record, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import StepState, Views
+from turbo_tui.core.views import Decisions, StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.review import Review
 
@@ -71,6 +72,20 @@ class Footing:
         if not state.reviewable:
             raise UsageError(f"Step {step_id} is {state.status} and has nothing to review.")
         return state
+
+    async def keep_switched_on(
+        self, state: StepState, changes: ChangeSet, decisions: Decisions
+    ) -> None:
+        """Store contents of ignored files that were switched on; before what lands is computed.
+
+        Raises:
+            StageError: The stage does not hold them as they were reviewed.
+            SessionError: The blob store refuses.
+        """
+        on = [each for each in changes.ignored if each.folder in decisions.ignored_on]
+        if on:
+            chosen = [change for folder in on for change in folder.changes]
+            await self.stages.keep_contents(state.stage_id, chosen)
 
     async def discard(self, stage_id: str) -> None:
         """Delete a stage; that it cannot be deleted is noted."""

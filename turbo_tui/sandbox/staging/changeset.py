@@ -17,7 +17,7 @@ from turbo_tui.sandbox.staging.contents import Contents, Originals
 from turbo_tui.sandbox.staging.deltas import Delta
 from turbo_tui.sandbox.staging.gitview import is_internal
 from turbo_tui.sandbox.staging.ignore import Ignores
-from turbo_tui.sandbox.staging.warn import EXECUTABLE, folded, warnings_of
+from turbo_tui.sandbox.staging.warn import EXECUTABLE, folded, is_read, warnings_of
 
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 OURS = ".turbo"
@@ -38,6 +38,9 @@ def build_change_set(
     blobs: Blobs,
 ) -> ChangeSet:
     """Turn found differences into a change set; contents of both sides are stored.
+
+    What git ignores is only named by its hash on the stage's side: it may be an installation of
+    many thousand files, and lands only where the user asks for it (`contents.keep_chosen`).
 
     Args:
         deltas: Each path once; a folder that is new comes with what it holds.
@@ -99,9 +102,12 @@ class _Sorter:
                 if delta.before is None:
                     return
                 found = None
+        stands = found if found is not None else delta.before
+        folder = self.ignores.folded(path, is_folder=_is_folder(stands))
+        keep = folder is None or (is_read(path) and self._ignored_singly(folder))
         try:
             before, known = self.originals.keep(delta)
-            after = self.written.node(path, found) if found is not None else None
+            after = self.written.node(path, found, keep=keep) if found is not None else None
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StageError(f"Cannot keep {path} for review: {error.strerror}.") from error
@@ -112,7 +118,7 @@ class _Sorter:
             return
         self._note_special_bits(delta)
         if before != after:
-            self._take(FileChange(path, before, after, base_known=known))
+            self._take(FileChange(path, before, after, base_known=known), folder)
 
     def count_internal(self, delta: Delta) -> None:
         if _is_folder(delta.after or delta.before):
@@ -130,13 +136,15 @@ class _Sorter:
     def singly_ignored(self) -> Iterator[FileChange]:
         """Yield what is ignored by itself, not with the folder it lies in."""
         for folder, found in self.ignored.items():
-            if folder == "." or self.ignores.folded(folder, is_folder=True) is None:
+            if self._ignored_singly(folder):
                 yield from found
 
-    def _take(self, change: FileChange) -> None:
-        path, node = change.path, change.after or change.before
-        is_folder = node is not None and node.kind == "folder"
-        folder = self.ignores.folded(path, is_folder=is_folder)
+    def _ignored_singly(self, folder: str) -> bool:
+        """Say whether files that are folded into this folder's line are ignored one by one."""
+        return folder == "." or self.ignores.folded(folder, is_folder=True) is None
+
+    def _take(self, change: FileChange, folder: str | None) -> None:
+        path = change.path
         is_link = change.after is not None and change.after.kind == "symlink"
         if is_link and _leads_out(self.merged, path):
             if folder is not None:

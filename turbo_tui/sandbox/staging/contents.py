@@ -1,37 +1,44 @@
-"""Contents of a stage's two sides, put into the blob store; what files were before is kept."""
+"""Contents of a stage's two sides, named and kept; what files were before always is."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
-from turbo_tui.core.changes import Node, NodeKind
-from turbo_tui.core.ports import Blobs
+from turbo_tui.core.changes import FileChange, Node, NodeKind
+from turbo_tui.core.errors import StageError
+from turbo_tui.core.ports import BatchingBlobs, Blobs
 from turbo_tui.sandbox.staging.deltas import Delta, Readable
 
 SMALL_BYTES = 1 << 20  # read at once below this; larger ones are never held in memory
 
 
 class Contents:
-    """Put contents of a tree into the blob store, each version of a file once."""
+    """Name contents of a tree, and put them into the blob store: each version of a file once."""
 
     def __init__(self, tree: Readable, blobs: Blobs) -> None:
         self._tree = tree
         self._blobs = blobs
-        self._known: dict[str, tuple[tuple[int, int, int], Node]] = {}
+        self._known: dict[str, _Known] = {}
 
     def lstat(self, path: str) -> os.stat_result | None:
         """Describe what stands at `path` now; None when nothing does."""
         return self._tree.lstat(path)
 
-    def node(self, path: str, found: os.stat_result) -> Node | None:
-        """Describe what stands at `path`, its content stored; None for FIFOs, devices, sockets.
+    def node(self, path: str, found: os.stat_result, *, keep: bool = True) -> Node | None:
+        """Describe what stands at `path`; None for FIFOs, devices, sockets.
+
+        Args:
+            path: A real one.
+            found: What `lstat` says of it.
+            keep: Store its content; else it is only named by its hash.
 
         Raises:
             OSError: It cannot be read, or is gone.
@@ -42,32 +49,83 @@ class Contents:
             return Node("folder", mode)
         if stat.S_ISLNK(found.st_mode):
             target = os.fsencode(self._tree.read_link(path))
-            return Node("symlink", 0o777, len(target), self._blobs.put(target))
+            return Node("symlink", 0o777, len(target), self._named(target, keep=keep))
         if not stat.S_ISREG(found.st_mode):
             return None
-        version = (found.st_ino, found.st_ctime_ns, found.st_size)
+        version = (found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size)
         known = self._known.get(path)
-        if known is not None and known[0] == version:
-            return known[1]
+        if known is not None and known.version == version and (known.kept or not keep):
+            return known.node
         fd = self._tree.open_file(path)
         try:
-            size = os.fstat(fd).st_size
-            if size <= SMALL_BYTES:
-                with os.fdopen(os.dup(fd), "rb") as file:
-                    content = file.read()
-                size, blob = len(content), self._blobs.put(content)
-            else:
-                # By descriptor: what the path's folders are by now cannot lead elsewhere.
-                blob = self._blobs.put_file(Path(f"/proc/self/fd/{fd}"))
+            size, blob = self._read(fd, keep=keep)
         finally:
             os.close(fd)
         node = Node("file", mode, size, blob)
-        self._known[path] = (version, node)
+        self._known[path] = _Known(version, node, keep)
         return node
 
     def forget(self) -> None:
         """Know nothing of what was stored: it is put again."""
         self._known.clear()
+
+    def _read(self, fd: int, *, keep: bool) -> tuple[int, str]:
+        """Return the size and the hash of an open file."""
+        size = os.fstat(fd).st_size
+        if size > SMALL_BYTES:
+            # By descriptor: what the path's folders are by now cannot lead elsewhere.
+            by_name = Path(f"/proc/self/fd/{fd}")
+            if keep:
+                return size, self._blobs.put_file(by_name)
+            with by_name.open("rb") as file:
+                return size, hashlib.file_digest(file, "sha256").hexdigest()
+        content = b""
+        while more := os.read(fd, SMALL_BYTES):
+            content += more
+        return len(content), self._named(content, keep=keep)
+
+    def _named(self, content: bytes, *, keep: bool) -> str:
+        return self._blobs.put(content) if keep else hashlib.sha256(content).hexdigest()
+
+
+class _Known(NamedTuple):
+    """A version of a file that was read; while its stat is the same, it is not read again."""
+
+    version: tuple[int, int, int, int]
+    node: Node
+    kept: bool
+
+
+def keep_chosen(tree: Readable, changes: Iterable[FileChange], blobs: Blobs) -> None:
+    """Store what a stage made of paths whose contents were only named so far.
+
+    Args:
+        tree: What the stage wrote.
+        changes: As they were reviewed; their modes land so, whatever they are by now.
+        blobs: Takes the contents.
+
+    Raises:
+        StageError: What lies there is not what was reviewed, or gone, or cannot be read.
+        SessionError: The blob store refuses.
+    """
+    contents = Contents(tree, blobs)
+    with together(blobs):
+        for change in changes:
+            if change.after is not None and change.after.blob:
+                try:
+                    found = tree.lstat(change.path)
+                    node = contents.node(change.path, found) if found is not None else None
+                except OSError as error:
+                    raise StageError(f"{change.path} cannot be read: {error.strerror}") from error
+                if node is None:
+                    raise StageError(f"{change.path} is gone from the stage")
+                if (node.kind, node.blob) != (change.after.kind, change.after.blob):
+                    raise StageError(f"{change.path} is not what was reviewed any more")
+
+
+def together(blobs: Blobs) -> AbstractContextManager[None]:
+    """Store many contents at the cost of a few, where the store can."""
+    return blobs.together() if isinstance(blobs, BatchingBlobs) else nullcontext()
 
 
 class Originals:

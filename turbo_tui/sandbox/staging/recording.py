@@ -10,10 +10,10 @@ from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import SessionError, StageError, TurboError
-from turbo_tui.core.ports import BatchingBlobs, Blobs
+from turbo_tui.core.ports import Blobs
 from turbo_tui.sandbox.staging.beneath import Beneath
 from turbo_tui.sandbox.staging.changeset import build_change_set, never_lands
-from turbo_tui.sandbox.staging.contents import Contents, Originals
+from turbo_tui.sandbox.staging.contents import Contents, Originals, together
 from turbo_tui.sandbox.staging.deltas import Delta
 from turbo_tui.sandbox.staging.gitview import GitPlace, ignores_of
 from turbo_tui.sandbox.staging.settling import Leftovers, leftovers
@@ -127,12 +127,9 @@ class Recorder:
 
     @contextmanager
     def _together(self) -> Generator[None]:
-        """Store many contents at the cost of a few, where the store can."""
-        if not isinstance(self._blobs, BatchingBlobs):
-            yield
-            return
+        """Store many contents at the cost of a few; where that fails, none is known of."""
         try:
-            with self._blobs.together():
+            with together(self._blobs):
                 yield
         except BaseException:
             # What was put may not be there.

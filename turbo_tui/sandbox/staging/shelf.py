@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from turbo_tui.core.changes import FileChange
 from turbo_tui.core.errors import StageError
-from turbo_tui.sandbox.staging.beneath import remove_tree
+from turbo_tui.core.ports import Blobs
+from turbo_tui.sandbox.staging.beneath import Beneath, remove_tree
+from turbo_tui.sandbox.staging.contents import keep_chosen
 from turbo_tui.sandbox.staging.layers import GONE, META, Layer, Meta, bury, is_needed, sweep
 from turbo_tui.sandbox.staging.settling import Leftovers, in_making, keep
 from turbo_tui.sandbox.staging.spares import Spares
@@ -112,6 +115,28 @@ class Shelf:
         layer = meta.once_settled().as_layer(stage_id)
         return in_making(self.folder, layer).is_dir() or (self.folder / layer.name).is_dir()
 
+    def keep_chosen(self, stage_id: str, changes: Iterable[FileChange], blobs: Blobs) -> None:
+        """Store contents of a stage that its change set only names so far.
+
+        Raises:
+            StageError: They are not there as they were reviewed.
+            SessionError: The blob store refuses.
+        """
+        meta = self.meta_of(stage_id)
+        if meta is None:
+            raise _not_kept(stage_id, "nothing is kept of the stage")
+        try:
+            layer = self.folder / meta.as_layer(stage_id).name
+            written = Beneath(layer, shown_at=Path(self._workspace))
+        except OSError as error:
+            raise _not_kept(stage_id, f"{error}") from error
+        try:
+            keep_chosen(written, changes, blobs)
+        except StageError as error:
+            raise _not_kept(stage_id, str(error)) from error
+        finally:
+            written.close()
+
     def settle(self, stage_id: str, meta: Meta, kept: Leftovers) -> None:
         """Keep what is left of a closed stage as a layer, and nothing else.
 
@@ -143,6 +168,13 @@ class Shelf:
                 if Meta.load(stage, name).workspace == self._workspace:
                     self.spares.keep(stage / "tree", stage / "manifest.json")
         remove_tree(folder)
+
+
+def _not_kept(stage_id: str, why: str) -> StageError:
+    return StageError(
+        f"The ignored files of stage {stage_id} cannot land: {why}. Switch their line off to land "
+        "the rest, or run the step again."
+    )
 
 
 def discard_folder(

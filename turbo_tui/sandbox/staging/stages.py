@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from turbo_tui.core.changes import FileChange
 from turbo_tui.core.errors import SandboxError, StageError
 from turbo_tui.core.ports import Blobs, SandboxReport
 from turbo_tui.sandbox.place import Confiner, ConfinerName
@@ -191,6 +192,11 @@ class WorkspaceStages:
             raise StageError(f"Stage {stage_id} is open already.")
         meta = await asyncio.to_thread(self._shelf.kept, stage_id)
         return await self._take_up(stage_id, meta)
+
+    async def keep_contents(self, stage_id: str, changes: Sequence[FileChange]) -> None:
+        """Store contents of ignored files that are to land: so far they were only named."""
+        blobs = self._around.blobs
+        await asyncio.to_thread(self._shelf.keep_chosen, stage_id, changes, blobs)
 
     async def settle(self, stage_id: str, *, landed: Collection[str] = ()) -> bool:
         """Close a stage that was decided on; what git ignores stays as a layer for later ones."""

@@ -147,6 +147,11 @@ def warnings_of(change: FileChange, blobs: Blobs) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def is_read(path: str) -> bool:
+    """Say whether what is said of a path depends on its content."""
+    return path.casefold().rpartition("/")[2] in _READERS
+
+
 def folded(found: Iterable[tuple[str, str]]) -> list[str]:
     """Return (path, why) as lines, in path order; many paths with one reason share a line."""
     by_reason: defaultdict[str, list[str]] = defaultdict(list)
