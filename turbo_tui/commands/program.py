@@ -17,6 +17,7 @@ class Commands(click.Group):
         "run": ("turbo_tui.commands.run", "carry out a task without the app"),
         "plan": ("turbo_tui.commands.plan", "only plan a task"),
         "sandbox": ("turbo_tui.commands.sandbox", "run one command as a step would"),
+        "policy": ("turbo_tui.commands.policy", "say whether a step could run a command"),
         "session": ("turbo_tui.commands.session", "list, show, resume, undo, verify sessions"),
         "doctor": ("turbo_tui.commands.doctor", "say what works here and how to mend the rest"),
     }

@@ -84,8 +84,7 @@ class Asks:
 
     async def ask(self, ask: Ask) -> Verdict:
         """Return the answer of a rule, the headless mode or the person."""
-        if self._answers is not None and "plan" in ask.scopes:
-            ask = replace(ask, scopes=_with_project(ask.scopes))
+        ask = replace(ask, scopes=self.offered(ask))
         ask_id = f"ask-{token_hex(4)}"
         self._append(
             ApprovalAsked(
@@ -98,7 +97,7 @@ class Asks:
             ),
             "engine",
         )
-        settled = self._without_person(ask)
+        settled = self.settled(ask)
         if settled is not None:
             verdict, by_rule = settled
             answer: Answer = "once" if verdict.allowed else "no"
@@ -140,11 +139,13 @@ class Asks:
         if not future.done():
             future.set_result(Verdict(answer != "no", feedback))
 
-    def forget(self) -> None:
-        """End what was granted for a step or a plan: there is another task now."""
-        self._granted.clear()
+    def offered(self, ask: Ask) -> tuple[str, ...]:
+        """Return the answers that a question can be given."""
+        known = self._answers is not None and "plan" in ask.scopes
+        return _with_project(ask.scopes) if known else ask.scopes
 
-    def _without_person(self, ask: Ask) -> tuple[Verdict, str] | None:
+    def settled(self, ask: Ask) -> tuple[Verdict, str] | None:
+        """Return the verdict that needs no person, and what it rests on; None when one does."""
         effect, rule = self._rules(ask)
         if effect == "deny":
             return Verdict(allowed=False, feedback=f"denied by rule: {rule}"), rule
@@ -161,6 +162,10 @@ class Asks:
                 f"--approve {self._approve}"
             )
         return None
+
+    def forget(self) -> None:
+        """End what was granted for a step or a plan: there is another task now."""
+        self._granted.clear()
 
     def _granted_for(self, ask: Ask) -> str:
         """Return for what an equal ask was allowed before; empty when it was not."""

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import posixpath
-import shlex
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import (
-    Ask,
-    CommandResult,
-    Entry,
-    OnOutput,
-    SandboxReport,
-    Stage,
-    StageFiles,
-)
+from turbo_tui.core.ports import CommandResult, Entry, OnOutput, Stage, StageFiles
 from turbo_tui.core.secret_files import is_secret, is_shown
 from turbo_tui.engine.approval import Asks, Rules
+from turbo_tui.engine.clearance import question_of_rule
+from turbo_tui.engine.wrapping import StageAround
 
 
-class GatedStage:
+class GatedStage(StageAround):
     """A stage whose commands obey the user's `deny` and `ask` rules, and that keeps secrets.
 
     Without a rule a staged command runs: its effects are reviewed afterwards.
@@ -46,26 +38,16 @@ class GatedStage:
         pinned: Collection[str] = (),
         shown: Collection[str] = (),
     ) -> None:
+        super().__init__(stage)
         self._redact = redact
         self._files = GuardedFiles(stage.files, pinned, shown)
-        self._stage = stage
         self._rules = rules
         self._asks = asks
         self._step_id = step_id
 
     @property
-    def stage_id(self) -> str:
-        """The wrapped stage's id."""
-        return self._stage.stage_id
-
-    @property
-    def report(self) -> SandboxReport:
-        """What confines the wrapped stage's commands."""
-        return self._stage.report
-
-    @property
     def files(self) -> StageFiles:
-        """The wrapped stage's files."""
+        """The wrapped stage's files, without secrets."""
         return self._files
 
     async def run(
@@ -79,9 +61,8 @@ class GatedStage:
         Raises:
             ToolError: A rule, or the user whom a rule made us ask, forbids it.
         """
-        ask = Ask("command", shlex.join(command.argv), "a rule of yours says to ask", self._step_id)
-        effect, rule = self._rules(ask)
-        if rule and effect != "allow":
+        ask = question_of_rule(command.argv, self._rules, self._step_id)
+        if ask is not None:
             verdict = await self._asks.ask(ask)
             if not verdict.allowed:
                 why = verdict.feedback or "the user said no"
@@ -90,14 +71,6 @@ class GatedStage:
                 )
         result = await self._stage.run(command, on_output=on_output)
         return replace(result, output=self._redact(result.output))
-
-    async def changes(self) -> ChangeSet:
-        """Read what the step did."""
-        return await self._stage.changes()
-
-    async def close(self, *, keep: bool = False) -> None:
-        """Close the wrapped stage."""
-        await self._stage.close(keep=keep)
 
 
 class GuardedFiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -22,7 +23,9 @@ KINDS: dict[str, ActKind] = {
 
 
 def act_of(ask: Ask) -> Act:
-    """Describe an ask as policy sees it: commands as the shell line that would run.
+    """Describe an ask as policy sees it.
+
+    A command is asked about by its argv, joined; what wants the network, by its shell line.
 
     The grants of a command say first what is granted (`read /data`, `pypi.org, a.example`) and,
     from the second line on, for which command.
@@ -35,8 +38,10 @@ def act_of(ask: Ask) -> Act:
         case "path":
             use, _, path = granted.partition(" ")
             return Act(kind, subject=path if use in {"read", "write"} else granted)
+        case "command" | "unsandboxed":
+            return Act(kind, argv=tuple(shlex.split(ask.subject)), subject=ask.subject)
         case _:
-            argv = ("bash", "-c", ask.subject) if kind in {"command", "network"} else ()
+            argv = ("bash", "-c", ask.subject) if kind == "network" else ()
             return Act(kind, argv=argv, subject=ask.subject if kind != "tool" else ask.action)
 
 

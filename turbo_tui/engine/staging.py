@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import uuid
 from collections.abc import Callable, Sequence
 
-from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Ended, Event
-from turbo_tui.core.ports import (
-    Ask,
-    Asker,
-    Blobs,
-    CommandResult,
-    OnOutput,
-    SandboxReport,
-    Stage,
-    StageFiles,
-)
+from turbo_tui.core.ports import Asker, Blobs, CommandResult, OnOutput, Stage
+from turbo_tui.engine.clearance import question_of_no_sandbox
 from turbo_tui.engine.context import head_and_tail
+from turbo_tui.engine.wrapping import StageAround
 
 OUTPUT_CHARS = 16_000  # of a command's output kept inline in the log; all of it is a blob
 
 
-class LoggedStage:
+class LoggedStage(StageAround):
     """Wrap a stage: each command is logged as it starts and as it ends, live output streamed.
 
     On the rung without a sandbox every command is put before the user first (design §5).
@@ -47,27 +38,12 @@ class LoggedStage:
         ask: Asker | None = None,
         on_output: Callable[[str, str], None] | None = None,
     ) -> None:
-        self._stage = stage
+        super().__init__(stage)
         self._append = append
         self._step_id = step_id
         self._blobs = blobs
         self._ask = ask
         self._on_output = on_output
-
-    @property
-    def stage_id(self) -> str:
-        """The wrapped stage's id."""
-        return self._stage.stage_id
-
-    @property
-    def report(self) -> SandboxReport:
-        """What confines the wrapped stage's commands."""
-        return self._stage.report
-
-    @property
-    def files(self) -> StageFiles:
-        """The wrapped stage's files."""
-        return self._stage.files
 
     async def run(
         self,
@@ -114,31 +90,15 @@ class LoggedStage:
             raise
         return finish(result)
 
-    async def changes(self) -> ChangeSet:
-        """Read what the step did."""
-        return await self._stage.changes()
-
-    async def close(self, *, keep: bool = False) -> None:
-        """Close the wrapped stage."""
-        await self._stage.close(keep=keep)
-
     async def _ask_if_unsandboxed(self, argv: Sequence[str]) -> None:
-        if self.report.level != "none":
+        question = question_of_no_sandbox(argv, self.report.level, self._step_id)
+        if question is None:
             return
-        command = shlex.join(argv)
-        # An action of its own: what was answered about a command in a sandbox does not count here.
-        question = Ask(
-            "unsandboxed",
-            command,
-            "there is no sandbox here: this command can reach everything you can",
-            self._step_id,
-            ("once", "step", "no"),
-        )
         verdict = await self._ask(question) if self._ask is not None else None
         if verdict is None or not verdict.allowed:
             said = f" They said: {verdict.feedback}" if verdict and verdict.feedback else ""
             raise ToolError(
-                f"The user did not allow `{command}` (no sandbox is available).{said} "
+                f"The user did not allow `{question.subject}` (no sandbox is available).{said} "
                 "Reach the goal by reading and editing files instead."
             )
 
