@@ -267,7 +267,9 @@ async def test_a_mismatch_shows_the_closest_lines_and_changes_nothing(context: T
     file = context.workspace / "a.py"
     file.write_text("def f():\n    return 1\n")
 
-    said = await refused(context, "edit_file", path="a.py", old="def f():\n  return 1", new="x")
+    said = await refused(
+        context, "edit_file", path="a.py", old="def f():\n    return 2\n    x()", new="x"
+    )
 
     assert "closest is lines 1-2" in said
     assert "+     return 1" in said

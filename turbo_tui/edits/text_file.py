@@ -49,16 +49,21 @@ class TextFile:
         crlf = self.raw.count("\r\n")
         return "\r\n" if crlf * 2 > self.raw.count("\n") else "\n"
 
-    def replaced(self, start: int, end: int, new: str) -> TextFile:
+    def newline_of(self, start: int, end: int) -> str:
+        """Return the line end that most lines of `text[start:end]` have, or else of the file."""
+        part = self.raw[self._raw_place(start) : self._raw_place(end)]
+        if "\n" not in part:
+            return self.newline
+        return "\r\n" if part.count("\r\n") * 2 > part.count("\n") else "\n"
+
+    def replaced(self, start: int, end: int, new: str, *, newline: str = "") -> TextFile:
         r"""Return the file with `text[start:end]` replaced; `new` may have any line ends.
 
-        Written lines end as those they replace do, or else as most lines of the file do.
+        Written lines end in `newline`, or else as those they replace do, or else as most lines
+        of the file do.
         """
         raw_start, raw_end = self._raw_place(start), self._raw_place(end)
-        gone = self.raw[raw_start:raw_end]
-        newline = self.newline
-        if "\n" in gone:
-            newline = "\r\n" if gone.count("\r\n") * 2 > gone.count("\n") else "\n"
+        newline = newline or self.newline_of(start, end)
         written = new.replace("\r\n", "\n").replace("\n", newline)
         raw = self.raw[:raw_start] + written + self.raw[raw_end:]
         return TextFile(raw, self.encoding, self.mark)

@@ -28,6 +28,8 @@ class Chunk:
         line: First line (1-based) of `old` as the model counted, 0 when unknown. Models count
             badly: it only settles which of equally good places is meant where it is exact.
         count: How often `old` must occur; each is replaced.
+        whole_lines: `old` is whole lines (patch, unified diff), so that it never begins or ends
+            within one.
     """
 
     old: str
@@ -36,6 +38,7 @@ class Chunk:
     at_end: bool = False
     line: int = 0
     count: int = 1
+    whole_lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class FileEdit:
         whole: An update that replaces all of the file's text by `content`.
         mode: Permission bits a git extension asked for; 0 when none did.
         at: Line (1-based) of the input where this edit begins, for messages.
+        copied_from: The file that an added one begins as; its chunks then apply to that text.
     """
 
     path: str
@@ -60,6 +64,7 @@ class FileEdit:
     whole: bool = False
     mode: int = 0
     at: int = 0
+    copied_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

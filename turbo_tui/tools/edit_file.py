@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import ToolContext, ToolSpec
-from turbo_tui.edits.search_replace import MatchError, replace_exact
+from turbo_tui.edits.ladder import MatchError, Place, replace_chunks
 from turbo_tui.edits.text_file import NotTextError, decode
+from turbo_tui.edits.values import Chunk, Rung
 from turbo_tui.tools.arguments import Arguments, parameters
 
 SPEC = ToolSpec(
@@ -25,6 +26,15 @@ SPEC = ToolSpec(
     ),
 )
 EXAMPLE = {"path": "src/app.py", "old": "    return 1\n", "new": "    return 2\n"}
+
+_LOOSELY: dict[Rung, str] = {
+    "trailing": " (`old` was not exact: white space at line ends differed.)",
+    "indentation": " (`old` was not exact: its indentation differed, `new` was re-indented.)",
+    "typographic": " (`old` was not exact: quotes, dashes or spaces differed.)",
+    "escapes": " (`old` was not exact: escapes in it were undone, in `new` too.)",
+    "anchored": " (`old` was not exact: some lines differed. Check the result with read_file.)",
+    "elided": " (The lines that `old` and `new` leave out were kept.)",
+}
 
 
 class EditFile:
@@ -45,8 +55,8 @@ class EditFile:
             raise given.wrong("new", "is the same as `old`: nothing would change")
         try:
             # A closest match in a large file takes a moment; the screen goes on meanwhile.
-            content, lines = await asyncio.to_thread(
-                _edited, context.stage.files.read(path), old, new, count
+            content, place = await asyncio.to_thread(
+                _edited, context.stage.files.read(path), Chunk(old, new, count=count)
             )
         except NotTextError as error:
             raise ToolError(f"{path!r} cannot be edited as text: {error}.") from None
@@ -58,18 +68,21 @@ class EditFile:
         except MatchError as error:
             raise ToolError(f"Nothing was changed in {path!r}: {error}\n{_advice(error)}") from None
         context.stage.files.write(path, content)
-        where = ", ".join(str(line) for line in lines[:10])
-        return f"Replaced {count} place{'s' if count > 1 else ''} in {path}, at line {where}."
+        where = ", ".join(str(line) for line in place.lines[:10])
+        times = f"{count} place{'s' if count > 1 else ''}"
+        return f"Replaced {times} in {path}, at line {where}.{_LOOSELY.get(place.rung, '')}"
 
 
-def _edited(content: bytes, old: str, new: str, count: int) -> tuple[bytes, tuple[int, ...]]:
-    replaced = replace_exact(decode(content), old, new, count=count)
-    return replaced.file.encode(), replaced.lines
+def _edited(content: bytes, chunk: Chunk) -> tuple[bytes, Place]:
+    replaced = replace_chunks(decode(content), [chunk])
+    return replaced.file.encode(), replaced.places[0]
 
 
 def _advice(error: MatchError) -> str:
     if error.closest:
         return "Copy the lines marked + as `old`, without the mark (→ stands for a tab)."
+    if error.kind == "already_applied":
+        return "Go on with what is next."
     if error.line:
         return "Make `old` longer until it is unique, or give `count`."
     return "Call read_file or search_text to see what is there."

@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turbo_tui.edits.search_replace import MatchError, replace_exact
+from turbo_tui.edits.ladder import MatchError, Replaced, replace_chunks
 from turbo_tui.edits.text_file import NotTextError, decode
+from turbo_tui.edits.values import Chunk
+
+
+def replaced(text: str | bytes, *chunks: Chunk) -> Replaced:
+    content = text.encode() if isinstance(text, str) else text
+    return replace_chunks(decode(content), chunks)
 
 
 def edited(content: bytes, old: str, new: str, *, count: int = 1) -> bytes:
-    return replace_exact(decode(content), old, new, count=count).file.encode()
+    return replaced(content, Chunk(old, new, count=count)).file.encode()
 
 
 def test_only_the_matched_text_changes() -> None:
@@ -83,10 +89,10 @@ def test_an_added_last_line_end_is_kept_when_the_model_wrote_it_into_new_only() 
 
 
 def test_several_places_are_replaced_when_so_many_are_expected() -> None:
-    result = replace_exact(decode(b"x\ny\nx\n"), "x", "z\nz", count=2)
+    result = replaced("x\ny\nx\n", Chunk("x", "z\nz", count=2))
 
     assert result.file.encode() == b"z\nz\ny\nz\nz\n"
-    assert result.lines == (1, 4)
+    assert result.places[0].lines == (1, 4)
 
 
 def test_more_places_than_expected_are_named_by_line() -> None:
@@ -94,31 +100,28 @@ def test_more_places_than_expected_are_named_by_line() -> None:
         edited(b"x\ny\nx\n", "x", "z")
 
 
-def test_an_empty_text_matches_nowhere() -> None:
-    with pytest.raises(MatchError, match="is empty"):
-        edited(b"x\n", "", "z")
-
-
 def failed(text: str, old: str) -> MatchError:
     with pytest.raises(MatchError) as caught:
-        replace_exact(decode(text.encode()), old, "new")
+        replaced(text, Chunk(old, "new"))
     return caught.value
 
 
-def test_wrong_indentation_is_shown_as_such() -> None:
-    error = failed("class A:\n\tdef f(self):\n\t\treturn 1\n", "    def f(self):\n        return 1")
+def test_wrong_indentation_is_found_and_the_result_is_re_indented() -> None:
+    text = "class A:\n\tdef f(self):\n\t\treturn 1\n"
+    old = "    def f(self):\n        return 1"
 
-    assert error.line == 2
-    assert error.closest == "\tdef f(self):\n\t\treturn 1"
-    assert "only white space differs" in str(error)
-    assert "+ →def f(self):" in str(error)
+    result = replaced(text, Chunk(old, "    def f(self):\n        if x:\n            return 2"))
+
+    assert result.file.text == "class A:\n\tdef f(self):\n\t\tif x:\n\t\t\treturn 2\n"
+    assert result.places[0].rung == "indentation"
+    assert result.places[0].line == 2
 
 
-def test_a_trailing_space_is_made_visible() -> None:
-    error = failed("a = 1  \nb = 2\n", "a = 1\nb = 2")
+def test_white_space_at_line_ends_is_looked_over() -> None:
+    result = replaced("a = 1  \nb = 2\nc = 3\n", Chunk("a = 1\nb = 2 \n", "a = 1\nb = 3\n"))
 
-    assert error.line == 1
-    assert "+ a = 1··" in str(error)
+    assert result.file.text == "a = 1  \nb = 3\nc = 3\n"
+    assert result.places[0].rung == "trailing"
 
 
 def test_a_stale_line_is_shown_beside_the_one_that_is_there() -> None:

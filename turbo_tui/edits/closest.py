@@ -1,102 +1,15 @@
-"""Replace exact text in a file, and say what came closest when it is not there."""
+"""Say which lines of a text come closest to some that are not there, and how they differ."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-
-from turbo_tui.edits.text_file import TextFile
 
 _MOST_COMPARED = 20_000  # lines of a file that are compared for a closest match
 _COMPARED_CHARS = 2_000  # of a text, when likeness is measured: it costs the square
 _COMPARED_LINE = 400
 _MOST_SHOWN = 200  # lines of a difference
 _ALIKE = 0.5  # of 1, below which lines are not called close
-
-
-class MatchError(ValueError):
-    """The text to replace is not there, or not as often as expected.
-
-    Attributes:
-        line: First line (1-based) of the closest match; 0 when nothing is close.
-        closest: The lines there.
-    """
-
-    def __init__(self, message: str, line: int = 0, closest: str = "") -> None:
-        super().__init__(message)
-        self.line = line
-        self.closest = closest
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """An edited file and the first lines (1-based, of the new text) of each replacement."""
-
-    file: TextFile
-    lines: tuple[int, ...]
-
-
-def replace_exact(file: TextFile, old: str, new: str, *, count: int = 1) -> Replaced:
-    r"""Replace each occurrence of `old` by `new`; line ends of `old` and `new` do not matter.
-
-    At the end of a file that lacks its last line end, an `old` that has one matches too, and
-    the file goes on lacking it.
-
-    Args:
-        file: The file.
-        old: The exact text, at least one character.
-        new: What takes its place.
-        count: How often `old` must occur.
-
-    Raises:
-        MatchError: It does not occur, or not `count` times; the message says where and what.
-    """
-    old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
-    if not old:
-        raise MatchError("the text to replace is empty")
-    text = file.text
-    starts = _occurrences(text, old)
-    if not starts and old.endswith("\n") and text.endswith(old[:-1]) and len(old) > 1:
-        old, new = old[:-1], new.removesuffix("\n")
-        starts = [len(text) - len(old)]
-    if not starts:
-        raise _nothing_found(text, old)
-    if len(starts) != count:
-        raise _wrong_count(text, starts, count)
-    for start in reversed(starts):
-        file = file.replaced(start, start + len(old), new)
-    growth = new.count("\n") - old.count("\n")
-    lines = tuple(
-        text.count("\n", 0, start) + 1 + growth * index for index, start in enumerate(starts)
-    )
-    return Replaced(file, lines)
-
-
-def _occurrences(text: str, old: str) -> list[int]:
-    starts: list[int] = []
-    at = text.find(old)
-    while at >= 0:
-        starts.append(at)
-        at = text.find(old, at + len(old))
-    return starts
-
-
-def _wrong_count(text: str, starts: list[int], count: int) -> MatchError:
-    rows = [text.count("\n", 0, start) + 1 for start in starts]
-    shown = ", ".join(str(row) for row in rows[:10]) + (" …" if len(rows) > 10 else "")  # noqa: PLR2004
-    return MatchError(
-        f"the text occurs {len(starts)} times (lines {shown}), {count} expected", rows[0]
-    )
-
-
-def _nothing_found(text: str, old: str) -> MatchError:
-    line, closest, difference = closest_match(text, old)
-    if not line:
-        return MatchError("the text does not occur, and nothing in the file is close to it")
-    last = line + closest.count("\n")
-    where = f"line {line}" if last == line else f"lines {line}-{last}"
-    return MatchError(f"the text does not occur; closest is {where}:\n{difference}", line, closest)
 
 
 def closest_match(text: str, old: str) -> tuple[int, str, str]:
@@ -107,7 +20,7 @@ def closest_match(text: str, old: str) -> tuple[int, str, str]:
         `-` rows are yours, `+` rows the file's.
     """
     wanted = old.strip("\n").split("\n")
-    lines = text.split("\n")[:_MOST_COMPARED]
+    lines = text.removesuffix("\n").split("\n")[:_MOST_COMPARED]
     start = _likeliest_start(lines, wanted)
     if start is None:
         return 0, "", ""

@@ -1,0 +1,113 @@
+"""Carry what a model changed over to what really stands in the file.
+
+A model's `old` is its memory of the file. Where that differs from the file, only what it changed
+from `old` to `new` is meant; what both share keeps the file's own bytes. This is a merge of three
+with `old` as the base.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+from turbo_tui.edits.indentation import reindent
+
+_WORD = re.compile(r"\w+|\s|[^\w\s]")
+_MOST_WORDS = 1_500  # of a changed block that is merged word by word: it costs the square
+
+Pairs = Sequence[int | None]
+
+
+def carried(
+    old: Sequence[str], found: Sequence[str], pairs: Pairs, new: Sequence[str], unit: str
+) -> list[str] | None:
+    """Return the rows that take the place of `found`.
+
+    Args:
+        old: Rows as the model has them.
+        found: Rows as the file has them.
+        pairs: For each row of `old` the index of its row in `found`, ascending; None: it has none.
+        new: What takes the place of `old`.
+        unit: One step of indentation in the file.
+
+    Returns:
+        None where the model replaces a stretch in which the file has rows that it did not know of.
+    """
+    known = [(mine, found[at]) for mine, at in zip(old, pairs, strict=True) if at is not None]
+    mine, theirs = [row for row, _ in known], [row for _, row in known]
+    shifted = reindent(mine, theirs, new, unit)
+    base = reindent(mine, theirs, old, unit)
+    undo = _undone(base, found, pairs)
+    written: list[str] = []
+    taken = 0  # rows of found that are dealt with
+    for same, i1, i2, j1, j2 in _changes(old, new):
+        places = [at for at in pairs[i1:i2] if at is not None]
+        if same:
+            stop = places[-1] + 1 if places else taken
+            written += found[taken:stop]
+            taken = stop
+            continue
+        begin, stop = (places[0], places[-1] + 1) if places else (taken, taken)
+        fresh = shifted[j1:j2]
+        before = found[taken:begin]
+        if not _holds(fresh, before):  # else the model adds by itself what the file has already
+            written += before
+        lost = [found[at] for at in range(begin, stop) if at not in places]
+        if any(row.strip() for row in lost):
+            return None
+        written += _merged(base[i1:i2], found[begin:stop], fresh, undo)
+        taken = stop
+    return [*written, *found[taken:]]
+
+
+def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int, int, int, int]]:
+    mine, theirs = [row.rstrip() for row in old], [row.rstrip() for row in new]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+        yield tag == "equal", i1, i2, j1, j2
+
+
+def _holds(rows: Sequence[str], others: Sequence[str]) -> bool:
+    told = [row.strip() for row in others if row.strip()]
+    return bool(told) and [row.strip() for row in rows if row.strip()][: len(told)] == told
+
+
+def _merged(
+    base: Sequence[str], found: Sequence[str], new: Sequence[str], undo: dict[int, str]
+) -> list[str]:
+    """Merge one changed block: what `new` shares with `base` is written as `found` has it."""
+    if not new:
+        return []
+    if list(base) == list(found) or not base:
+        return [row.translate(undo) for row in new]
+    words: list[list[str]] = [_WORD.findall("\n".join(rows)) for rows in (base, found, new)]
+    if max(map(len, words)) > _MOST_WORDS:
+        return [row.translate(undo) for row in new]
+    return "".join(_words(words[0], words[1], words[2], undo)).split("\n")
+
+
+def _words(
+    base: list[str], found: list[str], new: list[str], undo: dict[int, str]
+) -> Iterator[str]:
+    theirs = [
+        (i1, i2, found[j1:j2])
+        for tag, i1, i2, j1, j2 in SequenceMatcher(None, base, found, autojunk=False).get_opcodes()
+        if tag != "equal"
+    ]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, base, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield "".join(new[j1:j2]).translate(undo)
+            continue
+        at = i1
+        for start, stop, words in theirs:
+            if start >= at and stop <= i2 and (start < i2 or start == stop == len(base)):
+                yield "".join(base[at:start])
+                yield "".join(words)
+                at = stop
+        yield "".join(base[at:i2])
+
+
+def _undone(base: Sequence[str], found: Sequence[str], pairs: Pairs) -> dict[int, str]:
+    """Learn which characters the model writes where the file has plain ones."""
+    del base, found, pairs
+    return {}

@@ -1,0 +1,248 @@
+"""Find what a model wants to replace, strictest reading first, and replace it.
+
+Nothing is guessed: a text that stands in several equally good places is refused with their names,
+one that stands nowhere with what comes closest. Each chunk is looked for in the text as it was
+before any of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
+from turbo_tui.edits.rows import Rows
+from turbo_tui.edits.rungs import RUNGS, Candidate, Span, exact, short
+from turbo_tui.edits.scopes import Scope, scope_of
+from turbo_tui.edits.text_file import TextFile
+from turbo_tui.edits.values import Chunk, Rung
+
+Where = Callable[[Candidate], bool]
+_LOOSE = ("anchored", "elided")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a chunk was applied.
+
+    Attributes:
+        line: First line (1-based, of the edited text) of the text that was found.
+        rung: How it was found.
+        count: How often it was replaced.
+        lines: The first line of each.
+    """
+
+    line: int
+    rung: Rung
+    count: int = 1
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """An edited file and a place for each chunk, in the order of the chunks."""
+
+    file: TextFile
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A place that was chosen: the region found, and what changes in it."""
+
+    start: int
+    end: int
+    rung: Rung
+    spans: tuple[Span, ...]
+
+
+def replace_chunks(file: TextFile, chunks: Sequence[Chunk]) -> Replaced:
+    r"""Replace each chunk's `old` by its `new`; line ends of both do not matter.
+
+    At the end of a file that lacks its last line end, an `old` that has one matches too, and
+    the file goes on lacking it.
+
+    Raises:
+        MatchError: A chunk has no place, or none that it can be told apart by; the message says
+            what came closest. `chunk` says which.
+    """
+    return _Ladder(file, [_plain(chunk) for chunk in chunks]).replaced()
+
+
+def _plain(chunk: Chunk) -> Chunk:
+    old, new = chunk.old.replace("\r\n", "\n"), chunk.new.replace("\r\n", "\n")
+    return Chunk(old, new, chunk.context, chunk.at_end, chunk.line, chunk.count, chunk.whole_lines)
+
+
+class _Ladder:
+    """The chunks of one file and the places found so far."""
+
+    def __init__(self, file: TextFile, chunks: Sequence[Chunk]) -> None:
+        self.file = file
+        self.chunks = chunks
+        self.rows = Rows(file.text)
+        self.waiting = Counter((chunk.old, chunk.context) for chunk in chunks)
+        self.settled: list[list[_Settled]] = []
+        self.after = 0
+
+    def replaced(self) -> Replaced:
+        for index, chunk in enumerate(self.chunks):
+            try:
+                found = self._settle(chunk)
+            except MatchError as error:
+                error.chunk = index
+                raise
+            self.waiting[chunk.old, chunk.context] -= 1
+            self.settled.append(found)
+            self.after = max((span.end for one in found for span in one.spans), default=self.after)
+        return self._written()
+
+    # --- finding one chunk's place -------------------------------------------------
+
+    def _settle(self, chunk: Chunk) -> list[_Settled]:
+        scope = scope_of(self.rows, chunk.context, self.after)
+        if not chunk.old:
+            return [self._insertion(chunk, scope)]
+        if chunk.old == chunk.new:
+            return []
+        for where in (scope.holds, None) if scope else (None,):
+            for climb in (exact, *(() if short(chunk.old) else RUNGS)):
+                free = self._free(list(climb(self.rows, chunk)))
+                if where is None and scope and free and free[0].rung in _LOOSE:
+                    break
+                found = self._chosen(chunk, [one for one in free if where is None or where(one)])
+                if found:
+                    return found
+        raise self._not_found(chunk)
+
+    def _free(self, found: Sequence[Candidate]) -> list[Candidate]:
+        taken = [one for several in self.settled for one in several]
+        if not taken:
+            return list(found)
+        spans = [span for one in taken for span in one.spans]
+        regions = {(one.start, one.end) for one in taken}
+        kept: list[Candidate] = []
+        for one in found:
+            near = [span for span in spans if span.start < one.end and one.start < span.end]
+            if near and any(_overlap(mine, span) for mine in self._spans(one) for span in near):
+                continue
+            if (one.start, one.end) not in regions:
+                kept.append(one)
+        return kept
+
+    def _chosen(self, chunk: Chunk, found: Sequence[Candidate]) -> list[_Settled]:
+        if chunk.at_end:
+            found = [one for one in found if not self.rows.text[one.end :].strip()]
+        if not found:
+            return []
+        if len(found) != chunk.count:
+            found = self._told_apart(chunk, found)
+        settled = [
+            _Settled(one.start, one.end, one.rung, spans)
+            for one in found
+            if (spans := self._spans(one))
+        ]
+        return settled if len(settled) == len(found) else []
+
+    def _told_apart(self, chunk: Chunk, found: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Take what the order of the chunks or an exact line number settles."""
+        lines = [self._line(one) for one in found]
+        if chunk.count > 1:
+            raise wrong_count(lines, chunk.count)
+        if chunk.line in lines:
+            return [found[lines.index(chunk.line)]]
+        later = [one for one in found if one.start >= self.after] if self.after else []
+        if len(later) == 1:
+            return later
+        # As many places as chunks that say the same: one each, in order.
+        if len(found) == self.waiting[chunk.old, chunk.context] > 1:
+            return later[:1] or found[:1]
+        raise ambiguous(self.rows.rows, lines)
+
+    def _spans(self, one: Candidate) -> tuple[Span, ...]:
+        return tuple(_narrowed(self.rows.text, span) for span in one.write() or ())
+
+    def _line(self, one: Candidate) -> int:
+        return self.rows.at(one.start) + 1
+
+    def _not_found(self, chunk: Chunk) -> MatchError:
+        text = self.rows.text
+        new = chunk.new.strip("\n")
+        if not short(new) and new in text:
+            line = self.rows.at(text.index(new)) + 1
+            return MatchError(
+                f"the text does not occur, but the new text stands at line {line}: "
+                "this is applied already",
+                "already_applied",
+                lines=[line],
+            )
+        return missing(text, chunk.old)
+
+    def _insertion(self, chunk: Chunk, scope: Scope | None) -> _Settled:
+        text = self.rows.text
+        at = len(text) if scope is None else self.rows.starts[scope.header + 1]
+        new = chunk.new
+        if at == len(text) and text and not self.rows.ended and new:
+            new = "\n" + new.removesuffix("\n")
+        elif at < len(text) and not new.endswith("\n"):
+            new += "\n"
+        return _Settled(at, at, "exact", (Span(at, at, new),))
+
+    # --- writing -------------------------------------------------------------------
+
+    def _written(self) -> Replaced:
+        every = [(span, one) for several in self.settled for one in several for span in one.spans]
+        every.sort(key=lambda pair: (pair[0].start, pair[0].end))
+        file = self.file
+        for span, one in reversed(every):
+            newline = self.file.newline_of(one.start, one.end)
+            file = file.replaced(span.start, span.end, span.new, newline=newline)
+        places: list[Place] = []
+        for chunk, several in zip(self.chunks, self.settled, strict=True):
+            lines = tuple(self._line_after(one, [span for span, _ in every]) for one in several)
+            rung: Rung = several[0].rung if several else "exact"
+            places.append(Place(lines[0] if lines else 0, rung, chunk.count, lines))
+        return Replaced(file, tuple(places))
+
+    def _line_after(self, one: _Settled, spans: Sequence[Span]) -> int:
+        text = self.rows.text
+        grown = sum(
+            span.new.count("\n") - text.count("\n", span.start, span.end)
+            for span in spans
+            if span.start < one.start or span.end < one.start
+        )
+        return self.rows.at(one.start) + 1 + grown
+
+
+def _overlap(mine: Span, other: Span) -> bool:
+    return mine.start < other.end and other.start < mine.end
+
+
+def _narrowed(text: str, span: Span) -> Span:
+    """Leave out the rows at both ends that stay as they are."""
+    gone = _ended_rows(text[span.start : span.end])
+    new = _ended_rows(span.new)
+    head = _same(gone, new)
+    tail = _same(gone[head:][::-1], new[head:][::-1])
+    start = span.start + sum(map(len, gone[:head]))
+    end = span.end - sum(map(len, gone[len(gone) - tail :]))
+    return Span(start, end, "".join(new[head : len(new) - tail]))
+
+
+def _ended_rows(text: str) -> list[str]:
+    return [row for row in re.split(r"(?<=\n)", text) if row]
+
+
+def _same(rows: Sequence[str], others: Sequence[str]) -> int:
+    """Count the first rows that are the same."""
+    pairs = zip(rows, others, strict=False)
+    return next((at for at, (row, other) in enumerate(pairs) if row != other), _fewer(rows, others))
+
+
+def _fewer(rows: Sequence[str], others: Sequence[str]) -> int:
+    return min(len(rows), len(others))
+
+
+__all__ = ["MatchError", "Place", "Replaced", "replace_chunks"]

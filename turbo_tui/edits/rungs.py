@@ -1,0 +1,165 @@
+"""The rungs of the ladder: the places where a text stands, read ever more loosely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from turbo_tui.edits.carrying import Pairs, carried
+from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
+from turbo_tui.edits.values import Chunk, Rung
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters of a text and what takes their place."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place where a chunk could be meant.
+
+    Attributes:
+        start: First character of it.
+        end: Character after its last.
+        rung: How it was found.
+        write: Gives what is to be changed; None where that cannot be told.
+    """
+
+    start: int
+    end: int
+    rung: Rung
+    write: Callable[[], tuple[Span, ...] | None]
+
+
+Climb = Callable[[Rows, Chunk], Iterator[Candidate]]
+
+
+def exact(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where the very characters stand; whole rows go before parts of rows."""
+    text, old = rows.text, chunk.old
+    starts = _occurrences(text, old)
+    ends = [(start, start + len(old), chunk.new) for start in starts]
+    if old.endswith("\n") and not rows.ended and len(old) > 1 and text.endswith(old[:-1]):
+        # The last row lacks its line end and goes on lacking it.
+        ends.append((len(text) - len(old) + 1, len(text), chunk.new.removesuffix("\n")))
+    aligned = [found for found in ends if found[0] == 0 or text[found[0] - 1] == "\n"]
+    if old.endswith("\n") and (chunk.whole_lines or len(aligned) == chunk.count):
+        ends = aligned
+    elif chunk.whole_lines:
+        ends = [found for found in aligned if found[1] == len(text) or text[found[1]] == "\n"]
+    elif _lost_indentation(rows, chunk, ends):
+        return
+    if chunk.count > 1:
+        ends = _apart(ends)
+    for start, end, new in ends:
+        yield Candidate(start, end, "exact", lambda span=Span(start, end, new): (span,))
+
+
+def _occurrences(text: str, old: str) -> list[int]:
+    """Find all, overlapping ones too: two that overlap are two places all the same."""
+    starts: list[int] = []
+    at = text.find(old)
+    while at >= 0 and len(starts) < MOST_PLACES:
+        starts.append(at)
+        at = text.find(old, at + 1)
+    return starts
+
+
+def _apart(ends: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    kept: list[tuple[int, int, str]] = []
+    for found in ends:
+        if not kept or found[0] >= kept[-1][1]:
+            kept.append(found)
+    return kept
+
+
+def _lost_indentation(rows: Rows, chunk: Chunk, ends: Sequence[tuple[int, int, str]]) -> bool:
+    """Say whether one row without its indentation becomes several, which must get it."""
+    if not chunk.old.endswith("\n") or "\n" in chunk.old[:-1] or "\n" not in chunk.new[:-1]:
+        return False
+    leads = [rows.text[rows.starts[rows.at(start)] : start] for start, _, _ in ends]
+    return bool(leads) and all(lead and not lead.strip() for lead in leads) and not short(chunk.old)
+
+
+def short(old: str) -> bool:
+    """Say whether a text tells too little to be looked for in any but its exact form."""
+    words = "".join(char if char.isalnum() or char == "_" else " " for char in old).split()
+    return len(words) < 2 and sum(map(len, words)) < 8  # noqa: PLR2004
+
+
+def by_rows(rung: Rung, read: Reading) -> Climb:
+    """Make the rung that compares rows one by one, each read in a certain way."""
+
+    def climb(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+        for old, new in _without_edges(cut(chunk.old), cut(chunk.new)):
+            firsts = rows.places([read(row) for row in old], read)
+            for first in firsts:
+                place = (first, first + len(old))
+                yield aligned(rows, chunk, rung, place, Meant(old, new, range(len(old))))
+            if firsts:
+                return
+
+    return climb
+
+
+def _without_edges(old: list[str], new: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield the rows as they are, then without blank rows around them."""
+    yield old, new
+    head = next((at for at, row in enumerate(old) if row.strip()), 0)
+    tail = next((at for at, row in enumerate(reversed(old)) if row.strip()), 0)
+    if not head and not tail:
+        return
+    for _ in range(head):
+        if new and not new[0].strip():
+            new = new[1:]
+    for _ in range(tail):
+        if new and not new[-1].strip():
+            new = new[:-1]
+    yield old[head : len(old) - tail], new
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a chunk says, read by a rung.
+
+    Attributes:
+        old: The rows it has for those of the file.
+        new: What takes their place.
+        pairs: For each row of `old` which row of the place it stands for; None: for none.
+    """
+
+    old: Sequence[str]
+    new: Sequence[str]
+    pairs: Pairs
+
+
+def aligned(
+    rows: Rows, chunk: Chunk, rung: Rung, place: tuple[int, int], meant: Meant
+) -> Candidate:
+    """Make the candidate for rows that stand at `place` (first row, row after the last)."""
+    first, stop = place
+    ended = chunk.old.endswith("\n")
+    start, end = rows.starts[first], rows.end(stop, ended=ended)
+
+    def write() -> tuple[Span, ...] | None:
+        found = rows.rows[first:stop]
+        written = carried(meant.old, found, meant.pairs, meant.new, rows.unit)
+        if written is None:
+            return None
+        text = "\n".join(written)
+        if ended and written and rows.text[end - 1 : end] == "\n":
+            text += "\n"
+        return (Span(start, end, text),)
+
+    return Candidate(start, end, rung, write)
+
+
+RUNGS: tuple[Climb, ...] = (
+    by_rows("trailing", str.rstrip),
+    by_rows("indentation", str.strip),
+)
