@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.test_run import CannedPlanner, House, WritingRunner, build
@@ -268,6 +268,11 @@ async def settled(house: House, ledger: Ledger) -> None:
     assert stages_of(house) <= kept | set(plan.layers)
 
 
+@example(  # the first of two that run again is the ground of the other
+    acts=[("idle", "", 0), ("cancel", "", 0), ("feedback", "s3", 0), ("retry", "s1", 0)],
+    seed=0,
+    ahead=2,
+)
 @settings(
     max_examples=60,
     deadline=None,

@@ -174,7 +174,7 @@ class Drive:
         """Start the step that is next; None when a person is next, or nobody."""
         plan = self._footing.views.plan
         if self._again:
-            again = self._again.pop(0)
+            again = self._first_again()
             state = self._footing.known(again.step_id)
             if again.keep_work and not has_ground(plan, state):
                 again = replace(again, keep_work=False)  # it fell while it waited for its turn
@@ -194,6 +194,12 @@ class Drive:
         stage = await self._stepping.open(state, keep_work=again.keep_work)
         return again, state.step, stage
 
+    def _first_again(self) -> Again:
+        """Take the first in the plan of those to run again: others may be made on it."""
+        order = {step.id: at for at, step in enumerate(self._footing.views.plan.plan.steps)}
+        self._again.sort(key=lambda again: order.get(again.step_id, len(order)))
+        return self._again.pop(0)
+
     # --- the lane of decisions -------------------------------------------------
 
     def carry_out(self, step_id: str, decision: Work, *, go_on: bool = True) -> None:
@@ -212,13 +218,18 @@ class Drive:
         if not self.working and (self._again or self._may_go_on):
             self._start(self._run_steps())
 
-    async def land(self, step_id: str) -> None:
-        """Land a step that the user approved, then what waited for that."""
+    async def land(self, step_id: str, *, only: str = "") -> None:
+        """Land a step that the user approved, then what waited for that.
+
+        Args:
+            step_id: The step.
+            only: Blob of the change set that must be selected, or nothing lands.
+        """
         async with self._footing.tree:
             state = self._footing.known(step_id)
             if not state.reviewable or unlanded_below(self._footing.views.plan, state):
                 return  # it lost its ground while it waited for its turn
-            if await self._land(state, by="user"):
+            if await self._land(state, by="user", only=only):
                 await self._land_ready()
 
     async def redo(self, stage_id: str, again: Again, why: str) -> None:
@@ -240,10 +251,10 @@ class Drive:
         async with self._footing.tree:
             return await self._landings.take_back(entry, dry_run=dry_run)
 
-    async def _land(self, state: StepState, *, by: str) -> bool:
+    async def _land(self, state: StepState, *, by: str, only: str = "") -> bool:
         step_id = self._landing = state.step.id
         try:
-            landed = await self._landings.land(state, by=by)
+            landed = await self._landings.land(state, by=by, only=only)
         finally:
             self._landing = ""
         if self._footing.known(step_id).status == "rejected":  # all of it was left out

@@ -59,25 +59,47 @@ class Landings:
         # What a step did beside its stage cannot be ruled out there: a person looks at it.
         return self._footing.approve == "ask" and not state.rung.endswith("+bubblewrap")
 
-    async def land(self, state: StepState, *, by: str) -> bool:
-        """Land what is selected of a step; return whether it stands in the workspace."""
+    async def selected(self, state: StepState) -> ChangeSet:
+        """Return what would land of a step, by all that was decided until this returns.
+
+        Raises:
+            StageError: Its stage does not hold an ignored file as it was reviewed.
+            SessionError: The blob store refuses.
+        """
         footing = self._footing
-        step_id = state.step.id
         changes = footing.review.change_set(state.shown)
         while True:
-            decisions = footing.views.review.decisions(step_id, state.shown)
-            try:
-                await footing.keep_switched_on(state, changes, decisions)
-            except (StageError, SessionError) as error:
-                footing.log(ev.Noted("warning", str(error)))  # it stays under review
-                return False
+            decisions = footing.views.review.decisions(state.step.id, state.shown)
+            await footing.keep_switched_on(state, changes, decisions)
             selected = await asyncio.to_thread(footing.review.selected, changes, decisions)
-            if decisions == footing.views.review.decisions(step_id, state.shown):
-                break  # else a hunk was switched meanwhile: what was approved is what is shown
+            if decisions == footing.views.review.decisions(state.step.id, state.shown):
+                return selected  # else a hunk was switched meanwhile: approved is what is shown
+
+    async def land(self, state: StepState, *, by: str, only: str = "") -> bool:
+        """Land what is selected of a step; return whether it stands in the workspace.
+
+        Args:
+            state: The step.
+            by: Who lands it.
+            only: Blob that must be selected, or nothing lands; empty for whatever is.
+        """
+        footing = self._footing
+        step_id = state.step.id
+        try:
+            selected = await self.selected(state)
+        except (StageError, SessionError) as error:
+            footing.log(ev.Noted("warning", str(error)))  # it stays under review
+            return False
         if not (selected.files or selected.ignored):
             footing.log(ev.StepRejected(step_id, ""), by)
             return False
         blob = footing.review.keep(selected)
+        if only not in {"", blob}:
+            changed = (
+                f"Step {step_id} is not landed: what you accept changed since it was verified."
+            )
+            footing.log(ev.Noted("warning", changed))
+            return False
         footing.log(ev.StepApproved(step_id, state.shown, blob), by)
         return await self.land_approved(state, selected)
 

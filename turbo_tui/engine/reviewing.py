@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.changes import ChangeSet, FileChange
+from turbo_tui.core.changes import FileChange
 from turbo_tui.core.choosing import changed_lines
 from turbo_tui.core.diffs import MOST_TEXT_BYTES, WHOLE_FILE, Hunk, has_lines, is_editable
 from turbo_tui.core.errors import UsageError
@@ -25,11 +25,11 @@ class Reviewing:
 
     def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
         """Accept or reject one hunk with all its lines, or with `hunk` -1 the whole file."""
-        state, change = self._under_review(step_id, path)
-        hunks = self._hunks(change)
-        if not WHOLE_FILE <= hunk < len(hunks):
-            raise UsageError(f"{path} has no hunk {hunk + 1}; look at it again.")
+        state, change = self._under_review(step_id, path, whole=hunk == WHOLE_FILE)
         if hunk != WHOLE_FILE:
+            hunks = self._hunks(change)
+            if hunk not in range(len(hunks)):
+                raise UsageError(f"{path} has no hunk {hunk + 1}; look at it again.")
             self._refuse_when_rewritten(state, path)
             if accepted:
                 self._reject_others(state, path, hunk, len(hunks))
@@ -159,15 +159,20 @@ class Reviewing:
         if not comments:
             return words.strip()
         review = self._footing.review
-        by_path = {change.path: change for change in _all_changes(review.change_set(state.shown))}
+        by_path = {change.path: change for change in review.change_set(state.shown).files}
         return feedback_of(words, comments, by_path, review.content)
 
     # --- inside ----------------------------------------------------------------
 
-    def _under_review(self, step_id: str, path: str) -> tuple[StepState, FileChange]:
+    def _under_review(
+        self, step_id: str, path: str, *, whole: bool = False
+    ) -> tuple[StepState, FileChange]:
         state = self._footing.reviewable(step_id)
-        changes = _all_changes(self._footing.review.change_set(state.shown))
-        change = next((each for each in changes if each.path == path), None)
+        changes = self._footing.review.change_set(state.shown)
+        known = changes.files
+        if whole:  # only the names of ignored files are known before they are switched on
+            known += tuple(change for folder in changes.ignored for change in folder.changes)
+        change = next((each for each in known if each.path == path), None)
         if change is None:
             raise UsageError(f"{path} is not among the changes of step {state.step.id}.")
         return state, change
@@ -218,11 +223,6 @@ class Reviewing:
 
     def _log(self, event: ev.Event) -> None:
         self._footing.log(event, "user")
-
-
-def _all_changes(changes: ChangeSet) -> tuple[FileChange, ...]:
-    ignored = (change for folder in changes.ignored for change in folder.changes)
-    return (*changes.files, *ignored)
 
 
 def _refuse_too_much(content: bytes | None, path: str) -> None:

@@ -20,6 +20,7 @@ from turbo_tui.engine.executor import run_step
 from turbo_tui.engine.gating import GatedStage
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.planner import make_plan
+from turbo_tui.engine.staging import LoggedStage
 from turbo_tui.engine.stepping import StepResult
 
 GIVEN_BYTES = 48_000  # of each file given to an executor unasked
@@ -90,20 +91,36 @@ class ToolRunner:
         self._offered = offered
         self._setting = setting
 
+    def on_record(self, step_id: str, stage: Stage, history: Views) -> Stage:
+        """Put a stage under the user's rules and its commands into the log, as a step's own."""
+        setting = self._setting
+        return LoggedStage(
+            self._gated(step_id, stage, history),
+            lambda event: setting.session.append(event, "executor"),
+            step_id,
+            blobs=setting.blobs,
+            ask=setting.asks.ask,
+            on_output=setting.live.tell,
+        )
+
+    def _gated(self, step_id: str, stage: Stage, history: Views) -> Stage:
+        setting = self._setting
+        return GatedStage(
+            stage,
+            setting.rules,
+            setting.asks,
+            step_id,
+            redact=setting.redact,
+            pinned=history.plan.pinned,
+            shown=setting.show_secrets,
+        )
+
     async def run(self, step: Step, stage: Stage, *, feedback: str, history: Views) -> StepResult:
         """Do the step's work and its checks in the stage."""
         setting = self._setting
 
         def gated(stage: Stage) -> Stage:
-            return GatedStage(
-                stage,
-                setting.rules,
-                setting.asks,
-                step.id,
-                redact=setting.redact,
-                pinned=history.plan.pinned,
-                shown=setting.show_secrets,
-            )
+            return self._gated(step.id, stage, history)
 
         state = history.plan.state(step.id)
         before: Before | None = None

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Collection
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.errors import PlanError, UsageError
+from turbo_tui.core.errors import PlanError, SessionError, StageError, UsageError
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import Views, lying_on, unlanded_below
+from turbo_tui.core.views import Verification, Views, lying_on, unlanded_below
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
@@ -26,6 +26,7 @@ from turbo_tui.engine.review import Review
 from turbo_tui.engine.reviewing import Reviewing
 from turbo_tui.engine.stepping import Stepping, StepRunner
 from turbo_tui.engine.uninterrupted import ended
+from turbo_tui.engine.verifying import OnRecord, Verifying
 
 EDITABLE = frozenset({"proposed", "failed", "interrupted", "rejected", "skipped"})
 
@@ -52,6 +53,7 @@ class Run:
         approve: Approve = "ask",
         ahead: int = 0,
         acts_on_workspace: Callable[[Step], bool] = nowhere_else,
+        commands: OnRecord | None = None,
     ) -> None:
         """Take the parts.
 
@@ -68,10 +70,12 @@ class Run:
             ahead: So many steps may wait for their review below one that runs.
             acts_on_workspace: Tells which steps act on the real workspace: none of them runs
                 ahead, as it would not see what waits.
+            commands: How checks of what was accepted are run; None: nothing can be verified.
         """
         self.footing = Footing(session, views, stages, lander, review, asks, approve)
         self.landings = Landings(self.footing)
         self._reviewing = Reviewing(self.footing)
+        self._verifying = Verifying(self.footing, self.landings, commands)
         self._planning = Planning(self.footing, planner)
         self._drive = Drive(
             self.footing,
@@ -141,8 +145,9 @@ class Run:
     async def cancel(self) -> None:
         """Interrupt the step or plan under way; a step becomes `interrupted`, its work is kept.
 
-        What the user had decided before is carried out.
+        What the user had decided before is carried out; what is being verified is interrupted.
         """
+        await self._verifying.cancel()
         await self._drive.cancel()
 
     async def close(self) -> None:
@@ -301,8 +306,27 @@ class Run:
         """Switch landing of an ignored folder's files on or off."""
         self._reviewing.decide_ignored(step_id, folder, accepted=accepted)
 
-    def approve(self, step_id: str) -> None:
-        """Land what is selected of a step, then go on with the plan."""
+    async def verify(self, step_id: str) -> Verification:
+        """Run a step's checks on exactly what is accepted of it, in a stage of their own.
+
+        Cancelling it, or `cancel`, interrupts it. The result is in `views.review.verification`.
+
+        Raises:
+            UsageError: It has nothing to review or no checks, is being verified, or nothing of
+                it is accepted.
+        """
+        return await self._verifying.verify(step_id)
+
+    def approve(self, step_id: str, *, verify: bool = False) -> None:
+        """Land what is selected of a step, then go on with the plan.
+
+        Args:
+            step_id: A step under review.
+            verify: First run its checks on exactly that; it lands only if they pass.
+
+        Raises:
+            UsageError: It cannot land now, or with `verify`, has no checks.
+        """
         state = self.footing.reviewable(step_id)
         self._refuse_when_planning()
         self._refuse_when_deciding(step_id)
@@ -318,8 +342,22 @@ class Run:
             if first in self.deciding:
                 then = "that is being decided; approve again in a moment"
             raise UsageError(f"Step {step_id} was made on top of step {first}; {then}.")
+        if verify:
+            self._verifying.ready(step_id)
+            self._drive.carry_out(step_id, self._land_verified(step_id))
+            return
         self._drive.going = self._drive.going or self.footing.approve == "ask"
         self._drive.carry_out(step_id, self._drive.land(step_id))
+
+    async def _land_verified(self, step_id: str) -> None:
+        try:
+            result = await self.verify(step_id)
+        except (UsageError, StageError, SessionError) as error:
+            self._log(ev.Noted("warning", str(error)), "engine")
+            return
+        if result.status == "passed":
+            self._drive.going = self._drive.going or self.footing.approve == "ask"
+            await self._drive.land(step_id, only=result.selected)
 
     def reject(self, step_id: str, feedback: str = "") -> None:
         """Reject all a step did; with feedback or comments it is run again on top of its work."""

@@ -96,11 +96,13 @@ async def open_run(
     session.subscribe(setting.done.apply, replay=True)
     minds = Minds(workspace, project, setting, built_in=built_in, recorded=recorded)
     tools = alone(builtin_tools(git=CommandLineGit()), ON_WORKSPACE, views.plan)
+    runner = ToolRunner(minds.executor, tools, FOR_MODELS, setting)
     run = Run(
         session,
         views,
         planner=minds,
-        runner=ToolRunner(minds.executor, tools, FOR_MODELS, setting),
+        runner=runner,
+        commands=runner,
         stages=stages,
         lander=workspace.lander,
         review=Review(workspace.blobs),
