@@ -400,7 +400,9 @@ async def test_permissions_are_merged_too(bench: Bench) -> None:
 
     whys = [conflict.why for conflict in landing.conflicts]
     assert whys[0] == "it was changed since the step began; the two changes go together"
-    assert whys[1] == "both you and the step changed its permissions (700, now)"
+    assert whys[1] == (
+        "its permissions changed to 700 since the step began, and the step changed it too"
+    )
     assert landing.merged is None
 
 

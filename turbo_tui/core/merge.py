@@ -10,12 +10,13 @@ from turbo_tui.core.matching import Region, changed_regions, lines_of
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Lines that both sides changed, differently; `base_start` is 0-based."""
+    """Lines that both sides changed, differently; `base_start` and `ours_start` are 0-based."""
 
     base_start: int
     base: tuple[bytes, ...]
     ours: tuple[bytes, ...]
     theirs: tuple[bytes, ...]
+    ours_start: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def merge(
     result: list[bytes] = []
     clashes: list[Clash] = []
     at = 0
+    shift = 0  # how much further down our lines lie than those of the base
     for group in _grouped(our_regions, their_regions):
         result += base_lines[at : group.start]
         at = group.end
@@ -73,9 +75,11 @@ def merge(
         elif not group.ours:
             result += other
         else:
-            clash = Clash(group.start, tuple(was), tuple(mine), tuple(other))
+            start = group.start + shift
+            clash = Clash(group.start, tuple(was), tuple(mine), tuple(other), start)
             clashes.append(clash)
             result += _marked(clash, our_name, their_name)
+        shift += len(mine) - len(was)
     result += base_lines[at:]
     return Merged(b"".join(result), tuple(clashes))
 

@@ -329,14 +329,28 @@ class Stages(Protocol):
 class Conflict:
     """A path where the workspace is not what the step started from.
 
+    The three sides are blobs, so that a diff pane can show any two of them; each is empty where
+    nothing stood, or what is no file, or where it is not known.
+
     Attributes:
         why: What happened, in words for the user.
         merged: Blob of a clean three-way merge; empty when there is none.
+        base: What both sides started from.
+        ours: What stands in the workspace now.
+        theirs: What was to be written.
+        marked: Blob of the merge with conflict markers; empty where the sides are not text, or
+            a side is missing.
+        lines: Where the sides clash, counted from 1 in the workspace's file as it is now.
     """
 
     path: str
     why: str
     merged: str = ""
+    base: str = ""
+    ours: str = ""
+    theirs: str = ""
+    marked: str = ""
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +363,7 @@ class Landing:
         merged: When every conflict merges cleanly: the change set on the tree as it is now.
         left_alone: Paths that a third party changed meanwhile; theirs was kept.
         notes: What could not be kept or taken back (hard links broken, …).
+        written: Exactly what was written, merges done; with a dry run, what would be.
     """
 
     landing_id: str = ""
@@ -357,11 +372,18 @@ class Landing:
     merged: ChangeSet | None = None
     left_alone: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    written: ChangeSet = field(default_factory=ChangeSet)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was done about a landing that a crash had cut off."""
+    """What was done about a landing that a crash had cut off.
+
+    Attributes:
+        left_alone: Paths that are neither as before nor as intended: someone else's, kept.
+        kind: What was cut off: the landing of a step, or taking it back or forth.
+        of: The step's landing that was undone or redone; empty for the landing of a step.
+    """
 
     landing_id: str
     session_id: str
@@ -369,11 +391,21 @@ class Recovery:
     outcome: Literal["completed", "rolled_back"]
     paths: tuple[str, ...]
     left_alone: tuple[str, ...] = ()
+    kind: Literal["landing", "undo", "redo"] = "landing"
+    of: str = ""
+
+
+LandingState = Literal["landed", "undone", "redone", "rolled_back"]
 
 
 @dataclass(frozen=True, slots=True)
 class LandedEntry:
-    """One landing in the journal, newest state; `landed` is False once undone or rolled back."""
+    """One landing of a step in the journal, newest state.
+
+    Attributes:
+        landed: It stands; False once undone or rolled back.
+        state: An `undone` one can be redone; `landed` and `redone` ones can be undone.
+    """
 
     landing_id: str
     session_id: str
@@ -381,6 +413,7 @@ class LandedEntry:
     at: float
     paths: tuple[str, ...]
     landed: bool
+    state: LandingState = "landed"
 
 
 class Lander(Protocol):
@@ -395,10 +428,36 @@ class Lander(Protocol):
         ...
 
     async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
-        """Take a landing back; on a conflict nothing is written.
+        """Take any landing back, whatever landed after it; on a conflict nothing is written.
+
+        Three-way, file by file: from what the landing wrote, to what was before, on what is
+        there now. So only what was changed since in the same lines is a conflict. The undo is a
+        landing of its own.
 
         Raises:
-            LandingError: No such landing, or already undone.
+            LandingError: No such landing, already undone, or the disk or a permission refused.
+        """
+        ...
+
+    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+        """Land again what was undone; as `undo` in all else.
+
+        Raises:
+            LandingError: No such landing, it stands, or the disk or a permission refused.
+        """
+        ...
+
+    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+        """Return what leads from the tree as it is to the tree as it was after a landing.
+
+        Of every path that a later landing touched, undos among them; what never landed is not
+        in it. Contents of both sides are in the blob store.
+
+        Args:
+            landing_id: An empty one means before the first landing.
+
+        Raises:
+            LandingError: No such landing, or a file cannot be read.
         """
         ...
 
@@ -407,7 +466,7 @@ class Lander(Protocol):
         ...
 
     def landings(self) -> tuple[LandedEntry, ...]:
-        """List the journal's finished landings on this workspace, oldest first."""
+        """List the finished landings of steps on this workspace, oldest first."""
         ...
 
 

@@ -15,18 +15,20 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from turbo_tui.core.changes import ChangeSet, FileChange, Node, invert, paths
+from turbo_tui.core.changes import ChangeSet, FileChange, paths
 from turbo_tui.core.errors import LandingError, SessionError
 from turbo_tui.core.ports import Blobs, Conflict, LandedEntry, Landing, Recovery
 from turbo_tui.landing.beneath import Tree
+from turbo_tui.landing.history import FINISHED, History, way_back
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, plan, validate
+from turbo_tui.landing.past import leading_to
 from turbo_tui.landing.preimages import Checked, check
 from turbo_tui.landing.recovery import Recoverer
+from turbo_tui.landing.wording import Wording, of_redo, of_undo, stuck_words
 from turbo_tui.landing.writer import ChangedMeanwhileError, Checkpoint, Writer
 
 LOCK_WAIT_S = 10.0
-_FINISHED = ("done", "cleaned")
 _UNFINISHED = ("begun", "committed", "rolling_back")
 
 
@@ -66,9 +68,25 @@ class JournalLander:
         """Take a landing back; the undo is a landing too, and undoing it lands again.
 
         Raises:
-            LandingError: No such landing, or already undone.
+            LandingError: No such landing, already undone, or the disk or a permission refused.
         """
-        return await asyncio.to_thread(self._undo, landing_id, dry_run=dry_run)
+        return await asyncio.to_thread(self._take_back, landing_id, redo=False, dry_run=dry_run)
+
+    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+        """Land again what was undone.
+
+        Raises:
+            LandingError: No such landing, it stands, or the disk or a permission refused.
+        """
+        return await asyncio.to_thread(self._take_back, landing_id, redo=True, dry_run=dry_run)
+
+    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+        """Return what leads from the tree as it is to the tree as it was after a landing.
+
+        Raises:
+            LandingError: No such landing, or a file cannot be read.
+        """
+        return await asyncio.to_thread(self._tree_at, landing_id)
 
     async def recover(self) -> tuple[Recovery, ...]:
         """Complete or roll back landings that a crash cut off on this workspace."""
@@ -77,7 +95,7 @@ class JournalLander:
     def landings(self) -> tuple[LandedEntry, ...]:
         """List the finished landings of steps, oldest first; an undo is not one of its own."""
         entries = self._journal.entries()
-        undone = _undone(entries)
+        history = History(entries)
         return tuple(
             LandedEntry(
                 landing_id=entry.landing_id,
@@ -85,7 +103,8 @@ class JournalLander:
                 step_id=entry.step_id,
                 at=entry.at,
                 paths=paths(entry.changes),
-                landed=entry.progress in _FINISHED and entry.landing_id not in undone,
+                landed=history.state(entry) in ("landed", "redone"),
+                state=history.state(entry),
             )
             for entry in entries
             if not entry.undoes and entry.progress not in _UNFINISHED
@@ -102,27 +121,46 @@ class JournalLander:
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             notes = self._recovery_notes(tree)
             entry = self._new_entry(session_id, step_id)
-            landing = self._write(tree, entry, changes.files, dry_run=False)
+            landing = self._write(tree, entry, changes.files, Wording(), dry_run=False)
             return replace(landing, notes=(*notes, *landing.notes))
 
-    def _undo(self, landing_id: str, *, dry_run: bool) -> Landing:
+    def _take_back(self, landing_id: str, *, redo: bool, dry_run: bool) -> Landing:
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             notes = self._recovery_notes(tree)
-            taken_back = self._journal.entry(landing_id)
-            if taken_back.progress not in _FINISHED:
+            entry = self._journal.entry(landing_id)
+            if entry.progress not in FINISHED:
                 raise LandingError(f"Landing {landing_id} was rolled back; nothing of it stands.")
-            if landing_id in _undone(self._journal.entries()):
-                raise LandingError(f"Landing {landing_id} is undone already.")
-            left_alone = set(taken_back.left_alone)
-            files = [
-                change
-                for change in _way_back(taken_back)
-                if not left_alone & {change.path, change.moved_from}
-            ]
-            notes += [f"{path}: was left alone then, so it is now" for path in sorted(left_alone)]
-            entry = self._new_entry(taken_back.session_id, taken_back.step_id, undoes=landing_id)
-            landing = self._write(tree, entry, files, dry_run=dry_run)
+            history = History(self._journal.entries())
+            if history.stands(entry) == redo:
+                words = "was not undone; there is nothing to redo" if redo else "is undone already"
+                raise LandingError(f"Landing {landing_id} {words}.")
+            tip = history.chain(entry)[-1]
+            words = _words(history, tip)
+            files: list[FileChange] = []
+            for change in way_back(tip):
+                files.append(history.followed(change, tip.landing_id))
+                if files[-1].path != change.path:
+                    notes.append(f"{files[-1].path}: was {change.path} when {words.since}")
+            validate(files)
+            notes += [f"{path}: was left alone then, so it is now" for path in tip.left_alone]
+            fresh = self._new_entry(tip.session_id, tip.step_id, undoes=tip.landing_id)
+            landing = self._write(tree, fresh, files, words, dry_run=dry_run)
             return replace(landing, notes=(*notes, *landing.notes))
+
+    def _tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+        with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
+            self._recover_under_lock(tree)
+            if landing_id:
+                self._journal.entry(landing_id)
+            history = History(self._journal.entries())
+            then = history.before(history.after(landing_id))
+            try:
+                return leading_to(then, tree, self._blobs)
+            except OSError as error:
+                raise LandingError(
+                    f"The tree as it was after landing {landing_id} cannot be shown: "
+                    f"{os.fsdecode(error.filename or '')!r}: {error.strerror}."
+                ) from error
 
     def _new_entry(self, session_id: str, step_id: str, *, undoes: str = "") -> Entry:
         return Entry(
@@ -145,15 +183,25 @@ class JournalLander:
             ) from error
 
     def _write(
-        self, tree: Tree, entry: Entry, files: Sequence[FileChange], *, dry_run: bool
+        self,
+        tree: Tree,
+        entry: Entry,
+        files: Sequence[FileChange],
+        wording: Wording,
+        *,
+        dry_run: bool,
     ) -> Landing:
         try:
-            checked = check(tree, self._blobs, files)
+            checked = check(tree, self._blobs, files, wording)
+            if entry.undoes and checked.merged is not None:
+                checked = self._merged(tree, checked, wording)
             if checked.conflicts:
-                return _refused(checked)
+                return _refused(checked, merging=bool(entry.undoes))
             changes = ChangeSet(tuple(sorted(checked.files, key=lambda change: change.path)))
-            if dry_run or not changes.files:
-                return Landing(paths=paths(changes), notes=tuple(checked.notes))
+            # An undo that finds nothing left to write is one all the same: it can be redone.
+            if dry_run or not (changes.files or entry.undoes):
+                notes = tuple(checked.notes)
+                return Landing(paths=paths(changes), notes=notes, written=changes)
             operations = plan(
                 changes.files,
                 tree.is_folder,
@@ -170,6 +218,14 @@ class JournalLander:
             tree, self._blobs, entry.operations, self._checkpoint, checked.identities, checked.notes
         )
         return self._carry_out(entry, writer)
+
+    def _merged(self, tree: Tree, checked: Checked, wording: Wording) -> Checked:
+        """Take the clean merges for what is to be written."""
+        together = checked.merged or ChangeSet()
+        merged = check(tree, self._blobs, together.files, wording)
+        said = [f"{each.path}: merged with what changed since" for each in checked.conflicts]
+        merged.notes = list(dict.fromkeys((*together.notes, *said, *merged.notes)))
+        return merged
 
     def _carry_out(self, entry: Entry, writer: Writer) -> Landing:
         """Take the journalled way from `begun` to `cleaned`, or back."""
@@ -190,16 +246,21 @@ class JournalLander:
             self._journal.mark(entry, "done")
         except ChangedMeanwhileError as changed:
             stuck = self._roll_back(entry, writer, done)
-            why = f"it was changed while the landing was under way.{_stuck_words(stuck)}"
+            why = f"it was changed while the landing was under way.{stuck_words(stuck)}"
             return Landing(conflicts=(Conflict(changed.path, why),), notes=tuple(writer.notes))
         except OSError as error:
             raise self._failure(error, self._roll_back(entry, writer, done)) from error
         except (LandingError, SessionError) as error:
             stuck = self._roll_back(entry, writer, done)
-            raise LandingError(f"{error}{_stuck_words(stuck)}") from error
+            raise LandingError(f"{error}{stuck_words(stuck)}") from error
         self._checkpoint("clean")
         self._clean(entry, writer)
-        return Landing(entry.landing_id, paths(entry.changes), notes=tuple(writer.notes))
+        return Landing(
+            entry.landing_id,
+            paths(entry.changes),
+            notes=tuple(writer.notes),
+            written=entry.changes,
+        )
 
     def _clean(self, entry: Entry, writer: Writer) -> None:
         writer.clean()
@@ -229,7 +290,7 @@ class JournalLander:
         return LandingError(
             f"Landing in {self._workspace} stopped{where}: {error.strerror}. "
             "The tree is as it was; make room or mend the permission, then approve again."
-            f"{_stuck_words(stuck)}"
+            f"{stuck_words(stuck)}"
         )
 
     # --- recovery --------------------------------------------------------------
@@ -251,13 +312,16 @@ class JournalLander:
     def _recover_under_lock(self, tree: Tree) -> tuple[Recovery, ...]:
         self._journal.forget_unbegun()
         recoveries: list[Recovery] = []
-        for entry in self._journal.entries():
+        entries = self._journal.entries()
+        history = History(entries)
+        for entry in entries:
             writer = Writer(tree, self._blobs, entry.operations, self._checkpoint)
             if entry.progress == "done":
                 self._clean(entry, writer)
             elif entry.progress in _UNFINISHED:
                 try:
-                    recoveries.append(Recoverer(self._journal, entry, writer).run())
+                    recovery = Recoverer(self._journal, entry, writer).run()
+                    recoveries.append(_named(recovery, entry, history))
                 except OSError as error:
                     raise LandingError(
                         f"Landing {entry.landing_id} in {self._workspace} was cut off by a crash "
@@ -267,34 +331,25 @@ class JournalLander:
         return tuple(recoveries)
 
 
-def _is_folder(node: Node | None) -> bool:
-    return node is not None and node.kind == "folder"
+def _named(recovery: Recovery, entry: Entry, history: History) -> Recovery:
+    """Say what a cut-off landing was: a step's own, or taking one back or forth."""
+    if not entry.undoes:
+        return recovery
+    root, depth = history.root(entry)
+    return replace(recovery, kind="undo" if depth % 2 else "redo", of=root.landing_id)
 
 
-def _undone(entries: Sequence[Entry]) -> set[str]:
-    """Return the ids of landings that a standing undo took back."""
-    undone: set[str] = set()
-    for entry in reversed(entries):
-        stands = entry.progress in _FINISHED and entry.landing_id not in undone
-        if entry.undoes and stands:
-            undone.add(entry.undoes)
-    return undone
+def _words(history: History, tip: Entry) -> Wording:
+    """Return how to speak of taking a landing back: as an undo of its step, or as a redo."""
+    root, depth = history.root(tip)
+    return (of_redo if depth % 2 else of_undo)(root.step_id)
 
 
-def _way_back(entry: Entry) -> list[FileChange]:
-    """Return what undoes a landing, folders it made on the way to its files included."""
-    way = {change.path: change for change in invert(entry.changes).files}
-    named = {change.path for change in entry.changes.files if _is_folder(change.after)}
-    for operation in entry.operations:
-        path = operation.path
-        if operation.kind == "mkdir" and path not in named:
-            way.setdefault(path, FileChange(path, operation.after, None))
-    return list(way.values())
-
-
-def _refused(checked: Checked) -> Landing:
+def _refused(checked: Checked, *, merging: bool) -> Landing:
+    """Return the conflicts; where merging is meant, only those that do not merge."""
+    conflicts = [each for each in checked.conflicts if not (merging and each.merged)]
     return Landing(
-        conflicts=tuple(sorted(checked.conflicts, key=lambda conflict: conflict.path)),
+        conflicts=tuple(sorted(conflicts, key=lambda conflict: conflict.path)),
         merged=checked.merged,
         notes=tuple(checked.notes),
     )
@@ -313,12 +368,3 @@ def _umask() -> int:
 
 def _hidden_name() -> str:
     return f".turbo-tui-{secrets.token_hex(8)}"
-
-
-def _stuck_words(stuck: Sequence[str]) -> str:
-    if not stuck:
-        return ""
-    return (
-        f" These could not be put back yet: {', '.join(stuck)}. Their old content is kept beside "
-        "them under hidden names; the next start tries again."
-    )

@@ -15,6 +15,7 @@ from turbo_tui.core.merge import merge
 from turbo_tui.core.ports import Blobs, Conflict
 from turbo_tui.landing.beneath import Tree
 from turbo_tui.landing.operations import harmless, same, source
+from turbo_tui.landing.wording import Wording
 
 _IN_MEMORY_BYTES = 16_000_000
 _MOST_NAMED = 3
@@ -63,7 +64,15 @@ class Checked:
 
 
 class Refusal(Exception):  # noqa: N818  # not an error: an answer
-    """A path is not what the change started from; `str` says how, for the user."""
+    """A path is not what the change started from; `str` says how, for the user.
+
+    Attributes:
+        lines: Where both sides clash, as in `ports.Conflict`.
+    """
+
+    def __init__(self, why: str, lines: tuple[int, ...] = ()) -> None:
+        super().__init__(why)
+        self.lines = lines
 
 
 def look(tree: Tree, blobs: Blobs, path: str) -> Found | None:
@@ -103,9 +112,11 @@ def keep_open_file(blobs: Blobs, fd: int) -> str:
         return blobs.put(file.read())
 
 
-def check(tree: Tree, blobs: Blobs, files: Sequence[FileChange]) -> Checked:
+def check(
+    tree: Tree, blobs: Blobs, files: Sequence[FileChange], wording: Wording | None = None
+) -> Checked:
     """Compare each change with the tree; nothing is written but blobs."""
-    checker = _Checker(tree, blobs, files)
+    checker = _Checker(tree, blobs, files, wording or Wording())
     for change in files:
         checker.take(change)
     checker.settle_folders()
@@ -113,8 +124,10 @@ def check(tree: Tree, blobs: Blobs, files: Sequence[FileChange]) -> Checked:
 
 
 class _Checker:
-    def __init__(self, tree: Tree, blobs: Blobs, files: Sequence[FileChange]) -> None:
-        self._tree, self._blobs = tree, blobs
+    def __init__(
+        self, tree: Tree, blobs: Blobs, files: Sequence[FileChange], wording: Wording
+    ) -> None:
+        self._tree, self._blobs, self._wording = tree, blobs, wording
         self._checked = Checked()
         self._merged: list[FileChange] | None = []
         # Where a file or symlink makes room for a folder, nothing stands below yet.
@@ -133,6 +146,7 @@ class _Checker:
             self._checked.notes.append(note)
         if safe is None:
             return
+        now: Found | None = None
         try:
             now = self._look(source(safe))
             target = self._look(safe.path) if safe.moved_from else None
@@ -140,15 +154,15 @@ class _Checker:
             if self._is_there_already(safe, now, target):
                 self._checked.notes.append(f"{safe.path}: was so already")
                 return
-            _refuse_difference(safe, now, target)
+            _refuse_difference(safe, now, target, self._wording)
         except Refusal as refusal:
-            self._conflict(safe, str(refusal), None)
+            self._conflict(safe, str(refusal), now)
             return
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.EXDEV):
                 raise
             why = "a folder above it has become a symlink, which is never followed"
-            self._conflict(safe, why, None)
+            self._conflict(safe, why, now)
             return
         if now is not None and not same(now.node, safe.before, mode=_mode_matters(safe)):
             self._differs(safe, now)
@@ -232,21 +246,59 @@ class _Checker:
     def _differs(self, change: FileChange, now: Found) -> None:
         """Report a file that was changed since the step began; try to bring both together."""
         try:
-            made = _merged_change(change, now, self._blobs)
+            made = _merged_change(change, now, self._blobs, self._wording)
         except Refusal as refusal:
-            self._conflict(change, str(refusal), None)
+            self._conflict(change, str(refusal), now, lines=refusal.lines)
             return
-        self._conflict(
-            change, "it was changed since the step began; the two changes go together", made
-        )
+        why = f"it was changed since {self._wording.since}; the two changes go together"
+        self._conflict(change, why, now, made)
 
-    def _conflict(self, change: FileChange, why: str, made: FileChange | None) -> None:
-        blob = made.after.blob if made is not None and made.after is not None else ""
-        self._checked.conflicts.append(Conflict(change.path, why, blob))
+    def _conflict(
+        self,
+        change: FileChange,
+        why: str,
+        now: Found | None,
+        made: FileChange | None = None,
+        *,
+        lines: tuple[int, ...] = (),
+    ) -> None:
+        self._checked.conflicts.append(
+            Conflict(
+                change.path,
+                why,
+                merged=_blob(made.after) if made is not None else "",
+                base=_blob(change.before) if change.base_known else "",
+                ours=_blob(now.node) if now is not None else "",
+                theirs=_blob(change.after),
+                marked="" if made is not None else self._marked(change, now),
+                lines=lines,
+            )
+        )
         if made is None:
             self._merged = None
         elif self._merged is not None and (made.moved_from or made.before != made.after):
             self._merged.append(made)
+
+    def _marked(self, change: FileChange, now: Found | None) -> str:
+        """Return the blob of both sides in one text; nothing where they are no texts."""
+        nodes = (change.before, now.node if now is not None else None, change.after)
+        base, ours, theirs = nodes
+        if ours is None or theirs is None or not change.base_known or ours.blob == theirs.blob:
+            return ""
+        if any(
+            n is not None and (n.kind != "file" or n.size_bytes > MOST_TEXT_BYTES) for n in nodes
+        ):
+            return ""
+        texts = [b"" if node is None else self._blobs.get(node.blob) for node in nodes]
+        if any(is_binary(text) for text in texts) or (base is not None and ours.blob == base.blob):
+            return ""
+        names = self._wording
+        merged = merge(*texts, our_name=names.ours, their_name=names.theirs)
+        return self._blobs.put(merged.content)
+
+
+def _blob(node: Node | None) -> str:
+    return node.blob if node is not None else ""
 
 
 def _mode_matters(change: FileChange) -> bool:
@@ -257,37 +309,42 @@ def _mode_matters(change: FileChange) -> bool:
     )
 
 
-def _refuse_difference(change: FileChange, now: Found | None, target: Found | None) -> None:
+def _refuse_difference(
+    change: FileChange, now: Found | None, target: Found | None, wording: Wording
+) -> None:
+    since = wording.since
     if target is not None:
         raise Refusal(f"{change.path} is taken by {_word(target)} that was not there")
     if change.before is None:
         if now is not None:
-            raise Refusal(f"{_word(now)} stands there that was not there when the step began")
+            raise Refusal(f"{_word(now)} stands there that was not there when {since}")
         return
     if now is None:
-        raise Refusal("it was deleted since the step began")
+        raise Refusal(f"it was deleted since {since}")
     if now.node is None or now.node.kind != change.before.kind:
-        raise Refusal(f"it was a {change.before.kind} when the step began and is {_word(now)} now")
+        raise Refusal(f"it was a {change.before.kind} when {since} and is {_word(now)} now")
 
 
-def _merged_change(change: FileChange, now: Found, blobs: Blobs) -> FileChange:
+def _merged_change(change: FileChange, now: Found, blobs: Blobs, wording: Wording) -> FileChange:
     """Carry a change over to what stands there now.
 
     Raises:
         Refusal: It cannot be done without guessing.
     """
     before, after, here = change.before, change.after, now.node
-    changed = "it was changed since the step began"
+    changed = f"it was changed since {wording.since}"
     if before is None or here is None or after is None:
-        raise Refusal(f"{changed}, and the step deletes it")
+        raise Refusal(f"{changed}, and {wording.deletes}")
     if before.kind != "file" or after.kind != "file":
         if here.blob == before.blob:
-            raise Refusal(f"its permissions changed to {here.mode:o} since the step began")
+            raise Refusal(f"its permissions changed to {here.mode:o} since {wording.since}")
         raise Refusal(changed)
     if not change.base_known:
         raise Refusal(f"{changed}, and what it was then is not known, so nothing is guessed")
     if here.mode not in (before.mode, after.mode) and after.mode != before.mode:
-        raise Refusal(f"both you and the step changed its permissions ({here.mode:o}, now)")
+        raise Refusal(
+            f"its permissions changed to {here.mode:o} since {wording.since}, and {wording.changes}"
+        )
     mode = here.mode if after.mode == before.mode else after.mode
     if here.blob == before.blob:
         return replace(change, before=here, after=replace(after, mode=mode))
@@ -298,11 +355,16 @@ def _merged_change(change: FileChange, now: Found, blobs: Blobs) -> FileChange:
         raise Refusal(f"{changed}, and it is binary, so nothing can be merged")
     merged = merge(base, ours, theirs)
     if not merged.clean:
-        lines = [clash.base_start + 1 for clash in merged.conflicts]
-        named = ", ".join(str(line) for line in lines[:_MOST_NAMED])
-        raise Refusal(f"{changed} where the step changed it too (line {named} of the original)")
+        lines = tuple(clash.ours_start + 1 for clash in merged.conflicts)
+        raise Refusal(f"{changed} where {wording.changes} ({_lines(lines)} as it is now)", lines)
     node = Node("file", mode, len(merged.content), blobs.put(merged.content))
     return replace(change, before=here, after=node)
+
+
+def _lines(lines: Sequence[int]) -> str:
+    named = ", ".join(str(line) for line in lines[:_MOST_NAMED])
+    more = " …" if len(lines) > _MOST_NAMED else ""
+    return f"line{'s' * (len(lines) > 1)} {named}{more}"
 
 
 def _word(found: Found) -> str:

@@ -42,8 +42,11 @@ class Recoverer:
         if self.entry.progress == "rolling_back":
             return self._back(chains)
         reached = {path: self._reached(chain) for path, chain in chains.items()}
-        if self.entry.progress == "begun" or not any(reached.values()):
+        if self.entry.progress == "begun":
             return self._finish("rolled_back", ())
+        if not any(reached.values()):
+            theirs = tuple(sorted(path for path, count in reached.items() if count is None))
+            return self._finish("rolled_back", theirs)
         return self._forward(reached)
 
     def _chains(self) -> dict[str, list[Operation]]:
