@@ -13,8 +13,8 @@ from turbo_tui.config import (
     load_plain,
     load_settings,
     paths,
-    save_models,
 )
+from turbo_tui.config.writing import save_models
 from turbo_tui.core.command import MIB
 from turbo_tui.core.errors import ConfigError
 from turbo_tui.trust import project_files

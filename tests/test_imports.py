@@ -11,6 +11,9 @@ HEAVY = (
     *("lancedb", "pyarrow", "numpy", "torch", "sentence_transformers", "mcp", "pygit2"),
     *("tree_sitter", "httpx2", "keyring", "pydantic_settings", "pydantic", "libcst", "jedi"),
     *("ast_grep_py", "sqlite3"),
+    # None of them is heavy, and each was paid before the frame for what comes after it.
+    *("hashlib", "json", "click", "turbo_tui.app.opened", "turbo_tui.app.dialogs"),
+    *("turbo_tui.commands.opening", "turbo_tui.core.command", "turbo_tui.core.events"),
 )
 
 

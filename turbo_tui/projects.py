@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tomllib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -120,11 +119,15 @@ def load_project(config: Path, root: Path) -> ProjectSettings:
 
 def _read(file: Path) -> Mapping[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}. Mend or remove the file.") from error
+    import tomllib  # noqa: PLC0415  not needed where there is no file
+
+    try:
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{file}: is not valid TOML: {error}. Mend that line.") from error
 
@@ -161,7 +164,9 @@ def _alone(file: Path) -> Generator[None]:
 
 def _add(file: Path, root: str, action: str, subject: str) -> None:
     """Write one answer more; comments and all else in the file stay as they are."""
-    import tomlkit  # noqa: PLC0415  only an answer writes
+    import tomllib  # noqa: PLC0415  only an answer writes
+
+    import tomlkit  # noqa: PLC0415
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
 
     load_project(file.parent, Path(root))  # what cannot be read is not written over

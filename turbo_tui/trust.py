@@ -5,8 +5,6 @@ Both lie in the user's state folder, never in the repository they speak about.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -36,6 +34,8 @@ class ProjectFiles:
     @property
     def digest(self) -> str:
         """A hash over names and contents."""
+        import hashlib  # noqa: PLC0415  slow before a frame, and most projects bring no settings
+
         digest = hashlib.sha256()
         for path, content in sorted({**self.others, **self.contents}.items()):
             raw = content if isinstance(content, bytes) else b"other:" + os.fsencode(content)
@@ -133,11 +133,17 @@ class Consents:
 
 def _load(file: Path) -> dict[str, str]:
     try:
-        content: object = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):
         return {}  # unreadable means not agreed: the question is put again
+    import json  # noqa: PLC0415  slow before a frame
+
+    try:
+        content: object = json.loads(text)
+    except ValueError:
+        return {}
     if not isinstance(content, dict):
         return {}
     pairs = cast("dict[object, object]", content)
@@ -145,6 +151,8 @@ def _load(file: Path) -> dict[str, str]:
 
 
 def _store(file: Path, content: dict[str, str]) -> None:
+    import json  # noqa: PLC0415  slow before a frame
+
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")

@@ -11,7 +11,8 @@ from textual.pilot import Pilot
 
 from tests.app.session_kit import Stand
 from turbo_tui.app.dialogs import QuestionScreen
-from turbo_tui.app.opened import OpenRun, Options
+from turbo_tui.app.opened import OpenRun
+from turbo_tui.app.options import Options
 from turbo_tui.app.turbo_app import TurboApp
 from turbo_widgets.approval_bar import ApprovalBar
 from turbo_widgets.prompt import Prompt

@@ -16,7 +16,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from turbo_tui.app.main import run_app
-from turbo_tui.app.opened import Options
+from turbo_tui.app.options import Options
 
 async def opener(front):
     from tests.app.session_kit import Stand, hang

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from tests.app.screen_kit import BIG, Seat, seated
-from turbo_tui.app.opened import Options
+from turbo_tui.app.options import Options
 from turbo_tui.commands.open import demo_opener
 from turbo_widgets.approval_bar import ApprovalBar
 

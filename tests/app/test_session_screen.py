@@ -10,7 +10,8 @@ from textual import events
 
 from tests.app.screen_kit import BIG, SMALL, TINY, seated
 from tests.app.session_kit import API, Stand, do_nothing, hang, want_network
-from turbo_tui.app.opened import Front, Opened, Option, Options, Question
+from turbo_tui.app.opened import Front, Opened, Option, Question
+from turbo_tui.app.options import Options
 from turbo_tui.app.shapes import shape_of
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import TaskError, WorkspaceError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.commands.open import ago, branch_of
+from turbo_tui.commands.opening import ago, branch_of
 
 
 def test_the_branch_is_read_from_head(tmp_path: Path) -> None:

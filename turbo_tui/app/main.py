@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
-from turbo_tui.app.opened import OpenRun, Options
+from turbo_tui.app.options import Options
 from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core.plain import plain_lines
+
+if TYPE_CHECKING:
+    from turbo_tui.app.opened import OpenRun
 
 
 def run_app(open_run: OpenRun, options: Options | None = None) -> int:

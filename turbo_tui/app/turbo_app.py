@@ -19,7 +19,7 @@ from textual.timer import Timer
 from textual.worker import WorkerFailed
 
 from turbo_tui.app.key_order import KeyOrder
-from turbo_tui.app.opened import Opened, OpenRun, Options, Question
+from turbo_tui.app.options import Options
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
 from turbo_tui.core.errors import TurboError
 from turbo_widgets.ascii_only import AsciiOnly, needs_ascii
@@ -28,6 +28,7 @@ from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
+    from turbo_tui.app.opened import Opened, OpenRun, Question
     from turbo_widgets.approval_bar import ApprovalBar
     from turbo_widgets.diff_pane import DiffPane
     from turbo_widgets.knowledge_pane import KnowledgePane

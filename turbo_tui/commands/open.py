@@ -1,47 +1,19 @@
-"""Open the app on a workspace: everything it needs, asked for after its first frame."""
+"""Open the app on a workspace: everything it needs is asked for after its first frame."""
 
 from __future__ import annotations
 
 import atexit
 import shutil
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.main import run_app
-from turbo_tui.app.opened import (
-    Checked,
-    Front,
-    Language,
-    ModelChoice,
-    Offer,
-    Opened,
-    OpenRun,
-    Options,
-    Part,
-    Project,
-    SavedSetup,
-    Setup,
-    resume_question,
-    trust_question,
-)
-from turbo_tui.config import ModelSettings, load_settings, save_models
-from turbo_tui.core.errors import TurboError
-from turbo_tui.trust import FILES_THAT_COUNT, project_files
+from turbo_tui.app.options import Options
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from turbo_tui.wiring.reading import Project as ReadProject
-    from turbo_tui.wiring.running import OpenedRun
-
-OFFERED = {
-    "ollama": "Ollama",
-    "openai": "OpenAI-compatible server (llama.cpp, LM Studio, vLLM)",
-    "anthropic": "Anthropic",
-}
+    from turbo_tui.app.opened import Front, Opened, OpenRun
 
 
 def open_in_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -> int:
@@ -62,200 +34,20 @@ def open_in_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -
 def session_opener(workspace: Workspace, *, new: bool, session: str, here: bool) -> OpenRun:
     """Return what opens a session on a workspace, with the questions that come first."""
 
-    async def open_session(front: Front) -> Opened:
-        from turbo_tui.wiring.running import open_run  # noqa: PLC0415  after the first frame
+    async def opener(front: Front) -> Opened:
+        from turbo_tui.commands.opening import open_session  # noqa: PLC0415  after the first frame
 
-        place = await _trusted(workspace, front, here=here)
-        session_id = await _which_session(place, front, new=new, session=session)
-        front.say("Preparing the sandbox …")
-        run = await open_run(place, session_id=session_id)
-        return _opened(place, run)
+        return await open_session(workspace, front, new=new, session=session, here=here)
 
-    return open_session
+    return opener
 
 
 def demo_opener(folder: Path) -> OpenRun:
     """Return what opens the bundled project with its recorded session."""
 
-    async def open_demo(front: Front) -> Opened:
-        from turbo_tui.adapters.recorded import RecordedModel, read_recording  # noqa: PLC0415
-        from turbo_tui.demo import SESSION, prepare_demo  # noqa: PLC0415
-        from turbo_tui.wiring.minds import Recorded  # noqa: PLC0415
-        from turbo_tui.wiring.running import open_run  # noqa: PLC0415
+    async def opener(front: Front) -> Opened:
+        from turbo_tui.commands.opening import open_demo  # noqa: PLC0415  after the first frame
 
-        front.say("Preparing the demo …")
-        recording = read_recording(SESSION)
-        place = open_workspace(prepare_demo(folder / "tally"), here=True)
-        models = Recorded(RecordedModel("planner", recording), RecordedModel("executor", recording))
-        run = await open_run(place, recorded=models)
-        note = "A recorded session: no model is asked. Stage, sandbox and landing are real."
-        return replace(
-            _opened(place, run), label="recorded", task=recording.task, setup=None, notes=(note,)
-        )
+        return await open_demo(folder, front)
 
-    return open_demo
-
-
-async def _trusted(workspace: Workspace, front: Front, *, here: bool) -> Workspace:
-    seen = project_files(workspace.root)
-    if not workspace.trust.asked_for(workspace.root):
-        return workspace
-    files = [name for name in FILES_THAT_COUNT if (workspace.root / name).exists()]
-    if await front.choose(trust_question(workspace.root, files)) != "trust":
-        return workspace
-    workspace.trust.give(workspace.root, seen)  # and nothing that came while the question stood
-    return open_workspace(workspace.root, here=here)
-
-
-async def _which_session(workspace: Workspace, front: Front, *, new: bool, session: str) -> str:
-    from turbo_tui.adapters.sessions import find_session, list_sessions  # noqa: PLC0415
-
-    if session:
-        return find_session(workspace.state, session)
-    if new:
-        return ""
-    last = next(
-        (each for each in list_sessions(workspace.state, workspace.root) if each.status != "empty"),
-        None,
-    )
-    if last is None or last.status not in {"waiting", "interrupted"}:
-        return ""
-    state = {
-        "waiting": "Its plan waits for you.",
-        "interrupted": "It was cut off while something ran; the work done so far is kept.",
-    }[last.status]
-    question = resume_question(last.session_id, ago(time.time() - last.last), last.task, state)
-    return last.session_id if await front.choose(question) == "resume" else ""
-
-
-def ago(seconds: float) -> str:
-    """Say how long ago in words."""
-    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        count = int(seconds // size)
-        if count:
-            return f"{count} {word}{'' if count == 1 else 's'} ago"
-    return "just now"
-
-
-def _opened(workspace: Workspace, opened: OpenedRun) -> Opened:
-    return Opened(
-        run=opened.run,
-        root=workspace.root,
-        branch=branch_of(workspace.root),
-        planner=opened.minds.planner_name,
-        executor=opened.minds.executor_name,
-        live=opened.live,
-        search=opened.project.search,
-        look_at_project=lambda: _look(opened.project),
-        setup=_setup(workspace, opened),
-    )
-
-
-def branch_of(root: Path) -> str:
-    """Return the branch that `HEAD` names, or a short commit; empty outside a git repository."""
-    git = root / ".git"
-    try:
-        if not git.is_dir():
-            named = _first_line(git).partition("gitdir:")[2].strip()
-            git = (root / named).resolve()
-        head = _first_line(git / "HEAD")
-    except (OSError, UnicodeDecodeError, ValueError):
-        return ""
-    name = head.removeprefix("ref: refs/heads/")
-    return name if name != head else head[:8]
-
-
-def _first_line(file: Path) -> str:
-    """Read the first line of a small regular file; a strange repository may hold a pipe there."""
-    if not file.is_file():
-        return ""
-    with file.open("rb") as stream:
-        return stream.readline(4_096).decode("utf-8").strip()
-
-
-async def _look(project: ReadProject) -> Project:
-    found = await project.inspected()
-    return Project(
-        languages=tuple(
-            Language(each.name, each.percent, each.files, each.lines) for each in found.languages
-        ),
-        parts=tuple(
-            Part(
-                each.path,
-                each.type,
-                tuple(
-                    (purpose, " ".join(command.argv))
-                    for purpose, commands in each.commands.items()
-                    for command in commands
-                ),
-                tuple(each.evidence),
-            )
-            for each in found.projects
-        ),
-    )
-
-
-def _setup(workspace: Workspace, opened: OpenedRun) -> Setup:
-    async def offers() -> Sequence[Offer]:
-        from turbo_tui.adapters.providers import probe_local  # noqa: PLC0415  httpx2
-
-        return [
-            Offer(
-                f"{OFFERED[found.kind]} at {found.base_url}",
-                ModelChoice(found.kind, found.base_url, found.models[0] if found.models else ""),
-                found.models,
-            )
-            for found in await probe_local()
-        ]
-
-    async def check(choice: ModelChoice) -> Checked:
-        from turbo_tui.adapters.providers import ModelAddress, check  # noqa: PLC0415
-        from turbo_tui.wiring.models import key_of  # noqa: PLC0415
-
-        try:
-            settings = _settings(choice, ModelSettings())
-            address = ModelAddress(
-                choice.kind, choice.base_url, choice.model, key=key_of(settings), retries=0
-            )
-            return Checked(ok=True, text=await check(address))
-        except TurboError as error:
-            return Checked(ok=False, text=str(error))
-
-    async def save(planner: ModelChoice, executor: ModelChoice) -> SavedSetup:
-        now = workspace.settings
-        file = workspace.paths.config_file
-        save_models(
-            file,
-            planner=_settings(planner, now.planner),
-            executor=_settings(executor, now.executor),
-        )
-        seen = project_files(workspace.root)
-        workspace.trusted = workspace.trust.has(workspace.root, seen)
-        workspace.settings = load_settings(
-            file, project=workspace.root, contents=seen.contents, trusted=workspace.trusted
-        )
-        minds = opened.minds
-        return SavedSetup(minds.planner_name, minds.executor_name, f"Saved in {file}.")
-
-    return Setup(
-        planner=_choice(workspace.settings.planner),
-        executor=_choice(workspace.settings.executor),
-        offers=offers,
-        check=check,
-        save=save,
-    )
-
-
-def _choice(settings: ModelSettings) -> ModelChoice:
-    return ModelChoice(settings.kind, settings.base_url, settings.model, settings.key_env)
-
-
-def _settings(choice: ModelChoice, now: ModelSettings) -> ModelSettings:
-    return replace(
-        now,
-        kind=choice.kind,
-        base_url=choice.base_url,
-        model=choice.model,
-        key_env=choice.key_env,
-        origin="file",
-    )
+    return opener
