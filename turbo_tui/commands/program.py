@@ -16,6 +16,7 @@ class Commands(click.Group):
     modules: ClassVar[dict[str, tuple[str, str]]] = {
         "run": ("turbo_tui.commands.run", "carry out a task without the app"),
         "plan": ("turbo_tui.commands.plan", "only plan a task"),
+        "apply": ("turbo_tui.commands.apply", "put a model's edits from stdin into the workspace"),
         "sandbox": ("turbo_tui.commands.sandbox", "run one command as a step would"),
         "policy": ("turbo_tui.commands.policy", "say whether a step could run a command"),
         "session": ("turbo_tui.commands.session", "list, show, resume, undo, verify sessions"),

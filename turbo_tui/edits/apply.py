@@ -1,0 +1,517 @@
+"""Apply all edits of an answer to the files they name: all of them, or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Literal
+
+from turbo_tui.core.changes import checked_path
+from turbo_tui.edits.ladder import Place, replace_chunks
+from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.text_file import NotTextError, TextFile, decode
+from turbo_tui.edits.values import Chunk, FileEdit, Parsed
+
+Action = Literal["add", "update", "delete", "move"]
+
+_CLOSED = frozenset({".git", ".turbo"})
+_MOST_SEARCHED_FILES = 5_000
+_MOST_SEARCHED_BYTES = 1_000_000
+_COMMENT = r"^[ \t]*(?:#|//|--|/\*|<!--|\{/\*|%|;)"
+_ELIDED = re.compile(
+    rf"{_COMMENT}?[ \t]*(?:\.{{3}}|…)[ \t]*.{{0,80}}$"
+    rf"|{_COMMENT}[ \t]*.{{0,40}}\b(?:rest of|remaining|existing|previous|other)\b.{{0,40}}"
+    r"\b(?:code|file|unchanged|same|here|methods?|functions?|implementation)\b.{0,40}$",
+    re.IGNORECASE,
+)
+
+
+class UnreachableError(ValueError):
+    """A path that may not be read or written; `str` says why, for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class EditedFile:
+    """What happens to one path, all edits of it taken together.
+
+    Attributes:
+        content: Its bytes afterwards; None when it is deleted.
+        moved_from: The path it had.
+        mode: Permission bits that were asked for; 0 when none were.
+        places: Where its chunks were found, in the order of the answer.
+        replaced: It took the place of another file, or was written anew as a whole.
+        like: An existing file whose permissions a new one takes over: what it was moved from.
+    """
+
+    path: str
+    action: Action
+    content: bytes | None
+    moved_from: str = ""
+    mode: int = 0
+    places: tuple[Place, ...] = ()
+    replaced: bool = False
+    like: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one edit cannot be made.
+
+    Attributes:
+        at: Line (1-based) of the answer where the edit begins.
+        advice: What to do about it; empty when `why` says it.
+        line: Line of the file to look at, 0 when there is none.
+        closest: The text there.
+    """
+
+    path: str
+    at: int
+    why: str
+    advice: str = ""
+    line: int = 0
+    closest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of an answer: files, or what failed and then no files."""
+
+    files: tuple[EditedFile, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    shell: tuple[str, ...] = ()
+
+
+def _same(path: str) -> str:
+    return path
+
+
+def _none() -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The tree that edits are applied to; nothing is written.
+
+    Attributes:
+        read: Returns a file's bytes, None where nothing stands; raises UnreachableError for
+            a folder or what may not be read.
+        root: The workspace's absolute path, to make absolute paths relative; empty: refuse them.
+        real: Returns where a path leads once its links are followed; raises UnreachableError
+            when that is outside.
+        paths: Lists the workspace's files, for names that are missing or cut short.
+    """
+
+    read: Callable[[str], bytes | None]
+    root: str = ""
+    real: Callable[[str], str] = _same
+    paths: Callable[[], Iterable[str]] = _none
+
+
+def apply_edits(parsed: Parsed, read: Callable[[str], bytes | None]) -> Applied:
+    """Apply edits to files that `read` gives; see `apply_to`."""
+    return apply_to(parsed, Reading(read))
+
+
+def apply_to(parsed: Parsed, tree: Reading) -> Applied:
+    """Apply edits one after the other, each to what the ones before it left.
+
+    Every failure of every file is collected; with one there are no files.
+    """
+    draft = _Draft(tree, envelope=parsed.format == "patch")
+    for edit in parsed.edits:
+        draft.take(edit)
+    if draft.failures:
+        return Applied((), tuple(draft.failures), parsed.shell)
+    return Applied(tuple(draft.files()), (), parsed.shell)
+
+
+class _RefusedError(Exception):
+    """An edit that cannot be made."""
+
+    def __init__(self, why: str, advice: str = "", *, line: int = 0, closest: str = "") -> None:
+        super().__init__(why)
+        self.advice, self.line, self.closest = advice, line, closest
+
+
+@dataclass(slots=True)
+class _Touched:
+    """A path that some edit touched.
+
+    Attributes:
+        content: What it holds now; None when it is gone.
+        came_from: The path that its file had before any edit; empty when an edit made it.
+    """
+
+    content: bytes | None
+    came_from: str
+    written_at: int = 0
+    mode: int = 0
+    places: list[Place] = field(default_factory=list[Place])
+    broken: bool = False
+
+
+class _Draft:
+    """The files as the edits so far leave them."""
+
+    def __init__(self, tree: Reading, *, envelope: bool) -> None:
+        self.failures: list[Failure] = []
+        self._tree = tree
+        self._envelope = envelope
+        self._touched: dict[str, _Touched] = {}
+        self._before: dict[str, bytes | None] = {}
+        self._listed: list[str] | None = None
+
+    def take(self, edit: FileEdit) -> None:
+        """Make one edit, or note why it cannot be made."""
+        try:
+            self._make(edit)
+        except _RefusedError as error:
+            self._fail(edit, str(error), error.advice, error.line, error.closest)
+        except UnreachableError as error:
+            self._fail(edit, str(error))
+        except NotTextError as error:
+            self._fail(edit, f"it cannot be edited as text: {error}")
+        except UnicodeEncodeError as error:
+            missing = error.object[error.start]
+            self._fail(
+                edit, f"its encoding {error.encoding} has no {missing!r}", "Write it without."
+            )
+
+    def _fail(
+        self, edit: FileEdit, why: str, advice: str = "", line: int = 0, closest: str = ""
+    ) -> None:
+        self.failures.append(Failure(edit.path, edit.at, why, advice, line, closest))
+
+    def _make(self, edit: FileEdit) -> None:
+        if not edit.path:
+            edit = replace(edit, path=self._only_match(edit))
+        match edit.action:
+            case "add":
+                self._add(edit)
+            case "delete":
+                self._delete(edit)
+            case "update":
+                self._update(edit)
+
+    # --- paths -------------------------------------------------------------------
+
+    def _checked(self, path: str) -> str:
+        """Return a path relative to the workspace, links followed."""
+        try:
+            path = checked_path(_relative(path, self._tree.root))
+        except ValueError as error:
+            raise _RefusedError(f"{error}", "Paths are relative to the workspace.") from None
+        if _CLOSED & set(path.lower().split("/")):
+            raise _RefusedError(f"{path!r} belongs to git's or turbo-tui's own files")
+        real = self._tree.real(path)
+        if _CLOSED & set(real.lower().split("/")):
+            raise _RefusedError(f"{path!r} leads to git's or turbo-tui's own files")
+        return real
+
+    def _at(self, path: str) -> _Touched:
+        """Return the state of a checked path."""
+        if path not in self._touched:
+            content = self._before[path] = self._tree.read(path)
+            self._touched[path] = _Touched(content, path if content is not None else "")
+        return self._touched[path]
+
+    def _existing(self, path: str) -> str:
+        """Return the checked path of a file that is there, a cut-short name completed."""
+        checked = self._checked(path)
+        if self._at(checked).content is not None:
+            return checked
+        gone = self._touched[checked]
+        if gone.written_at:
+            raise _RefusedError(
+                f"an edit before it (line {gone.written_at}) deletes or moves this file"
+            )
+        slashed = path.replace("\\", "/")
+        named = slashed.rsplit("/", 1)[-1]
+        fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
+        if len(fitting) == 1:
+            return self._checked(fitting[0])
+        if fitting:
+            listed = ", ".join(sorted(fitting)[:5])
+            raise _RefusedError("there is no such file", f"It could be one of: {listed}.")
+        close = get_close_matches(slashed, self._paths(), n=3)
+        raise _RefusedError(
+            "there is no such file", f"Did you mean {' or '.join(close)}?" if close else ""
+        )
+
+    def _paths(self) -> list[str]:
+        if self._listed is None:
+            self._listed = list(self._tree.paths())
+        return self._listed
+
+    def _only_match(self, edit: FileEdit) -> str:
+        """Return the one file that holds the text of an edit without a name."""
+        wanted = [chunk.old.rstrip("\n") for chunk in edit.chunks]
+        found: list[str] = []
+        for path in self._paths()[:_MOST_SEARCHED_FILES]:
+            try:
+                content = self._at(self._checked(path)).content
+                if content is None or len(content) > _MOST_SEARCHED_BYTES:
+                    continue
+                text = decode(content).text
+            except (_RefusedError, UnreachableError, NotTextError):
+                continue
+            if all(text and part in text for part in wanted):
+                found.append(path)
+        if len(found) == 1:
+            return found[0]
+        why = (
+            f"{len(found)} files hold its text: {', '.join(found[:5])}" if found else "none has it"
+        )
+        raise _RefusedError(
+            f"the edit names no file, and {why}", "Write the file's path on the line before it."
+        )
+
+    # --- edits -------------------------------------------------------------------
+
+    def _add(self, edit: FileEdit) -> None:
+        content = edit.content
+        if edit.copied_from:
+            source = self._existing(edit.copied_from)
+            copied = self._replaced(self._at(source), source, edit.chunks)
+        else:
+            copied = None
+        path = self._checked(edit.path)
+        state = self._at(path)
+        if state.written_at and state.content is not None:
+            raise _RefusedError(
+                f"an edit before it (line {state.written_at}) writes this file already",
+                "Say it once.",
+            )
+        if state.content and not self._envelope:
+            raise _RefusedError(
+                "a file is to be added that exists and is not empty",
+                "Edit it with the text that stands there, or delete it first.",
+            )
+        if copied is not None:
+            state.content = copied.encode()
+        elif state.content is not None:
+            state.content = _rewritten(state.content, content).encode()
+        else:
+            state.content = content.encode("utf-8", "surrogateescape")
+        state.written_at = edit.at or 1
+        state.mode = edit.mode or state.mode
+
+    def _delete(self, edit: FileEdit) -> None:
+        path = self._existing(edit.path)
+        state = self._at(path)
+        if edit.chunks:
+            self._replaced(state, path, edit.chunks)
+        state.content, state.written_at = None, edit.at or 1
+        state.came_from = ""
+
+    def _update(self, edit: FileEdit) -> None:
+        if edit.whole:
+            self._write_whole(edit)
+            return
+        path = self._existing(edit.path)
+        state = self._at(path)
+        if edit.chunks:
+            before, places = state.content, len(state.places)
+            try:
+                file = self._replaced(state, path, edit.chunks)
+                state.content = file.encode()
+            except (_RefusedError, UnicodeEncodeError):
+                state.content = before
+                del state.places[places:]
+                state.broken = True
+                raise
+        state.mode = edit.mode or state.mode
+        if edit.moved_to:
+            self._move(edit, path, state)
+
+    def _write_whole(self, edit: FileEdit) -> None:
+        path = self._whole_path(edit.path)
+        state = self._at(path)
+        if state.written_at and state.content is not None:
+            raise _RefusedError(
+                f"the answer holds this file twice (line {state.written_at} too)", "Say it once."
+            )
+        if state.content is None:
+            state.content = edit.content.encode("utf-8", "surrogateescape")
+        else:
+            _refuse_elided(state.content, edit.content)
+            state.content = _rewritten(state.content, edit.content).encode()
+        state.written_at = edit.at or 1
+
+    def _whole_path(self, path: str) -> str:
+        """Return where a whole file goes; the `path/to/` of the instructions is no folder."""
+        checked = self._checked(path)
+        if self._at(checked).content is None and checked.startswith("path/to/"):
+            named = checked.rsplit("/", 1)[-1]
+            fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
+            if len(fitting) == 1:
+                return self._checked(fitting[0])
+        return checked
+
+    def _move(self, edit: FileEdit, path: str, state: _Touched) -> None:
+        target = self._checked(edit.moved_to)
+        if target == path:
+            return
+        there = self._at(target)
+        if there.written_at and there.content is not None:
+            raise _RefusedError(f"an edit before it (line {there.written_at}) writes {target}")
+        if there.content is not None and not self._envelope:
+            raise _RefusedError(f"it is to be moved to {target}, which exists")
+        self._touched[target] = replace(state, written_at=edit.at or 1)
+        self._touched[path] = _Touched(None, "", written_at=edit.at or 1)
+
+    def _replaced(self, state: _Touched, path: str, chunks: tuple[Chunk, ...]) -> TextFile:
+        """Return the file with chunks replaced; say for each that fails why."""
+        del path
+        file = decode(state.content or b"")
+        text = file.text
+        chunks = tuple(_fitted(chunk, text) for chunk in chunks)
+        try:
+            done = replace_chunks(file, chunks)
+        except MatchError as error:
+            raise _match_refused(error, len(chunks)) from None
+        state.places += done.places
+        if self._envelope:
+            return _ended(done.file, text)
+        return done.file
+
+    # --- the outcome ---------------------------------------------------------------
+
+    def files(self) -> Iterable[EditedFile]:
+        """Return what happens to each path, in path order."""
+        moved = {
+            state.came_from: path
+            for path, state in self._touched.items()
+            if state.came_from and state.came_from != path and state.content is not None
+        }
+        for path in sorted(self._touched):
+            state, before = self._touched[path], self._before.get(path)
+            places = tuple(state.places)
+            if state.content is None:
+                if before is not None and (path not in moved or self._is_taken(moved[path])):
+                    yield EditedFile(path, "delete", None)
+            elif before is not None:
+                if state.content != before or state.mode:
+                    replaced = not places
+                    yield EditedFile(
+                        path, "update", state.content, "", state.mode, places, replaced
+                    )
+            elif moved.get(state.came_from) == path and self._is_gone(state.came_from):
+                yield EditedFile(
+                    path,
+                    "move",
+                    state.content,
+                    state.came_from,
+                    state.mode,
+                    places,
+                    like=state.came_from,
+                )
+            else:
+                yield EditedFile(
+                    path, "add", state.content, "", state.mode, places, like=state.came_from
+                )
+
+    def _is_taken(self, path: str) -> bool:
+        return self._before.get(path) is not None
+
+    def _is_gone(self, path: str) -> bool:
+        return self._touched[path].content is None
+
+
+def _relative(path: str, root: str) -> str:
+    """Return a path without what says nothing; an absolute one only inside the workspace."""
+    path = path.strip().strip("`\"'")
+    if path.startswith("/") and root:
+        top = root.rstrip("/") + "/"
+        if not path.startswith(top):
+            raise ValueError(f"{path!r} is outside the workspace")
+        path = path.removeprefix(top)
+    if path.startswith("/"):
+        return path
+    return "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+def _fitted(chunk: Chunk, text: str) -> Chunk:
+    """Fit a chunk to how the file ends, and refuse to insert where numbers contradict.
+
+    Raises:
+        _RefusedError: Nothing but numbers says where lines go.
+    """
+    if not chunk.old and chunk.line and not chunk.context and not chunk.at_end:
+        last = text.count("\n") + (not text.endswith("\n") if text else 0)
+        if chunk.line not in {last, last + 1}:
+            raise _RefusedError(
+                f"lines are to go in at line {chunk.line}, with no line of the file beside them",
+                "Give a line before or after them as context.",
+            )
+        return replace(chunk, line=0)
+    if chunk.at_end and chunk.old and not chunk.old.endswith("\n") and text.endswith("\n"):
+        new = chunk.new if chunk.new.endswith("\n") or not chunk.new else f"{chunk.new}\n"
+        return replace(chunk, old=f"{chunk.old}\n", new=new)
+    return chunk
+
+
+def _ended(file: TextFile, text: str) -> TextFile:
+    """Give a file without a last line end one, where its last line was written anew.
+
+    Each line of the patch format is a whole line.
+    """
+    now = file.text
+    if not text or text.endswith("\n") or not now or now.endswith("\n"):
+        return file
+    if now.rsplit("\n", 1)[-1] == text.rsplit("\n", 1)[-1]:
+        return file
+    return file.replaced(len(now), len(now), "\n")
+
+
+def _rewritten(before: bytes, content: str) -> TextFile:
+    """Return a file with all its text replaced: encoding, mark and line ends stay."""
+    file = decode(before)
+    text = file.text
+    if (
+        text
+        and not text.endswith("\n")
+        and content.removesuffix("\n").endswith(text.rsplit("\n", 1)[-1])
+    ):
+        last = content.removesuffix("\n").rsplit("\n", 1)[-1]
+        if last == text.rsplit("\n", 1)[-1]:
+            content = content.removesuffix("\n")
+    return file.replaced(0, len(text), content)
+
+
+def _refuse_elided(before: bytes, content: str) -> None:
+    """Refuse a whole file that leaves some of itself out.
+
+    Raises:
+        _RefusedError: A line stands for others.
+    """
+    known = {line.strip() for line in decode(before).text.split("\n")}
+    for number, line in enumerate(content.split("\n"), 1):
+        if line.strip() and line.strip() not in known and _ELIDED.match(line):
+            bare = line.strip()
+            if bare in {"...", "…"} and bare in known:
+                continue
+            raise _RefusedError(
+                f"line {number} of the new text, {bare[:60]!r}, stands for code that is left out",
+                "Write all of the file, or edit only what changes.",
+            )
+
+
+def _match_refused(error: MatchError, chunks: int) -> _RefusedError:
+    which = f"chunk {error.chunk + 1} of {chunks}: " if chunks > 1 else ""
+    return _RefusedError(f"{which}{error}", _advice(error), line=error.line, closest=error.closest)
+
+
+def _advice(error: MatchError) -> str:
+    match error.kind:
+        case "ambiguous":
+            return "Add lines before or after it until only one place fits."
+        case "missing" if error.closest:
+            return "Copy the lines marked + as they stand in the file (→ is a tab)."
+        case "missing":
+            return "Read the file again: what was written is not in it."
+        case _:
+            return ""

@@ -1,0 +1,69 @@
+"""Whole files in fences, each named before its fence or in the info string."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from turbo_tui.edits.fences import Block, blocks, info_of, is_shell
+from turbo_tui.edits.found import Exists, Found
+from turbo_tui.edits.names import name_handed_over, name_in_info, name_on
+from turbo_tui.edits.values import EditSyntaxError, FileEdit
+
+EXAMPLE = """\
+src/app.py
+```python
+(all of the file)
+```"""
+
+_LOOKED_BACK = 3
+
+
+def find(lines: Sequence[str], exists: Exists) -> Found:
+    """Read every fenced block that names its file; others are no edits.
+
+    Raises:
+        EditSyntaxError: Where a named block ends is in doubt.
+    """
+    edits: list[FileEdit] = []
+    spans: list[tuple[int, int]] = []
+    floor = 0
+    for block in blocks(lines):
+        path = _name(lines, block, floor, exists)
+        floor = block.end
+        if not path:
+            continue
+        _refuse_doubt(block, path)
+        content = "".join(f"{line}\n" for line in block.body)
+        edits.append(FileEdit(path, "update", content=content, whole=True, at=block.start + 1))
+        spans.append((block.start, block.end))
+    return Found(tuple(edits), tuple(spans))
+
+
+def _refuse_doubt(block: Block, path: str) -> None:
+    if not block.closed:
+        raise EditSyntaxError(
+            f"the fence of {path} is never closed: is the file complete?", block.start + 1
+        )
+    if block.nested:
+        raise EditSyntaxError(
+            f"{path} has fences of its own inside: write it in a longer fence (````)",
+            block.start + 1,
+        )
+
+
+def _name(lines: Sequence[str], block: Block, floor: int, exists: Exists) -> str:
+    """Return the block's file; empty when none is named."""
+    named = name_in_info(block.info, exists)
+    if named:
+        return named
+    for index in range(block.start - 1, max(floor, block.start - _LOOKED_BACK) - 1, -1):
+        line = lines[index]
+        if not line.strip():
+            continue
+        if info_of(line) is not None:
+            break
+        named = name_on(line, exists)
+        if not named and not is_shell(block):
+            named = name_handed_over(line, exists)
+        return named
+    return ""
