@@ -9,17 +9,22 @@ from turbo_tui.core.views import StepState, without_ground
 from turbo_tui.engine.before import before_id
 from turbo_tui.engine.run import Run
 
+CUT_OFF = "the app ended while it ran"
+
 
 async def recover(run: Run) -> None:
     """Bring log, landings and stages of a reopened session into agreement.
 
     In this order: landings that a crash cut off are completed or rolled back; an approval
     whose landing is in the journal but not in the log is told; an approval without a landing
-    lands now; a running step becomes `interrupted` with its work kept; steps whose ground was
-    taken away are set back; open questions close.
+    lands now; a verification ends without a result; a running step becomes `interrupted` with
+    its work kept; steps whose ground was taken away are set back; open questions close.
     """
     await _finish_landings(run)
     plan = run.views.plan
+    for step_id, selected, stage_id in run.views.review.verifying:
+        await run.footing.discard(stage_id)
+        run.session.append(ev.VerifyFinished(step_id, selected, passed=False, reason=CUT_OFF))
     for state in plan.steps:
         if state.status == "approved":
             await _land_what_was_approved(run, state)
@@ -92,7 +97,7 @@ def _is_landing_of(entry: LandedEntry, session_id: str, step_id: str) -> bool:
 async def _interrupt(run: Run, state: StepState) -> None:
     blob, paths = "", ()
     await run.footing.discard(before_id(state.stage_id))
-    reason = "the app ended while it ran"
+    reason = CUT_OFF
     try:
         stage = await run.footing.stages.reopen(state.stage_id)
         changes = await stage.changes()

@@ -97,6 +97,7 @@ class Verification:
 @dataclass(frozen=True, slots=True)
 class _Verified:
     decided: Decisions
+    stage_id: str
     result: Verification
 
 
@@ -122,6 +123,15 @@ class ReviewView:
             return replace(known.result, status="stale")
         return known.result
 
+    @property
+    def verifying(self) -> tuple[tuple[str, str, str], ...]:
+        """Step, selected change set and stage of each verification that has not ended."""
+        return tuple(
+            (step_id, known.result.selected, known.stage_id)
+            for step_id, known in self._verified.items()
+            if known.result.status == "running"
+        )
+
     def apply(self, record: Record) -> None:
         """Take one record into account."""
         event = record.event
@@ -135,9 +145,10 @@ class ReviewView:
                 | ev.IgnoredDecided(step_id, changes)
             ):
                 self._decisions[step_id] = _decided(self.decisions(step_id, changes), event)
-            case ev.VerifyStarted(step_id, changes, selected):
+            case ev.VerifyStarted(step_id, changes, selected, stage_id):
                 decided = self.decisions(step_id, changes).without_comments
-                self._verified[step_id] = _Verified(decided, Verification("running", selected))
+                begun = Verification("running", selected)
+                self._verified[step_id] = _Verified(decided, stage_id, begun)
             case ev.VerifyFinished(step_id, selected, passed, failures, reason):
                 known = self._verified.get(step_id)
                 if known is None or known.result.selected != selected:
