@@ -192,7 +192,10 @@ def in_json(outcome: Outcome) -> dict[str, object]:
 
 def _file_in_json(file: EditedFile) -> dict[str, object]:
     rungs = {place.rung for place in file.places}
-    loosest: Rung = next((rung for rung in reversed(_STRICTEST) if rung in rungs), "exact")
+    loosest: Rung = "exact"
+    for rung in _STRICTEST:
+        if rung in rungs:
+            loosest = rung
     return {
         "path": _shown(file.path),
         "action": file.action,

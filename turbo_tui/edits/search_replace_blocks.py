@@ -20,7 +20,7 @@ src/app.py
 >>>>>>> REPLACE"""
 
 # Five to nine marks are written; dashes and pluses stand in for them in one dialect.
-_HEAD = re.compile(r"^([ \t]*)(?:<{5,9}|-{5,9}) ?SEARCH>?[ \t]*:?[ \t]*(.*)$")
+_HEAD = re.compile(r"^([ \t]*)(?:<{5,9}|-{5,9}) ?SEARCH>?[ \t]*:?[ \t]*([^>]*)$")
 _DIVIDER = re.compile(r"^[ \t]*={5,9}[ \t]*$")
 _TAIL = re.compile(r"^[ \t]*(?:>{5,9}|\+{5,9}) ?REPLACE>?[ \t]*$")
 _LINE_HINT = re.compile(r"^:(start|end)_line:[ \t]*(\d+)[ \t]*$")
