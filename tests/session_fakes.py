@@ -205,6 +205,17 @@ class FolderLander:
             return Landing(paths=entry.paths)
         return await self.land(invert(changes), session_id=entry.session_id, step_id="undo")
 
+    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+        entry, changes = next(pair for pair in self._journal if pair[0].landing_id == landing_id)
+        if dry_run:
+            return Landing(paths=entry.paths)
+        return await self.land(changes, session_id=entry.session_id, step_id="redo")
+
+    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+        at = next(n for n, pair in enumerate(self._journal) if pair[0].landing_id == landing_id)
+        later = self._journal[at + 1 :]
+        return tuple(change for _, changes in later for change in invert(changes).files)
+
     async def recover(self) -> tuple[Recovery, ...]:
         return ()
 

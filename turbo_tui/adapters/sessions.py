@@ -34,7 +34,8 @@ _OF_THE_PLAN = frozenset(
         ev.SessionStarted, ev.TaskGiven, ev.PlanProposed, ev.PlanFailed, ev.StepEdited,
         ev.StepAdded, ev.StepRemoved, ev.StepMoved, ev.StepModeSet, ev.StepStarted, ev.StepStaged,
         ev.StepFinished, ev.StepFailed, ev.StepInterrupted, ev.StepSkipped, ev.StepRejected,
-        ev.StepApproved, ev.StepLanded, ev.LandingRefused, ev.LandingUndone, ev.LandingRecovered,
+        ev.StepApproved, ev.StepLanded, ev.LandingRefused, ev.LandingUndone, ev.LandingRedone,
+        ev.LandingRecovered,
     )
 )  # fmt: skip
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")

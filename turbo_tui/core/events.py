@@ -417,6 +417,16 @@ class LandingUndone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LandingRedone(Event):
+    """A landing that was taken back was landed again."""
+
+    step_id: str
+    landing: str
+    paths: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LandingRecovered(Event):
     """A landing cut off by a crash was completed or rolled back; `left_alone` was not ours.
 

@@ -470,6 +470,20 @@ class Lander(Protocol):
         ...
 
 
+class Checkpoints(Protocol):
+    """Keep each landing where the user's version control finds it; nothing of theirs moves."""
+
+    async def keep(
+        self, written: ChangeSet, *, title: str, session_id: str, landing_id: str
+    ) -> None:
+        """Keep what a landing wrote, on top of the session's landings before it.
+
+        Raises:
+            TurboError: It cannot be kept; the landing stands all the same.
+        """
+        ...
+
+
 # --- models ------------------------------------------------------------------
 
 

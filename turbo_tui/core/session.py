@@ -36,6 +36,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.StepLanded,
         events.LandingRefused,
         events.LandingUndone,
+        events.LandingRedone,
         events.LandingRecovered,
         events.ApprovalAnswered,
     }

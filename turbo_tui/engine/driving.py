@@ -26,6 +26,7 @@ from turbo_tui.core.views import (
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.landing import Landings
 from turbo_tui.engine.stepping import Stepping
+from turbo_tui.engine.taking_back import bring_back, take_back
 
 Work = Coroutine[object, object, None]
 
@@ -249,7 +250,12 @@ class Drive:
     async def take_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
         """Undo a landing."""
         async with self._footing.tree:
-            return await self._landings.take_back(entry, dry_run=dry_run)
+            return await take_back(self._footing, entry, dry_run=dry_run)
+
+    async def bring_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
+        """Redo a landing."""
+        async with self._footing.tree:
+            return await bring_back(self._footing, entry, dry_run=dry_run)
 
     async def _land(self, state: StepState, *, by: str, only: str = "") -> bool:
         step_id = self._landing = state.step.id

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.errors import StageError, UsageError
-from turbo_tui.core.ports import Lander, Record, Stages
+from turbo_tui.core.errors import StageError, TurboError, UsageError
+from turbo_tui.core.ports import Checkpoints, Lander, Landing, Record, Stages
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Decisions, StepState, Views
 from turbo_tui.engine.approval import Approve, Asks
@@ -23,6 +23,7 @@ class Footing:
     Attributes:
         approve: Who answers: a person, or one of the headless modes.
         unreachable: The last model failure ended a plan or a step.
+        checkpoints: Keeps a checkpoint of each landing; None: none are kept.
         tree: Held while the workspace, or what stages lie on, is changed or taken up.
     """
 
@@ -34,6 +35,7 @@ class Footing:
     asks: Asks
     approve: Approve = "ask"
     unreachable: bool = False
+    checkpoints: Checkpoints | None = None
     tree: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def log(self, event: ev.Event, by: str = "engine") -> Record:
@@ -86,6 +88,20 @@ class Footing:
         if on:
             chosen = [change for folder in on for change in folder.changes]
             await self.stages.keep_contents(state.stage_id, chosen)
+
+    async def checkpoint(self, landing: Landing, title: str) -> None:
+        """Keep a checkpoint of what was landed; that it cannot be kept is noted."""
+        if self.checkpoints is None or not landing.landing_id:
+            return
+        try:
+            await self.checkpoints.keep(
+                landing.written,
+                title=title,
+                session_id=self.session.session_id,
+                landing_id=landing.landing_id,
+            )
+        except TurboError as error:
+            self.log(ev.Noted("warning", str(error)))  # what landed stands all the same
 
     async def discard(self, stage_id: str) -> None:
         """Delete a stage; that it cannot be deleted is noted."""

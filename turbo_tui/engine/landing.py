@@ -10,7 +10,7 @@ from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.errors import LandingError, SessionError, StageError
 from turbo_tui.core.ports import Landing
-from turbo_tui.core.views import LandingEntry, StepState, lying_on, unlanded_below
+from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.uninterrupted import whole
 
@@ -138,6 +138,7 @@ class Landings:
         layer = await footing.settle(state.stage_id, landing.paths)
         notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
         footing.log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes, layer))
+        await footing.checkpoint(landing, f"step {step_id}: {state.step.title}")
 
     def tell_moved(self, state: StepState, selected: ChangeSet) -> None:
         """Log which steps were made on something else than what lands of this one."""
@@ -170,27 +171,6 @@ class Landings:
             f"you edited {_counted(edits, 'place')}" if edits else "",
         ]
         return " and ".join(part for part in done if part) or "it landed in part"
-
-    async def take_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
-        """Take a landing back; on a conflict nothing is written."""
-        undone = await self._footing.lander.undo(entry.landing, dry_run=dry_run)
-        if not dry_run and not undone.conflicts:
-            event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
-            self._footing.log(event, "user")
-            await self._forget(entry, undone)
-        return undone
-
-    async def _forget(self, entry: LandingEntry, undone: Landing) -> None:
-        footing = self._footing
-        state = footing.views.plan.state(entry.step_id)
-        if state is None or not state.undone:
-            return  # it landed once more since
-        for above in self._made_on(state):
-            moved = ev.StepGroundMoved(
-                above.step.id, entry.step_id, undone.paths, "it was taken back"
-            )
-            footing.log(moved)
-        await footing.discard(state.stage_id)
 
 
 def _not_by_itself(state: StepState) -> str:

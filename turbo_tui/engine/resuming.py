@@ -8,6 +8,7 @@ from turbo_tui.core.ports import LandedEntry, Landing
 from turbo_tui.core.views import StepState, without_ground
 from turbo_tui.engine.before import before_id
 from turbo_tui.engine.run import Run
+from turbo_tui.engine.taking_back import recovery_event
 
 CUT_OFF = "the app ended while it ran"
 
@@ -57,19 +58,11 @@ async def _finish_landings(run: Run) -> None:
             continue
         state = run.views.plan.state(recovery.step_id)
         layer = ""
-        if recovery.outcome == "completed" and state is not None and state.selected:
+        fresh = recovery.kind == "landing" and recovery.outcome == "completed"
+        if fresh and state is not None and state.selected:
             run.landings.tell_moved(state, run.review.change_set(state.selected))
             layer = await run.footing.settle(state.stage_id, recovery.paths)
-        run.session.append(
-            ev.LandingRecovered(
-                recovery.landing_id,
-                recovery.outcome,
-                recovery.paths,
-                recovery.left_alone,
-                recovery.step_id,
-                layer,
-            )
-        )
+        run.session.append(recovery_event(recovery, layer))
 
 
 async def _land_what_was_approved(run: Run, state: StepState) -> None:
@@ -85,7 +78,8 @@ async def _land_what_was_approved(run: Run, state: StepState) -> None:
     )
     selected = run.review.change_set(state.selected)
     if done is not None:
-        await run.landings.tell_landed(state, selected, Landing(done.landing_id, done.paths))
+        landing = Landing(done.landing_id, done.paths, written=selected)
+        await run.landings.tell_landed(state, selected, landing)
         return
     await run.landings.land_approved(state, selected)
 

@@ -386,20 +386,29 @@ class Run:
             LandingError: The disk or a permission refused.
         """
         self._refuse_when_busy()
-        entry = next(
-            (
-                landing
-                for landing in reversed(self.views.timeline.landings)
-                if not landing.undone and step_id in {"", landing.step_id}
-            ),
-            None,
-        )
+        entry = self.views.timeline.standing(step_id)
         if entry is None:
             what = f"Step {step_id} has not landed" if step_id else "No step has landed"
             raise UsageError(f"{what} in this session; there is nothing to undo.")
         undoing = asyncio.ensure_future(self._drive.take_back(entry, dry_run=dry_run))
         self._drive.carry_out(entry.step_id, _until(undoing), go_on=False)
         return await asyncio.shield(undoing)
+
+    async def redo(self, step_id: str = "", *, dry_run: bool = False) -> Landing:
+        """Land an undone step again, by default the one undone last; as `undo` in all else.
+
+        Raises:
+            UsageError: Nothing is undone, or something is under way.
+            LandingError: The disk or a permission refused.
+        """
+        self._refuse_when_busy()
+        entry = self.views.timeline.taken_back(step_id)
+        if entry is None:
+            what = f"Step {step_id} is not undone" if step_id else "No step is undone"
+            raise UsageError(f"{what} in this session; there is nothing to redo.")
+        redoing = asyncio.ensure_future(self._drive.bring_back(entry, dry_run=dry_run))
+        self._drive.carry_out(entry.step_id, _until(redoing), go_on=False)
+        return await asyncio.shield(redoing)
 
     # --- inside ------------------------------------------------------------------
 

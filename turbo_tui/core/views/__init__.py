@@ -20,6 +20,7 @@ from turbo_tui.core.views.ground import (
     without_ground,
 )
 from turbo_tui.core.views.log import LogEntry, LogKind, LogState, LogView
+from turbo_tui.core.views.outside import OutsideEffect, OutsideView
 from turbo_tui.core.views.plan import REVIEWABLE, SETTLED, Moved, PlanView, StepState, StepStatus
 from turbo_tui.core.views.review import (
     Comment,
@@ -43,6 +44,8 @@ __all__ = [
     "LogState",
     "LogView",
     "Moved",
+    "OutsideEffect",
+    "OutsideView",
     "PlanView",
     "ReviewView",
     "StepState",
@@ -75,12 +78,14 @@ class Views:
         self.cost = CostView()
         self.timeline = TimelineView()
         self.asks = AsksView()
+        self.outside = OutsideView()
 
     def apply(self, record: Record) -> None:
         """Feed one record to every view."""
         if isinstance(record.event, ev.SessionStarted):
             self.session_id = record.event.session_id
             self.workspace = record.event.workspace
-        for view in (self.plan, self.review, self.log, self.cost, self.timeline, self.asks):
+        folds = (self.plan, self.review, self.log, self.cost, self.timeline, self.asks)
+        for view in (*folds, self.outside):
             view.apply(record)
         self.last_seq = record.seq

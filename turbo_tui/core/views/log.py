@@ -44,6 +44,7 @@ class LogView:
         self._at: dict[str, int] = {}
         self._granted: dict[str, tuple[str, ...]] = {}
         self._stages: dict[str, str] = {}
+        self._verifying: dict[str, str] = {}  # step -> the entry of its last verification
         self._waiting: dict[str, str] = {}  # stage -> step, while that is not decided
 
     def apply(self, record: Record) -> None:  # noqa: C901, PLR0912, PLR0915  one arm per event
@@ -110,6 +111,10 @@ class LogView:
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} undone"
                 self._add(record, "step", "info", title, step_id, detail=_files(paths), body=body)
+            case ev.LandingRedone(step_id, _, paths, notes):
+                body = "\n".join([*paths, *notes])
+                title = f"step {step_id} redone"
+                self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
             case ev.LandingRecovered(_, outcome, paths, left_alone):
                 word = "completed" if outcome == "completed" else "rolled back"
                 body = "\n".join([*paths, *(f"left alone: {path}" for path in left_alone)])
@@ -144,11 +149,21 @@ class LogView:
                 good = done.ended == "exited" and done.exit_code == 0
                 used = str(done.usage or "")
                 self._close(done.command_id, "ok" if good else "failed", detail, done.output, used)
-            case ev.CheckFinished(step_id, argv, passed, failures, before):
+            case ev.VerifyStarted(step_id):
+                self._verifying[step_id] = key = f"verify-{record.seq}"
+                title = f"verifying what you accepted of step {step_id}"
+                self._open(record, key, "check", title, step_id, "", "")
+            case ev.VerifyFinished(step_id, _, passed, failures, reason):
+                word = "passed" if passed else "no result" if reason else "failed"
+                body = reason or "\n".join(failures)
+                told: LogState = "ok" if passed else "failed"
+                self._close(self._verifying.get(step_id, ""), told, word, body)
+            case ev.CheckFinished(step_id, argv, passed, failures, before, selected):
                 word = "passed" if passed else "failed"
                 state: LogState = "ok" if passed else "failed"
                 title = f"check {word}: {' '.join(argv)}"
                 detail = "failed before this step as well" if before else ""
+                detail = "on what you accepted" if selected else detail
                 body = "\n".join(failures)
                 self._add(record, "check", state, title, step_id, detail=detail, body=body)
             case ev.ApprovalAsked(ask_id, step_id, action, subject, reason):

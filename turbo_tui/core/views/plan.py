@@ -274,6 +274,10 @@ class PlanView:
                 state = self._states.get(step_id)
                 if state is not None and state.landing == landing:
                     self._set(step_id, status="rejected", reason=UNDONE, landing="")
+            case ev.LandingRedone(step_id, landing, paths):
+                state = self._states.get(step_id)
+                if state is not None and state.undone:  # else it ran again since
+                    self._set(step_id, status="landed", reason="", landing=landing, paths=paths)
             case ev.LandingRecovered(landing, outcome, paths, step_id=step_id) if step_id:
                 if outcome == "completed":
                     self._set(step_id, status="landed", landing=landing, paths=paths, changes="")

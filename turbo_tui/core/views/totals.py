@@ -37,21 +37,23 @@ class CostView:
 
 @dataclass(frozen=True, slots=True)
 class LandingEntry:
-    """One landing of the session and whether it was taken back."""
+    """One landing of the session and whether it was taken back; `redone` tells if ever again."""
 
     landing: str
     step_id: str
     at: float
     paths: tuple[str, ...]
     undone: bool = False
+    redone: bool = False
 
 
 class TimelineView:
-    """Landings in order: what can be undone."""
+    """Landings in order: what can be undone, and redone."""
 
     def __init__(self) -> None:
         self.revision = 0
         self.landings: list[LandingEntry] = []
+        self._undone: list[str] = []
 
     def apply(self, record: Record) -> None:
         """Take one record into account."""
@@ -61,18 +63,40 @@ class TimelineView:
             case ev.LandingRecovered(landing, "completed", paths, step_id=step_id) if step_id:
                 self.landings.append(LandingEntry(landing, step_id, record.at, paths))
             case ev.LandingUndone(landing=landing):
-                self.landings = [
-                    replace(entry, undone=True) if entry.landing == landing else entry
-                    for entry in self.landings
-                ]
+                self._turn(landing, undone=True)
+            case ev.LandingRedone(landing=landing):
+                self._turn(landing, undone=False)
             case _:
                 return
         self.revision += 1
 
+    def _turn(self, landing: str, *, undone: bool) -> None:
+        self._undone = [each for each in self._undone if each != landing]
+        self._undone += [landing] if undone else []
+        self.landings = [
+            replace(entry, undone=undone, redone=not undone) if entry.landing == landing else entry
+            for entry in self.landings
+        ]
+
     @property
     def undoable(self) -> LandingEntry | None:
         """The last landing that still stands."""
-        return next((entry for entry in reversed(self.landings) if not entry.undone), None)
+        return self.standing()
+
+    @property
+    def redoable(self) -> LandingEntry | None:
+        """The landing that was taken back last, of those that still are."""
+        return self.taken_back()
+
+    def standing(self, step_id: str = "") -> LandingEntry | None:
+        """Return the last landing of a step, or of any, that still stands."""
+        fitting = (each for each in reversed(self.landings) if step_id in {"", each.step_id})
+        return next((each for each in fitting if not each.undone), None)
+
+    def taken_back(self, step_id: str = "") -> LandingEntry | None:
+        """Return the landing of a step, or of any, that was taken back last and still is."""
+        by_id = {each.landing: each for each in self.landings if step_id in {"", each.step_id}}
+        return next((by_id[each] for each in reversed(self._undone) if each in by_id), None)
 
 
 class AsksView:

@@ -1,0 +1,79 @@
+"""Take any landing back, and land it again: tell the log, and what it means for other steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from turbo_tui.core import events as ev
+from turbo_tui.core.ports import Landing, Recovery
+from turbo_tui.core.views import LandingEntry, OutsideView, lying_on
+from turbo_tui.engine.footing import Footing
+
+LEFT_ALONE = "left alone: "
+
+
+async def take_back(footing: Footing, entry: LandingEntry, *, dry_run: bool) -> Landing:
+    """Undo a landing; on a conflict nothing is written.
+
+    The notes name what of the step lies outside the tree, where no undo reaches.
+    """
+    undone = await footing.lander.undo(entry.landing, dry_run=dry_run)
+    if undone.conflicts:
+        return undone
+    undone = with_outside(undone, footing.views.outside, entry.step_id)
+    if not dry_run:
+        event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
+        footing.log(event, "user")
+        await footing.checkpoint(undone, f"undo of step {entry.step_id}")
+        await _forget(footing, entry, undone)
+    return undone
+
+
+async def bring_back(footing: Footing, entry: LandingEntry, *, dry_run: bool) -> Landing:
+    """Redo a landing that was taken back; on a conflict nothing is written."""
+    redone = await footing.lander.redo(entry.landing, dry_run=dry_run)
+    if not dry_run and not redone.conflicts:
+        event = ev.LandingRedone(entry.step_id, entry.landing, redone.paths, redone.notes)
+        footing.log(event, "user")
+        await footing.checkpoint(redone, f"redo of step {entry.step_id}")
+    return redone
+
+
+def with_outside(undone: Landing, outside: OutsideView, step_id: str) -> Landing:
+    """Return an undo with what it does not take back among its notes."""
+    stays = tuple(f"not taken back: {effect}" for effect in outside.of(step_id))
+    return replace(undone, notes=(*undone.notes, *stays))
+
+
+def recovery_event(recovery: Recovery, layer: str = "") -> ev.Event:
+    """Return what the log says of a landing, an undo or a redo that a crash had cut off."""
+    done = recovery.outcome == "completed"
+    if recovery.kind == "landing" or not done:
+        # Of an undo that was rolled back no step is named: for it nothing has changed.
+        step_id = recovery.step_id if recovery.kind == "landing" else ""
+        return ev.LandingRecovered(
+            recovery.landing_id,
+            recovery.outcome,
+            recovery.paths,
+            recovery.left_alone,
+            step_id,
+            layer,
+        )
+    kind = ev.LandingUndone if recovery.kind == "undo" else ev.LandingRedone
+    notes = (
+        f"the {recovery.kind} was cut off by a crash and completed at the next start",
+        *(f"{LEFT_ALONE}{path}" for path in recovery.left_alone),
+    )
+    return kind(recovery.step_id, recovery.of, recovery.paths, notes)
+
+
+async def _forget(footing: Footing, entry: LandingEntry, undone: Landing) -> None:
+    state = footing.views.plan.state(entry.step_id)
+    if state is None or not state.undone:
+        return  # it landed once more since
+    for above in lying_on(footing.views.plan, state.stage_id):
+        if not above.settled and state.stage_id in above.on:
+            footing.log(
+                ev.StepGroundMoved(above.step.id, entry.step_id, undone.paths, "it was taken back")
+            )
+    await footing.discard(state.stage_id)
