@@ -15,7 +15,6 @@ import shutil
 import stat
 import subprocess
 import threading
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,6 @@ from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError, TurboError
 from turbo_tui.landing import open_lander
 from turbo_tui.sandbox.place import Confiner
-from turbo_tui.sandbox.staging.masks import FRESH_S
 from turbo_tui.sandbox.staging.stage import WorkspaceStage
 from turbo_tui.sandbox.staging.stages import open_stages
 
@@ -464,16 +462,10 @@ def _left_plain(arena: Arena) -> bool:
 
 
 async def _late_secret(arena: Arena) -> bool:
-    """A file that the user writes while a sandbox already waits for the next command.
-
-    Where secrets lie is believed for a moment (`masks.FRESH_S`): what counts is a command after it.
-    """
+    """A file that the user writes while a sandbox already waits for the next command."""
     async with arena.stage() as stage:
         await arena.shell(stage, "true")
         (arena.project / ".env").write_text(f"KEY={arena.secret}")
-        written_s = time.monotonic()
-        while time.monotonic() - written_s <= FRESH_S:
-            await arena.shell(stage, "true")
         return arena.secret in await arena.shell(stage, "cat .env")
 
 

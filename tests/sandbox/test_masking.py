@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.staging import secrets
+from turbo_tui.sandbox.staging.masks import Masks
 from turbo_tui.sandbox.staging.secrets import SecretFiles
 
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\n"
@@ -287,6 +289,57 @@ async def test_what_a_step_made_of_a_path_is_not_in_the_way(workspace: Path) -> 
     result = await python(Bubblewrap(), place, "print(open('linked/.env').read())")
 
     assert result.output == "made by the step\n"
+
+
+async def test_each_asker_is_told_of_a_look_that_began_after_it_asked(workspace: Path) -> None:
+    found = SecretFiles(workspace)
+    scans = asyncio.Queue[asyncio.Event]()
+    loop = asyncio.get_running_loop()
+
+    class Slow:
+        """Looks, then waits until it may tell."""
+
+        repositories = ()
+
+        def scan(self) -> tuple[str, ...]:
+            seen, go_on = found.scan(), asyncio.Event()
+            loop.call_soon_threadsafe(scans.put_nowait, go_on)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+            return seen
+
+    masks = Masks(Slow())
+    first = asyncio.create_task(masks.now())
+    go_on = await scans.get()
+    put(workspace, ".env")
+    later = [asyncio.create_task(masks.now()) for _ in range(3)]
+    await asyncio.sleep(0)
+    go_on.set()
+    (await scans.get()).set()
+
+    assert (await first).secrets == ()
+    assert [(await task).secrets for task in later] == [(".env",)] * 3
+    assert scans.empty()  # one look served the three
+
+
+async def test_a_look_that_failed_serves_nobody(workspace: Path) -> None:
+    put(workspace, ".env")
+
+    class Refusing(SecretFiles):
+        refuses = True
+
+        def scan(self) -> tuple[str, ...]:
+            if self.refuses:
+                raise SandboxError("too many")
+            return super().scan()
+
+    scanner = Refusing(workspace)
+    masks = Masks(scanner)
+    asked = [asyncio.create_task(masks.now()) for _ in range(2)]
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+    scanner.refuses = False
+
+    assert [type(each) for each in refused] == [SandboxError, SandboxError]
+    assert (await masks.now()).secrets == (".env",)
 
 
 def a_workspace_with_repositories(root: Path) -> None:

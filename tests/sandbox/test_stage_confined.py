@@ -13,7 +13,6 @@ from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.confine.bubblewrap import PROGRAM, Bubblewrap
-from turbo_tui.sandbox.staging import masks
 from turbo_tui.sandbox.staging.stages import WorkspaceStages, open_stages
 
 
@@ -82,9 +81,8 @@ async def test_layers_are_there_in_the_sandbox(stages: WorkspaceStages, tmp_path
 
 
 async def test_secrets_of_the_workspace_are_empty_to_commands_and_never_a_change(
-    stages: WorkspaceStages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stages: WorkspaceStages, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(masks, "FRESH_S", 0.0)
     (tmp_path / "work" / ".env").write_text("TOKEN=1\n")
     before = snapshot(tmp_path / "work")
     stage = await stages.open("s")

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import Protocol
-
-FRESH_S = 0.25  # what was seen so short ago counts: a stage that opens looks for its first command
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +38,25 @@ class Scanner(Protocol):
 
 
 class Masks:
-    """Looks anew, one asker after the other, where the last look is not of just now."""
+    """Looks anew for each asker; one look serves all who asked before it began."""
 
     def __init__(self, scanner: Scanner) -> None:
         self._scanner = scanner
         self._scanning = asyncio.Lock()
-        self._looked_s = float("-inf")
-        self._last = Masked()
+        self._began = 0  # looks so far
+        self._last: Masked | None = None
 
     async def now(self) -> Masked:
-        """Return what is closed as of now, or of a moment ago.
+        """Return what is closed, as of a look that begins after this is called.
 
         Raises:
             SandboxError: They are too many to be masked.
         """
+        before = self._began
         async with self._scanning:
-            now_s = time.monotonic()
-            if now_s - self._looked_s > FRESH_S:
+            if self._began == before or self._last is None:
+                self._began += 1
+                self._last = None  # a look that fails serves nobody
                 secrets = await asyncio.to_thread(self._scanner.scan)
                 self._last = Masked(secrets, self._scanner.repositories)
-                self._looked_s = now_s
             return self._last
