@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from turbo_tui.edits.indentation import reindent
+from turbo_tui.edits.indentation import indent, reindent
+from turbo_tui.edits.likeness import likeness, undone
 
 _WORD = re.compile(r"\w+|\s|[^\w\s]")
-_MOST_WORDS = 1_500  # of a changed block that is merged word by word: it costs the square
+_ALIKE = 0.5  # of 1, below which a new row is no change of an old one
+_MOST_WORDS = 1_500  # of a text that is merged word by word: it costs the square
 
 Pairs = Sequence[int | None]
 
@@ -32,13 +34,16 @@ def carried(
         unit: One step of indentation in the file.
 
     Returns:
-        None where the model replaces a stretch in which the file has rows that it did not know of.
+        None where the model replaces rows that the file has not, or a stretch in which the file
+        has rows that the model did not know of.
     """
     known = [(mine, found[at]) for mine, at in zip(old, pairs, strict=True) if at is not None]
     mine, theirs = [row for row, _ in known], [row for _, row in known]
     shifted = reindent(mine, theirs, new, unit)
+    if _trails(mine) and not _trails(theirs):
+        shifted = [row.rstrip() for row in shifted]
     base = reindent(mine, theirs, old, unit)
-    undo = _undone(base, found, pairs)
+    undo = undone(mine, theirs)
     written: list[str] = []
     taken = 0  # rows of found that are dealt with
     for same, i1, i2, j1, j2 in _changes(old, new):
@@ -48,17 +53,25 @@ def carried(
             written += found[taken:stop]
             taken = stop
             continue
+        if not places and j2 > j1 and any(row.strip() for row in old[i1:i2]):
+            return None  # what it replaces is not there
         begin, stop = (places[0], places[-1] + 1) if places else (taken, taken)
         fresh = shifted[j1:j2]
         before = found[taken:begin]
         if not _holds(fresh, before):  # else the model adds by itself what the file has already
             written += before
+        stood = [(at, base[row]) for row, at in zip(range(i1, i2), pairs[i1:i2], strict=True)]
         lost = [found[at] for at in range(begin, stop) if at not in places]
         if any(row.strip() for row in lost):
             return None
-        written += _merged(base[i1:i2], found[begin:stop], fresh, undo)
+        both = [(mine, found[at]) for at, mine in stood if at is not None]
+        written += _merged([mine for mine, _ in both], [row for _, row in both], fresh, undo)
         taken = stop
     return [*written, *found[taken:]]
+
+
+def _trails(rows: Sequence[str]) -> bool:
+    return any(row != row.rstrip() for row in rows)
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int, int, int, int]]:
@@ -75,15 +88,30 @@ def _holds(rows: Sequence[str], others: Sequence[str]) -> bool:
 def _merged(
     base: Sequence[str], found: Sequence[str], new: Sequence[str], undo: dict[int, str]
 ) -> list[str]:
-    """Merge one changed block: what `new` shares with `base` is written as `found` has it."""
-    if not new:
-        return []
-    if list(base) == list(found) or not base:
-        return [row.translate(undo) for row in new]
-    words: list[list[str]] = [_WORD.findall("\n".join(rows)) for rows in (base, found, new)]
+    """Merge one changed block: what a new row shares with an old one is written as in the file."""
+    differing = [
+        (mine.strip(), theirs.strip())
+        for mine, theirs in zip(base, found, strict=True)
+        if mine.strip() != theirs.strip()
+    ]
+    return [_merged_row(row, differing, undo) for row in new]
+
+
+def _merged_row(row: str, differing: Sequence[tuple[str, str]], undo: dict[int, str]) -> str:
+    lead, body = indent(row), row.lstrip()
+    likes = [(likeness(mine, body, least=_ALIKE), at) for at, (mine, _) in enumerate(differing)]
+    alike, at = max(likes, default=(0.0, 0))
+    if not alike:
+        return row.translate(undo)
+    return lead + merged_text(*differing[at], body, undo)
+
+
+def merged_text(base: str, found: str, new: str, undo: dict[int, str]) -> str:
+    """Write `new`, what it shares with `base` as `found` has it."""
+    words: list[list[str]] = [_WORD.findall(text) for text in (base, found, new)]
     if max(map(len, words)) > _MOST_WORDS:
-        return [row.translate(undo) for row in new]
-    return "".join(_words(words[0], words[1], words[2], undo)).split("\n")
+        return new.translate(undo)
+    return "".join(_words(words[0], words[1], words[2], undo))
 
 
 def _words(
@@ -105,9 +133,3 @@ def _words(
                 yield "".join(words)
                 at = stop
         yield "".join(base[at:i2])
-
-
-def _undone(base: Sequence[str], found: Sequence[str], pairs: Pairs) -> dict[int, str]:
-    """Learn which characters the model writes where the file has plain ones."""
-    del base, found, pairs
-    return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 _TAB = 8  # a wide tab keeps any mix of both in order
@@ -25,10 +26,15 @@ def reindent(old: Sequence[str], found: Sequence[str], new: Sequence[str], unit:
         new: The rows that take their place.
         unit: One step of indentation in the file.
     """
-    learnt: dict[str, str] = {}
+    seen: dict[str, Counter[str]] = {}
     for mine, theirs in zip(old, found, strict=True):
         if mine.strip() and theirs.strip():
-            learnt.setdefault(indent(mine), indent(theirs))
+            seen.setdefault(indent(mine), Counter())[indent(theirs)] += 1
+    # One row that is off does not speak for the others, and least of all against them.
+    learnt = {
+        lead: max(leads, key=lambda other: (leads[other], other == lead))
+        for lead, leads in seen.items()
+    }
     if all(mine == theirs for mine, theirs in learnt.items()) or _follows(old, found, new):
         return list(new)
     shift = _shift(learnt, unit, _step([*old, *new]))

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from turbo_tui.edits.elided import leaves_out, marks_gap
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
-from turbo_tui.edits.rows import Rows
+from turbo_tui.edits.rows import Rows, cut
 from turbo_tui.edits.rungs import RUNGS, Candidate, Span, exact, short
 from turbo_tui.edits.scopes import Scope, scope_of
 from turbo_tui.edits.text_file import TextFile
 from turbo_tui.edits.values import Chunk, Rung
 
-Where = Callable[[Candidate], bool]
 _LOOSE = ("anchored", "elided")
 
 
@@ -107,15 +107,26 @@ class _Ladder:
             return [self._insertion(chunk, scope)]
         if chunk.old == chunk.new:
             return []
+        self._refuse_lazy(chunk)
         for where in (scope.holds, None) if scope else (None,):
             for climb in (exact, *(() if short(chunk.old) else RUNGS)):
                 free = self._free(list(climb(self.rows, chunk)))
                 if where is None and scope and free and free[0].rung in _LOOSE:
                     break
-                found = self._chosen(chunk, [one for one in free if where is None or where(one)])
+                found = self._chosen(
+                    chunk, [one for one in free if where is None or where(one.start)]
+                )
                 if found:
                     return found
         raise self._not_found(chunk)
+
+    def _refuse_lazy(self, chunk: Chunk) -> None:
+        """Refuse a text that would write `# ... existing code ...` in place of that code."""
+        lazy = [row for row in cut(chunk.new) if leaves_out(row) and row not in self.rows.text]
+        if len(lazy) > sum(1 for row in cut(chunk.old) if marks_gap(row)):
+            raise MatchError(
+                f"the new text leaves code out ({lazy[-1].strip()}): write all of its lines", "lazy"
+            )
 
     def _free(self, found: Sequence[Candidate]) -> list[Candidate]:
         taken = [one for several in self.settled for one in several]

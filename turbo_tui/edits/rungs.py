@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from turbo_tui.edits.carrying import Pairs, carried
+from turbo_tui.edits.anchored import anchored_place
+from turbo_tui.edits.carrying import Pairs, carried, merged_text
+from turbo_tui.edits.elided import chains, marks_gap, parts
+from turbo_tui.edits.escapes import UNDOING
+from turbo_tui.edits.likeness import folded, plain, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.values import Chunk, Rung
 
@@ -159,7 +163,82 @@ def aligned(
     return Candidate(start, end, rung, write)
 
 
+def part_of_row(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where a text stands that is no whole rows, look-alike characters taken as the same."""
+    if chunk.whole_lines or chunk.old.endswith("\n"):
+        return
+    for start in _occurrences(folded(rows.text), folded(chunk.old)):
+        end = start + len(chunk.old)
+
+        def write(start: int = start, end: int = end) -> tuple[Span, ...]:
+            found = rows.text[start:end]
+            undo = undone([chunk.old], [found])
+            return (Span(start, end, merged_text(chunk.old, found, chunk.new, undo)),)
+
+        yield Candidate(start, end, "typographic", write)
+
+
+def look_alikes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where rows stand but for look-alike characters and the width of white space."""
+    found = list(by_rows("typographic", plain)(rows, chunk))
+    yield from found or part_of_row(rows, chunk)
+
+
+def escapes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where rows stand once escapes in the chunk are undone, in `new` as in `old`."""
+    seen: set[int] = set()
+    for undo in UNDOING:
+        old = undo(chunk.old)
+        if old == chunk.old or short(old):
+            continue
+        plainer = replace(chunk, old=old, new=undo(chunk.new))
+        for one in by_rows("escapes", plain)(rows, plainer):
+            if one.start not in seen:
+                seen.add(one.start)
+                yield one
+
+
+def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield the one place that a block fits which differs from what is there, if there is one."""
+    *_, (old, new) = _without_edges(cut(chunk.old), cut(chunk.new))
+    if any(marks_gap(row) for row in new):
+        return  # it would be written
+    found = anchored_place(rows, old)
+    if found is not None:
+        meant = Meant(old, new, found.pairs)
+        yield aligned(rows, chunk, "anchored", (found.first, found.stop), meant)
+
+
+def elided(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where the parts of a block stand that leaves out what lies between them."""
+    cut_up = parts(cut(chunk.old), cut(chunk.new))
+    if cut_up is None or short("\n".join(row for old, _ in cut_up for row in old)):
+        return
+    changed = [at for at, (old, new) in enumerate(cut_up) if old != new]
+    # Parts that stay only tell where the others are.
+    ways = chains(rows, [old for old, _ in cut_up])
+    for places in dict.fromkeys(tuple(way[at] for at in changed) for way in ways):
+        pieces = [
+            aligned(rows, chunk, "elided", (at, at + len(old)), Meant(old, new, range(len(old))))
+            for at, (old, new) in zip(places, (cut_up[at] for at in changed), strict=True)
+        ]
+        if not pieces:
+            return
+
+        def write(pieces: Sequence[Candidate] = pieces) -> tuple[Span, ...] | None:
+            written = [piece.write() for piece in pieces]
+            if None in written:
+                return None
+            return tuple(span for spans in written for span in spans or ())
+
+        yield Candidate(pieces[0].start, pieces[-1].end, "elided", write)
+
+
 RUNGS: tuple[Climb, ...] = (
     by_rows("trailing", str.rstrip),
     by_rows("indentation", str.strip),
+    look_alikes,
+    escapes,
+    anchored,
+    elided,
 )

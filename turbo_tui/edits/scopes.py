@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from turbo_tui.edits.indentation import indent
 from turbo_tui.edits.match_error import MatchError
 from turbo_tui.edits.rows import Rows
-from turbo_tui.edits.rungs import Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +24,9 @@ class Scope:
     start: int
     end: int
 
-    def holds(self, place: Candidate) -> bool:
-        """Say whether a place begins in these rows."""
-        return self.start <= place.start < self.end
+    def holds(self, start: int) -> bool:
+        """Say whether a place that begins there is in these rows."""
+        return self.start <= start < self.end
 
 
 def scope_of(rows: Rows, headers: Sequence[str], after: int) -> Scope | None:
@@ -51,7 +50,7 @@ def scope_of(rows: Rows, headers: Sequence[str], after: int) -> Scope | None:
                 break
             at += 1
         if at is not None:
-            return Scope(at - 1, rows.starts[at - 1], _end(rows, at - 1))
+            return Scope(at - 1, rows.starts[at - 1], scope_end(rows, at - 1))
     raise MatchError(f"no line is the header {headers[-1]!r}")
 
 
@@ -66,7 +65,7 @@ def _first(stripped: Sequence[str], header: str, begin: int) -> int | None:
     return None
 
 
-def _end(rows: Rows, header: int) -> int:
+def scope_end(rows: Rows, header: int) -> int:
     """Find where rows go back to the header's indentation; a closing row ends no scope."""
     width = len(indent(rows.rows[header]))
     entered = False
