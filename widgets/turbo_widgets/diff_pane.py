@@ -1,116 +1,52 @@
-"""What a step did, file by file and hunk by hunk, with a mark on each: lands, or left out."""
+"""What a step did, file by file and line by line, with marks: lands, or left out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 
-from turbo_widgets.rows import Row, RowsView, Span, Tone
-from turbo_widgets.text import chop, clean_line, fit_path, plural, wrap
+from turbo_widgets import diff_column
+from turbo_widgets.diff_fields import LineField
+from turbo_widgets.diff_layout import Place
+from turbo_widgets.diff_search import Match, Search
+from turbo_widgets.diff_text import shown_line
+from turbo_widgets.diff_values import (
+    WHOLE_FILE,
+    DiffComment,
+    DiffFile,
+    DiffHunk,
+    DiffIgnored,
+    DiffLine,
+    DiffValue,
+    LineKind,
+    Side,
+    conflict_lines,
+)
+from turbo_widgets.diff_view import DiffView
+from turbo_widgets.hunk_editor import HunkEditor
+from turbo_widgets.row_items import NO_ITEM
+from turbo_widgets.text import clean_line
 
-LineKind = Literal["same", "added", "removed", "note"]
-
-WHOLE_FILE = -1
-
-_SIGNS: dict[LineKind, tuple[str, Tone, Tone]] = {
-    "same": (" ", "plain", "plain"),
-    "added": ("+", "added", "added"),
-    "removed": ("-", "removed", "removed"),
-    "note": ("\\", "dim", "plain"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """One line of a hunk; numbers are 1-based, 0 where a side has none."""
-
-    kind: LineKind
-    text: str
-    old: int = 0
-    new: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DiffHunk:
-    """A run of changed lines that lands or is left out as one."""
-
-    header: str
-    lines: tuple[DiffLine, ...]
-    accepted: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class DiffFile:
-    """One changed path.
-
-    Attributes:
-        action: One word for the change: add, update, delete, move, mode, retype.
-        hunks: Empty for what has no text diff; `notes` then says what changed.
-        notes: `binary, 3 kB -> 4 kB`, `mode 644 -> 755`, `moved from a.py`, `conflict: …`
-        accepted: For a file that is decided as a whole: it lands.
-        by_hunk: Each hunk has a mark of its own; else the file has one for all of them.
-    """
-
-    path: str
-    action: str
-    hunks: tuple[DiffHunk, ...] = ()
-    notes: tuple[str, ...] = ()
-    added: int = 0
-    removed: int = 0
-    accepted: bool = True
-    by_hunk: bool = True
-
-    @property
-    def mark(self) -> Literal["all", "some", "none"]:
-        """How much of it lands."""
-        if not self.hunks or not self.by_hunk:
-            return "all" if self.accepted else "none"
-        chosen = sum(hunk.accepted for hunk in self.hunks)
-        if chosen == len(self.hunks):
-            return "all"
-        return "some" if chosen else "none"
+__all__ = [
+    "WHOLE_FILE",
+    "DiffComment",
+    "DiffFile",
+    "DiffHunk",
+    "DiffIgnored",
+    "DiffLine",
+    "DiffPane",
+    "DiffValue",
+    "LineKind",
+    "conflict_lines",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class DiffIgnored:
-    """Files that git ignores, folded into one line."""
-
-    folder: str
-    count: int
-    accepted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DiffValue:
-    """All that the pane shows; `decidable` is False where nothing can be chosen any more."""
-
-    title: str = ""
-    files: tuple[DiffFile, ...] = ()
-    ignored: tuple[DiffIgnored, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    message: str = ""
-    body: str = ""
-    decidable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What a row belongs to: a file's line in the summary, a file, a hunk, an ignored folder."""
-
-    file: int = -1
-    hunk: int = WHOLE_FILE
-    ignored: int = -1
-    summary: bool = False
-
-
-class DiffPane(RowsView):
-    """Show a change set; ask for hunks and files to be taken in or left out."""
+class DiffPane(DiffView):
+    """Show a change set; ask for what the user wants of it. It decides nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_hunk", "In/out"),
@@ -119,7 +55,21 @@ class DiffPane(RowsView):
         Binding("f", "file(1)", "File"),
         Binding("b", "file(-1)", "Previous file", show=False),
         Binding("x", "toggle_file", "Whole file"),
-        Binding("enter", "go", "Go to file", show=False),
+        Binding("V", "choose_lines", "Lines"),
+        Binding("e", "edit(False)", "Edit"),
+        Binding("c", "comment", "Comment"),
+        Binding("l", "side", "Side by side"),
+        Binding("slash", "find", "Search", key_display="/"),
+        Binding("o", "files", "Files"),
+        Binding("enter", "go", "Go to file, next match", show=False),
+        Binding("N,shift+enter", "match(-1)", "Previous match", show=False),
+        Binding("shift+up", "extend(-1)", "Choose lines upwards", show=False),
+        Binding("shift+down", "extend(1)", "Choose lines downwards", show=False),
+        Binding("E", "edit(True)", "Edit the whole file", show=False),
+        Binding("C,delete", "uncomment", "Remove the comment", show=False),
+        Binding("w", "wrap", "Wrap long lines", show=False),
+        Binding("W", "blanks", "White space", show=False),
+        Binding("escape", "clear", "Let go", show=False),
     ]
 
     class HunkWanted(Message):
@@ -131,6 +81,16 @@ class DiffPane(RowsView):
             self.hunk = hunk
             self.accepted = accepted
 
+    class LinesWanted(Message):
+        """Take lines of a hunk in, or leave them out; only changed lines are named."""
+
+        def __init__(self, path: str, hunk: int, lines: tuple[int, ...], *, accepted: bool) -> None:
+            super().__init__()
+            self.path = path
+            self.hunk = hunk
+            self.lines = lines
+            self.accepted = accepted
+
     class IgnoredWanted(Message):
         """Let an ignored folder's files land, or not."""
 
@@ -139,210 +99,106 @@ class DiffPane(RowsView):
             self.folder = folder
             self.accepted = accepted
 
+    class EditWanted(Message):
+        """Edit a hunk (`WHOLE_FILE`: the whole file)."""
+
+        def __init__(self, path: str, hunk: int) -> None:
+            super().__init__()
+            self.path = path
+            self.hunk = hunk
+
+    class CommentWanted(Message):
+        """Say something about a line.
+
+        Attributes:
+            line: Index into the hunk's lines.
+            side: Which version `number`, the line's number (1-based), counts in.
+            text: Empty: remove what was said.
+        """
+
+        def __init__(
+            self, path: str, hunk: int, line: int, *, side: Side, number: int, text: str
+        ) -> None:
+            super().__init__()
+            self.path = path
+            self.hunk = hunk
+            self.line = line
+            self.side: Side = side
+            self.number = number
+            self.text = text
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
-        self._value = DiffValue()
-        self._places: list[_Place] = []
-        self._heads: dict[tuple[int, int], int] = {}
-        self._laid_out_for = 0
+        self._drafts: dict[tuple[str, int, int], str] = {}
+        self._field: Widget | None = None
+        self._back: Place | None = None
 
-    def on_mount(self) -> None:
-        """Show the empty state."""
-        self._lay_out()
+    # --- what can be done here ---------------------------------------------------------
 
-    def on_resize(self, _: events.Resize) -> None:
-        """Fit headers and notes to the new width."""
-        if self.room != self._laid_out_for:
-            self._lay_out()
-
-    @property
-    def value(self) -> DiffValue:
-        """What is shown."""
-        return self._value
-
-    def show(self, value: DiffValue) -> None:
-        """Show a change set; the cursor stays where it is while only marks change."""
-        if value == self._value:
-            return
-        same = [file.path for file in value.files] == [file.path for file in self._value.files]
-        same = same and value.title == self._value.title
-        self._value = value
-        self._lay_out()
-        if not same:
-            self.scroll_home(animate=False, force=True)
-            first = self._heads.get((0, 0), self._heads.get((0, WHOLE_FILE), 0))
-            self.set_rows(self.rows, cursor=first)
-            self.scroll_home(animate=False, force=True)
-        self.refresh_bindings()
-
-    # --- rows ------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        value = self._value
-        self._laid_out_for = self.room
-        self._places = []
-        self._heads = {}
-        rows: list[Row] = []
-        if value.message:
-            rows.extend(self._note_rows(value.message, "dim"))
-        if value.body:
-            rows.append(Row(()))
-            rows.extend(self._note_rows(value.body, "plain"))
-        for warning in value.warnings:
-            rows.extend(self._note_rows(f"⚠ {warning}", "warn"))
-        self._summary(rows)
-        for number, file in enumerate(value.files):
-            self._file(rows, number, file)
-        if value.notes:
-            rows.append(Row(()))
-            for note in value.notes:
-                rows.extend(self._note_rows(note, "dim"))
-        self.set_rows(rows)
-        self._say_where()
-
-    def _note_rows(self, text: str, tone: Tone) -> list[Row]:
-        lines = [part for line in text.split("\n") for part in wrap(clean_line(line), self.room)]
-        return [Row(((line, tone),)) for line in lines]
-
-    def _add(self, rows: list[Row], place: _Place, spans: tuple[Span, ...], band: Tone) -> None:
-        rows.append(Row(spans, item=len(self._places), band=band))
-        self._places.append(place)
-
-    def _summary(self, rows: list[Row]) -> None:
-        value = self._value
-        if len(value.files) > 1:
-            for number, file in enumerate(value.files):
-                self._add(
-                    rows, _Place(number, summary=True), self._file_spans(file, "plain"), "plain"
-                )
-        for number, folder in enumerate(value.ignored):
-            box = "[x]" if folder.accepted else "[ ]"
-            word = "lands too" if folder.accepted else "ignored by git, stays out"
-            name = clean_line(folder.folder).rstrip("/")
-            text = f" {name}/  {plural(folder.count, 'file')} · {word}"
-            spans: tuple[Span, ...] = (
-                (box, self._box_tone(accepted=folder.accepted)),
-                (text, "dim"),
-            )
-            self._add(rows, _Place(ignored=number), spans, "plain")
-        if rows and value.files:
-            rows.append(Row(()))
-
-    @staticmethod
-    def _box_tone(*, accepted: bool) -> Tone:
-        return "good" if accepted else "warn"
-
-    def _file_spans(self, file: DiffFile, tone: Tone) -> tuple[Span, ...]:
-        boxes: dict[str, Span] = {
-            "all": ("[x]", "good"),
-            "some": ("[~]", "warn"),
-            "none": ("[ ]", "warn"),
-        }
-        counts = f"+{file.added} -{file.removed}" if file.hunks else ""
-        left_out = {"some": "partly", "none": "left out"}.get(file.mark, "")
-        tail = "  ".join(part for part in (file.action, counts, left_out) if part)
-        width = self.room - cell_len(tail) - 7
-        path = fit_path(clean_line(file.path), max(12, width))
-        box: Span = boxes[file.mark] if self._value.decidable else ("   ", "plain")
-        return box, (f" {path}  ", tone), (tail, "dim")
-
-    def _file(self, rows: list[Row], number: int, file: DiffFile) -> None:
-        self._heads[number, WHOLE_FILE] = len(self._places)
-        self._add(rows, _Place(number), self._file_spans(file, "strong"), "band")
-        for note in file.notes:
-            tone: Tone = "bad" if note.startswith("conflict") else "dim"
-            for line in wrap(clean_line(note), self.room - 4):
-                self._add(rows, _Place(number), (("    ", "plain"), (line, tone)), "plain")
-        digits = max(
-            (len(str(max(line.old, line.new))) for hunk in file.hunks for line in hunk.lines[-1:]),
-            default=1,
-        )
-        for index, hunk in enumerate(file.hunks):
-            self._hunk(rows, _Place(number, index), hunk, digits)
-        rows.append(Row(()))
-
-    def _hunk(self, rows: list[Row], place: _Place, hunk: DiffHunk, digits: int) -> None:
-        self._heads[place.file, place.hunk] = len(self._places)
-        count = len(self._value.files[place.file].hunks)
-        box = "[x]" if hunk.accepted else "[ ]"
-        word = "" if hunk.accepted else "left out  "
-        spans: list[Span] = []
-        if self._value.decidable and self._value.files[place.file].by_hunk:
-            tone = self._box_tone(accepted=hunk.accepted)
-            spans = [(box, tone), (" ", "plain"), (word, "warn")]
-        spans.append((f"hunk {place.hunk + 1}/{count}  {clean_line(hunk.header)}", "accent"))
-        self._add(rows, place, tuple(spans), "plain")
-        for line in hunk.lines:
-            sign, tone, band = _SIGNS[line.kind]
-            if not hunk.accepted and line.kind in {"added", "removed"}:
-                tone, band = "dim", "plain"
-            numbers = f"{line.old or '':>{digits}} {line.new or '':>{digits}} "
-            parts = chop(clean_line(line.text), self.room - len(numbers) - 2)
-            self._add(rows, place, ((numbers, "dim"), (f"{sign} {parts[0]}", tone)), band)
-            blank = " " * (len(numbers) + 2)
-            item = rows[-1].item
-            rows.extend(Row(((blank, "dim"), (part, tone)), item, band) for part in parts[1:])
-
-    # --- where the cursor is ---------------------------------------------------
-
-    @property
-    def _here(self) -> _Place | None:
-        return self._places[self.cursor] if 0 <= self.cursor < len(self._places) else None
-
-    @property
-    def current(self) -> tuple[str, int] | None:
-        """Path and hunk under the cursor (`WHOLE_FILE` on a file's own lines)."""
-        place = self._here
-        if place is None or place.file < 0:
-            return None
-        return self._value.files[place.file].path, place.hunk
-
-    def on_rows_view_cursor_moved(self) -> None:
-        """Say in the border where the cursor is."""
-        self._say_where()
-        self.refresh_bindings()
-
-    def _say_where(self) -> None:
-        value = self._value
-        place = self._here
-        parts = ["Changes", clean_line(value.title)]
-        if place is not None and place.file >= 0:
-            file = value.files[place.file]
-            parts.append(f"file {place.file + 1}/{len(value.files)}")
-            if place.hunk != WHOLE_FILE:
-                parts.append(f"hunk {place.hunk + 1}/{len(file.hunks)}")
-        self.border_title = " · ".join(part for part in parts if part)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: C901, PLR0911  one arm per action
         """Offer only what the rows under the cursor can do."""
-        value = self._value
-        if action in {"toggle_hunk", "toggle_file"}:
-            place = self._here
-            if place is None or not value.decidable:
-                return False
-            return action == "toggle_hunk" or place.file >= 0
-        if action == "hunk":
-            return any(file.hunks for file in value.files)
-        if action == "file":
-            return len(value.files) > 1
-        return super().check_action(action, parameters)
+        value, place = self._value, self._here
+        file = value.files[place.file] if place is not None and place.file >= 0 else None
+        has_hunks = any(each.hunks for each in value.files)
+        match action:
+            case "toggle_hunk":
+                return place is not None and value.decidable
+            case "toggle_file":
+                return file is not None and value.decidable
+            case "choose_lines" | "extend":
+                return value.decidable and file is not None and file.by_line
+            case "edit":
+                whole = bool(parameters and parameters[0])
+                here = place is not None and (whole or place.hunk != WHOLE_FILE)
+                return value.decidable and file is not None and file.editable and here
+            case "comment":
+                return value.decidable and value.commentable and self._line_here is not None
+            case "uncomment":
+                return value.decidable and value.commentable and bool(self._comments_here)
+            case "hunk" | "side" | "find" | "wrap" | "blanks":
+                return has_hunks
+            case "file" | "files":
+                return len(value.files) > 1
+            case "match":
+                return self._search is not None
+            case "clear":
+                return self._search is not None or self._anchor != NO_ITEM
+            case "go":
+                return self._search is not None or (place is not None and place.summary)
+            case _:
+                return super().check_action(action, parameters)
 
-    # --- commands --------------------------------------------------------------
+    # --- marks ---------------------------------------------------------------------------
 
     def action_toggle_hunk(self) -> None:
-        """Ask for the hunk, file or folder under the cursor to be taken in or left out."""
+        """Ask for the lines, hunk, file or folder to be taken in or left out."""
         place = self._here
         if place is None:
             return
-        if place.ignored >= 0:
+        if self._anchor != NO_ITEM:
+            self._toggle_lines()
+        elif place.ignored >= 0:
             folder = self._value.ignored[place.ignored]
             self.post_message(self.IgnoredWanted(folder.folder, accepted=not folder.accepted))
         elif place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk:
             self.action_toggle_file()
         else:
             file = self._value.files[place.file]
-            accepted = not file.hunks[place.hunk].accepted
+            accepted = file.hunks[place.hunk].mark != "all"
             self.post_message(self.HunkWanted(file.path, place.hunk, accepted=accepted))
+
+    def _toggle_lines(self) -> None:
+        wanted = self._chosen_lines
+        hunks = {key: self._value.files[key[0]].hunks[key[1]] for key in wanted}
+        landing = all(
+            hunks[key].accepted and hunks[key].lines[line].accepted
+            for key, lines in wanted.items()
+            for line in lines
+        )
+        for key, lines in wanted.items():
+            path = self._value.files[key[0]].path
+            self.post_message(self.LinesWanted(path, key[1], tuple(lines), accepted=not landing))
+        self._let_go()
 
     def action_toggle_file(self) -> None:
         """Ask for the whole file under the cursor to be taken in or left out."""
@@ -351,28 +207,255 @@ class DiffPane(RowsView):
             file = self._value.files[place.file]
             self.post_message(self.HunkWanted(file.path, WHOLE_FILE, accepted=file.mark == "none"))
 
+    def action_choose_lines(self) -> None:
+        """Begin a range of lines at the cursor, or let it go."""
+        if self._anchor != NO_ITEM:
+            self._let_go()
+            return
+        self._anchor = self.cursor
+        self._stretch()
+        self.refresh_bindings()
+
+    def action_extend(self, count: int) -> None:
+        """Choose one line more, or one less."""
+        if self._anchor == NO_ITEM:
+            self._anchor = self.cursor
+        self._step(count)
+        self._stretch()
+
+    def _let_go(self) -> None:
+        self._anchor = NO_ITEM
+        self._stretch()
+        self.refresh_bindings()
+
+    def action_clear(self) -> None:
+        """Let the range go, then the search."""
+        if self._anchor != NO_ITEM:
+            self._let_go()
+        else:
+            self._look_for("")
+
+    # --- moving --------------------------------------------------------------------------
+
     def action_hunk(self, count: int) -> None:
         """Go to the next or previous hunk, over file borders."""
-        hunks = [item for (_, hunk), item in self._heads.items() if hunk != WHOLE_FILE]
-        self._jump(hunks, count)
+        heads = self._layout.heads
+        self._jump([item for (_, hunk), item in heads.items() if hunk != WHOLE_FILE], count)
 
     def action_file(self, count: int) -> None:
         """Go to the next or previous file."""
-        self._jump([item for (_, hunk), item in self._heads.items() if hunk == WHOLE_FILE], count)
+        heads = self._layout.heads
+        self._jump([item for (_, hunk), item in heads.items() if hunk == WHOLE_FILE], count)
 
     def _jump(self, heads: list[int], count: int) -> None:
         if count > 0:
             target = next((item for item in heads if item > self.cursor), None)
         else:
             target = next((item for item in reversed(heads) if item < self.cursor), None)
-        if target is None:
-            return
-        self.move_to(target)
-        row = next(place for place, shown in enumerate(self.rows) if shown.item == target)
-        self.show_line(row)
+        if target is not None:
+            self._jump_to(target)
 
     def action_go(self) -> None:
-        """Go from a line of the summary to its file."""
+        """Go from a line of the list to its file; while searching, to the next match."""
         place = self._here
         if place is not None and place.summary:
-            self._jump([self._heads[place.file, WHOLE_FILE]], 1)
+            self._jump_to(self._layout.heads[place.file, WHOLE_FILE])
+        else:
+            self.action_match(1)
+
+    # --- ways to look at it ------------------------------------------------------------------
+
+    def action_side(self) -> None:
+        """Show both versions side by side, or one under the other."""
+        self._side = not self._side
+        self._lay_out_again()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or scroll them."""
+        self._wrap = not self._wrap
+        self.scroll_to(x=0, animate=False, force=True)
+        self._lay_out_again()
+
+    def action_blanks(self) -> None:
+        """Show tabs and blanks at line ends; dim lines where only blanks differ."""
+        self._blanks = not self._blanks
+        self._lay_out_again()
+
+    def action_files(self) -> None:
+        """Show the files beside the diff; without room for it go to their list, and back."""
+        if self.full_room >= diff_column.NEEDS:
+            self._files_beside = not self._files_beside
+            self._lay_out_again()
+            return
+        place = self._here
+        if place is None or not place.summary:
+            self._back = place
+            self.move_to(max(0, place.file) if place is not None else 0)
+            self.scroll_home(animate=False, force=True)
+        elif self._back is not None and self._item_of(self._back) is not None:
+            self._jump_to(self._item_of(self._back) or 0)
+        else:
+            self.action_go()
+
+    def _lay_out_again(self) -> None:
+        self._anchor = NO_ITEM
+        self._lay_out()
+        self._keep_in_view()
+        self.refresh_bindings()
+
+    # --- searching -------------------------------------------------------------------------
+
+    async def action_find(self) -> None:
+        """Open the field to search in; matches are shown while typing."""
+        at = self._here
+        known = self._search.text if self._search is not None else ""
+
+        def finish(text: str | None) -> None:
+            self._look_for(text or "", at)
+            self._close_field()
+
+        field = LineField(
+            "search these changes · enter keeps it, then enter and N go on · esc leaves",
+            known,
+            typed=lambda text: self._look_for(text, at),
+            finish=finish,
+            left=lambda _: self._close_field(focus=False),
+        )
+        await self._open_field(field)
+
+    def _look_for(self, text: str, at: Place | None = None) -> None:
+        place = at or self._here
+        self._search = Search(self._value, text) if text else None
+        self._found.pattern = self._search.pattern if self._search is not None else None
+        self._found.here = None
+        if self._search is not None and place is not None:
+            line = max(0, place.line if place.line >= 0 else place.right)
+            self._show_match(self._search.begin(max(0, place.file), max(0, place.hunk), line))
+        self._recolour()
+        self._say_where()
+        self.refresh_bindings()
+
+    def action_match(self, count: int) -> None:
+        """Go to the next or the previous match."""
+        if self._search is not None:
+            self._show_match(self._search.step(count))
+            self._recolour()
+            self._say_where()
+
+    def _show_match(self, match: Match | None) -> None:
+        self._found.here = match
+        if match is None:
+            return
+        item = self._layout.item_of_line(match.file, match.hunk, match.line)
+        self.move_to(item)
+        row = self._layout.rows_of(item)[0]
+        if not 0 <= row - self.scroll_offset.y < self.scrollable_content_region.height - 1:
+            self.show_line(row)
+        if not self._wrap:
+            line = self._value.files[match.file].hunks[match.hunk].lines[match.line]
+            before = cell_len(shown_line(line.text)[: match.start])
+            self.scroll_to(x=max(0, before - self.room // 3), animate=False, force=True)
+
+    async def _open_field(self, field: LineField) -> None:
+        parent = self.parent
+        if isinstance(parent, Widget) and self._field is None:
+            self._field = field
+            await parent.mount(field, after=self)
+            field.focus()
+
+    def _close_field(self, *, focus: bool = True) -> None:
+        if self._field is not None:
+            self._field.remove()
+            self._field = None
+        if focus:
+            self.focus()
+
+    # --- editing and comments ------------------------------------------------------------------
+
+    def action_edit(self, whole: bool) -> None:  # noqa: FBT001 (a key's argument)
+        """Ask for the hunk or the whole file under the cursor to be edited."""
+        current = self.current
+        if current is not None:
+            self.post_message(self.EditWanted(current[0], WHOLE_FILE if whole else current[1]))
+
+    async def edit_in_place(self, path: str, hunk: int, text: str) -> None:
+        """Open the editor under the diff; it posts `HunkEditor.Edited` or `Cancelled`.
+
+        Raises:
+            ValueError: The text would not come back as it is (`fits_in_place`).
+        """
+        editor = HunkEditor(path, hunk, text, closed=self._close_field)
+        parent = self.parent
+        if isinstance(parent, Widget) and self._field is None:
+            self._field = editor
+            await parent.mount(editor, after=self)
+            editor.focus()
+
+    @property
+    def _line_here(self) -> int | None:
+        """The line that a comment would be about."""
+        place = self._here
+        if place is None or place.file < 0 or place.hunk == WHOLE_FILE:
+            return None
+        line = place.right if place.right >= 0 else place.line
+        lines = self._value.files[place.file].hunks[place.hunk].lines
+        if line < 0:  # on the hunk's heading: its first changed line
+            return next((at for at, each in enumerate(lines) if each.changed), None)
+        return line if lines[line].kind in {"same", "added", "removed"} else None
+
+    @property
+    def _comments_here(self) -> list[DiffComment]:
+        place = self._here
+        if place is None or place.file < 0 or place.hunk == WHOLE_FILE:
+            return []
+        comments = self._value.files[place.file].hunks[place.hunk].comments
+        if place.comment >= 0:
+            return [comments[place.comment]]
+        return [
+            each for each in comments if each.line >= 0 and each.line in {place.line, place.right}
+        ]
+
+    async def action_comment(self) -> None:
+        """Open the field to say something about the line; an earlier word is in it."""
+        place, line = self._here, self._line_here
+        if place is None or line is None:
+            return
+        file = self._value.files[place.file]
+        key = file.path, place.hunk, line
+        said = next((each.text for each in self._comments_here if each.line == line), "")
+
+        def finish(text: str | None) -> None:
+            self._drafts.pop(key, None)
+            self._close_field()
+            if text is not None and (text.strip() or said):
+                self._comment(place.file, place.hunk, line, text.strip())
+
+        def left(text: str) -> None:
+            self._drafts[key] = text  # whoever comes back goes on with it
+            self._close_field(focus=False)
+
+        about = clean_line(file.hunks[place.hunk].lines[line].text).strip()
+        field = LineField(
+            f"comment on: {about}",
+            self._drafts.get(key, said),
+            typed=lambda _: None,
+            finish=finish,
+            left=left,
+        )
+        await self._open_field(field)
+
+    def action_uncomment(self) -> None:
+        """Ask for the comment under the cursor to be removed."""
+        place = self._here
+        for comment in self._comments_here[:1]:
+            if place is not None:
+                self._comment(place.file, place.hunk, comment.line, "")
+
+    def _comment(self, file: int, hunk: int, line: int, text: str) -> None:
+        shown = self._value.files[file]
+        about = shown.hunks[hunk].lines[line]
+        side: Side = "old" if about.kind == "removed" else "new"
+        number = about.old if side == "old" else about.new
+        self.post_message(
+            self.CommentWanted(shown.path, hunk, line, side=side, number=number, text=text)
+        )

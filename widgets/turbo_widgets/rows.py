@@ -9,8 +9,8 @@ from item to item. Texts of rows are shown as they are, never parsed; pass them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from itertools import chain
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -23,45 +23,21 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-Tone = Literal[
-    "plain",
-    "dim",
-    "strong",
-    "accent",
-    "good",
-    "warn",
-    "bad",
-    "added",
-    "removed",
-    "heading",
-    "band",
-]
-Span = tuple[str, Tone]
+from turbo_widgets.row_items import (
+    NO_ITEM,
+    ItemIndex,
+    ListedItems,
+    Row,
+    Span,
+    Tone,
+    Tones,
+    selected_text,
+)
 
-NO_ITEM = -1
+__all__ = ["NO_ITEM", "Row", "RowsView", "Span", "Tone", "Tones"]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line on screen.
-
-    Attributes:
-        spans: Text and tone, left to right.
-        item: What the cursor lands on; rows of one item are neighbours. `NO_ITEM`: cannot be
-            chosen.
-        band: Tone that fills the row's whole width.
-        end: Spans pushed to the right edge where they fit.
-    """
-
-    spans: tuple[Span, ...]
-    item: int = NO_ITEM
-    band: Tone = "plain"
-    end: tuple[Span, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The row's text without its right-hand end."""
-        return "".join(text for text, _ in self.spans)
+_MOST_STRIPS = 2_000
 
 
 class RowsView(ScrollView, can_focus=True):
@@ -80,6 +56,18 @@ class RowsView(ScrollView, can_focus=True):
         "rows--removed",
         "rows--heading",
         "rows--band",
+        "rows--added-word",
+        "rows--removed-word",
+        "rows--space",
+        "rows--match",
+        "rows--match-here",
+        "rows--chosen",
+        "rows--code-keyword",
+        "rows--code-string",
+        "rows--code-comment",
+        "rows--code-number",
+        "rows--code-name",
+        "rows--code-type",
         "rows--cursor",
         "rows--cursor-idle",
     }
@@ -111,6 +99,18 @@ class RowsView(ScrollView, can_focus=True):
         & > .rows--bad { color: $text-error; }
         & > .rows--added { color: $text-success; background: $success-muted; }
         & > .rows--removed { color: $text-error; background: $error-muted; }
+        & > .rows--added-word { background: $success; color: $background; }
+        & > .rows--removed-word { background: $error; color: $background; }
+        & > .rows--space { color: $text-warning; }
+        & > .rows--match { background: $warning-muted; color: $text-warning; }
+        & > .rows--match-here { background: $warning; color: $background; text-style: bold; }
+        & > .rows--chosen { background: $accent-muted; }
+        & > .rows--code-keyword { color: $text-primary; text-style: bold; }
+        & > .rows--code-string { color: $text-warning; }
+        & > .rows--code-comment { color: $foreground-darken-3; text-style: italic; }
+        & > .rows--code-number { color: $text-accent; }
+        & > .rows--code-name { color: $text-secondary; }
+        & > .rows--code-type { color: $text-accent; }
         & > .rows--heading { text-style: bold; color: $text-primary; }
         & > .rows--band { background: $surface; }
         & > .rows--cursor { background: $primary-muted; text-style: bold; }
@@ -144,8 +144,7 @@ class RowsView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id, classes=classes)
         self._rows: Sequence[Row] = ()
-        self._first_row: dict[int, int] = {}
-        self._items: list[int] = []
+        self._index: ItemIndex = ListedItems(())
         self._cursor = NO_ITEM
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
@@ -169,19 +168,22 @@ class RowsView(ScrollView, can_focus=True):
         """Cells a row may take without being cut."""
         return max(10, self.scrollable_content_region.width or self.size.width or 80)
 
-    def set_rows(self, rows: Sequence[Row], *, cursor: int | None = None) -> None:
-        """Replace all rows; the cursor stays on its item unless told or gone."""
+    def set_rows(
+        self, rows: Sequence[Row], *, cursor: int | None = None, index: ItemIndex | None = None
+    ) -> None:
+        """Replace all rows; the cursor stays on its item unless told or gone.
+
+        Args:
+            rows: Read as they come into view; may make each on demand if `index` is given.
+            cursor: The item to stand on.
+            index: Which rows belong to which item; made from the rows where it is missing.
+        """
         self._rows = rows
         self._strips.clear()
-        self._first_row = {}
-        self._items = []
-        for place, row in enumerate(rows):
-            if row.item != NO_ITEM and row.item not in self._first_row:
-                self._first_row[row.item] = place
-                self._items.append(row.item)
+        self._index = ListedItems(rows) if index is None else index
         wanted = self._cursor if cursor is None else cursor
-        if wanted not in self._first_row:
-            wanted = self._nearest(wanted)
+        if wanted not in self._index:
+            wanted = self._index.nearest(wanted)
         moved = wanted != self._cursor
         self._cursor = wanted
         self._widest = self._measure()
@@ -195,16 +197,11 @@ class RowsView(ScrollView, can_focus=True):
             return 0
         return max((cell_len(row.text) for row in self._rows), default=0)
 
-    def _nearest(self, item: int) -> int:
-        if not self._items:
-            return NO_ITEM
-        return next((known for known in self._items if known >= item), self._items[-1])
-
     # --- the cursor ------------------------------------------------------------
 
     def move_to(self, item: int) -> None:
         """Put the cursor on an item and bring it into view."""
-        if item not in self._first_row:
+        if item not in self._index:
             return
         if item != self._cursor:
             self._forget(self._cursor)
@@ -217,26 +214,19 @@ class RowsView(ScrollView, can_focus=True):
     def _announce(self) -> None:
         self.post_message(self.CursorMoved(self, self._cursor))
 
-    def _span_of(self, item: int) -> tuple[int, int]:
-        first = self._first_row[item]
-        last = first
-        while last + 1 < len(self._rows) and self._rows[last + 1].item == item:
-            last += 1
-        return first, last
-
     def _forget(self, item: int) -> None:
-        if item in self._first_row:
-            first, last = self._span_of(item)
+        if item in self._index:
+            first, last = self._index.rows_of(item)
             for place in range(first, last + 1):
                 self._strips.pop(place, None)
 
     def _reveal(self, item: int) -> None:
-        first, last = self._span_of(item)
+        first, last = self._index.rows_of(item)
         height = self.scrollable_content_region.height
         if height <= 0:
             return
         top = self.scroll_offset.y
-        if self._items and item == self._items[0]:
+        if item == self._index.first:
             first = 0  # headings above the first item come into view with it
         if first < top or last - first >= height:
             self.scroll_to(y=first, animate=False, force=True)
@@ -244,16 +234,15 @@ class RowsView(ScrollView, can_focus=True):
             self.scroll_to(y=last - height + 1, animate=False, force=True)
 
     def _step(self, count: int) -> None:
-        if not self._items:
+        if self._index.first == NO_ITEM:
             self.scroll_relative(y=count, animate=False)
             return
-        place = self._items.index(self._cursor) if self._cursor in self._first_row else 0
-        target = max(0, min(len(self._items) - 1, place + count))
-        if target == place and count > 0:
+        target = self._index.step(self._cursor, count)
+        if target == self._cursor and count > 0:
             self.scroll_end(
                 animate=False, force=True
             )  # rows below the last item are worth seeing too
-        self.move_to(self._items[target])
+        self.move_to(target)
 
     def action_cursor_up(self) -> None:
         """Go to the item above."""
@@ -266,28 +255,28 @@ class RowsView(ScrollView, can_focus=True):
     def action_cursor_page(self, pages: int) -> None:
         """Go a screenful up or down."""
         height = max(1, self.scrollable_content_region.height - 1)
-        if not self._items:
+        if self._index.first == NO_ITEM:
             self.scroll_relative(y=pages * height, animate=False)
             return
-        row = self._first_row.get(self._cursor, 0) + pages * height
+        row = pages * height
+        if self._cursor in self._index:
+            row += self._index.rows_of(self._cursor)[0]
         row = max(0, min(len(self._rows) - 1, row))
-        below = (place for place in range(row, len(self._rows)))
-        above = (place for place in range(row, -1, -1))
-        for place in [*below, *above] if pages > 0 else [*above, *below]:
-            if self._rows[place].item != NO_ITEM:
-                self.move_to(self._rows[place].item)
+        below, above = range(row, len(self._rows)), range(row, -1, -1)
+        for place in chain(below, above) if pages > 0 else chain(above, below):
+            item = self._index.item_at(place)
+            if item != NO_ITEM:
+                self.move_to(item)
                 return
 
     def action_cursor_home(self) -> None:
         """Go to the first item."""
-        if self._items:
-            self.move_to(self._items[0])
+        self.move_to(self._index.first)
         self.scroll_home(animate=False, force=True)
 
     def action_cursor_end(self) -> None:
         """Go to the last item."""
-        if self._items:
-            self.move_to(self._items[-1])
+        self.move_to(self._index.last)
         self.scroll_end(animate=False, force=True)
 
     def action_sideways(self, cells: int) -> None:
@@ -300,8 +289,8 @@ class RowsView(ScrollView, can_focus=True):
         if offset is None:
             return
         place = self.scroll_offset.y + offset.y
-        if 0 <= place < len(self._rows) and self._rows[place].item != NO_ITEM:
-            self.move_to(self._rows[place].item)
+        if 0 <= place < len(self._rows):
+            self.move_to(self._index.item_at(place))
 
     # --- drawing ---------------------------------------------------------------
 
@@ -325,32 +314,46 @@ class RowsView(ScrollView, can_focus=True):
         self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the selected text and what follows it."""
-        return selection.extract("\n".join(row.text for row in self._rows)), "\n"
+        """Return the selected text and what follows it; of code only the code."""
+        return selected_text(self._rows, selection), "\n"
 
     def render_line(self, y: int) -> Strip:
         """Draw one visible line."""
         scroll_x, scroll_y = self.scroll_offset
-        place = scroll_y + y
         width = self.scrollable_content_region.width or self.size.width
-        if place >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+        place = scroll_y + y
+        strip = self._strip(place, width, scroll_x)
+        return strip.crop(scroll_x, scroll_x + width).apply_offsets(scroll_x, place)
+
+    def _strip(self, place: int, width: int, scroll_x: int) -> Strip:
         if self._drawn_for != width + scroll_x:
             self._strips.clear()
             self._drawn_for = width + scroll_x
+        if place >= len(self._rows):
+            place = len(self._rows)  # all lines below the last row are one: a style costs time
         strip = self._strips.get(place)
+        if strip is None and place == len(self._rows):
+            strip = self._strips[place] = Strip.blank(width + scroll_x, self.rich_style)
         if strip is None:
-            strip = self._strips[place] = self._draw(place, width + scroll_x)
-        return strip.crop(scroll_x, scroll_x + width).apply_offsets(scroll_x, place)
+            if len(self._strips) > _MOST_STRIPS:
+                self._strips.clear()
+            row = self._rows[place]
+            here = row.item != NO_ITEM and row.item == self._cursor
+            segments = self._paint(row, width + scroll_x, here=here)
+            strip = Strip(self._with_selection(segments, place))
+            self._strips[place] = strip
+        return strip
 
-    def _draw(self, place: int, width: int) -> Strip:
-        row = self._rows[place]
+    def _paint(self, row: Row, width: int, *, here: bool) -> list[Segment]:
+        """Colour a row and fill it up to `width` cells."""
         base = self.rich_style + self._tone(row.band)
-        if row.item != NO_ITEM and row.item == self._cursor:
+        if here:
             base += self._tone("cursor" if self.has_focus else "cursor-idle")
-        segments = [Segment(text, self._over(base, tone)) for text, tone in row.spans if text]
+        segments = [
+            Segment(text, self._over(base, tones, here=here)) for text, tones in row.spans if text
+        ]
         used = sum(cell_len(segment.text) for segment in segments)
-        end = [Segment(text, self._over(base, tone)) for text, tone in row.end if text]
+        end = [Segment(text, self._over(base, tones, here=here)) for text, tones in row.end if text]
         end_cells = sum(cell_len(segment.text) for segment in end)
         if end and used + end_cells + 1 <= width:
             segments.append(Segment(" " * (width - used - end_cells), base))
@@ -358,11 +361,15 @@ class RowsView(ScrollView, can_focus=True):
             used = width
         if used < width:
             segments.append(Segment(" " * (width - used), base))
-        segments = self._with_selection(segments, place)
-        return Strip(segments, max(used, width))
+        return segments
 
-    def _over(self, base: Style, tone: Tone) -> Style:
-        return base if tone == "plain" else base + self._tone(tone)
+    def _over(self, base: Style, tones: Tones, *, here: bool) -> Style:
+        for tone in (tones,) if isinstance(tones, str) else tones:
+            style = self._tone(tone)
+            if here and tone in {"added", "removed"}:
+                style = Style(color=style.color)  # the cursor's own ground stays seen
+            base += style
+        return base
 
     def _tone(self, name: str) -> Style:
         if name == "plain":
@@ -370,6 +377,9 @@ class RowsView(ScrollView, can_focus=True):
         style = self._styles.get(name)
         if style is None:
             style = self.get_component_rich_style(f"rows--{name}", partial=True)
+            plain = self.app.no_color  # pyright: ignore[reportUnknownMemberType]  App is generic
+            if plain and name.endswith("-word"):
+                style += Style(underline=True)  # what colour says has to be said without it
             self._styles[name] = style
         return style
 

@@ -1,0 +1,167 @@
+"""A change set laid out from top to bottom: list of files, then each with its hunks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rich.cells import cell_len
+
+from turbo_widgets.diff_layout import Code, Layout, Notices, Place, SameLines
+from turbo_widgets.diff_pairs import Pair
+from turbo_widgets.diff_rows import Columns
+from turbo_widgets.diff_values import DiffFile, DiffHunk, DiffIgnored, Mark
+from turbo_widgets.row_items import Span, Tone
+from turbo_widgets.text import clean_line, fit_path, plural, wrap
+
+BOXES: dict[Mark, Span] = {"all": ("[x]", "good"), "some": ("[~]", "warn"), "none": ("[ ]", "warn")}
+_OUT: dict[Mark, str] = {"all": "", "some": "partly", "none": "left out"}
+
+
+def lay_out(columns: Columns) -> Layout:
+    """Lay a change set out; costs by hunks, and by lines only where lines are wrapped."""
+    return _Builder(columns).build()
+
+
+def file_tail(file: DiffFile) -> str:
+    """Return what is said about a file after its path."""
+    counts = f"+{file.added} -{file.removed}" if file.hunks else ""
+    edited = "edited" if file.edited or any(hunk.edited for hunk in file.hunks) else ""
+    count = file.comments
+    comments = plural(count, "comment") if count else ""
+    return "  ".join(
+        part for part in (file.action, counts, _OUT[file.mark], edited, comments) if part
+    )
+
+
+def folder_spans(folder: DiffIgnored) -> tuple[Span, ...]:
+    """Return the line of an ignored folder."""
+    word = "lands too" if folder.accepted else "ignored by git, stays out"
+    name = clean_line(folder.folder).rstrip("/")
+    text = f" {name}/  {plural(folder.count, 'file')} · {word}"
+    return BOXES["all" if folder.accepted else "none"], (text, "dim")
+
+
+class _Builder:
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._value = columns.value
+        self._view = columns.view
+        self._layout = Layout()
+
+    def build(self) -> Layout:
+        self._top()
+        for number, file in enumerate(self._value.files):
+            self._file(number, file)
+        if self._value.notes:
+            last = Notices()
+            last.add(None, ((), "plain"))
+            for note in self._value.notes:
+                self._text(last, note, "dim")
+            self._layout.add(last)
+        return self._layout
+
+    def _text(self, block: Notices, text: str, tone: Tone) -> None:
+        for line in text.split("\n"):
+            for part in wrap(clean_line(line), self._view.room):
+                block.add(None, (((part, tone),), "plain"))
+
+    def _top(self) -> None:
+        value, block = self._value, Notices()
+        if value.message:
+            self._text(block, value.message, "dim")
+        if value.body:
+            block.add(None, ((), "plain"))
+            self._text(block, value.body, "plain")
+        for warning in value.warnings:
+            self._text(block, f"⚠ {warning}", "warn")
+        if len(value.files) > 1 and self._view.listed:
+            for number, file in enumerate(value.files):
+                block.add(Place(number, summary=True), (self._file_spans(file, "plain"), "plain"))
+        for number, folder in enumerate(value.ignored):
+            block.add(Place(ignored=number), (folder_spans(folder), "plain"))
+        if block.rows and value.files:
+            block.add(None, ((), "plain"))
+        self._layout.add(block)
+
+    def _file_spans(self, file: DiffFile, tone: Tone) -> tuple[Span, ...]:
+        tail = file_tail(file)
+        width = self._view.room - cell_len(tail) - 7
+        path = fit_path(clean_line(file.path), max(12, width))
+        box: Span = BOXES[file.mark] if self._value.decidable else ("   ", "plain")
+        return box, (f" {path}  ", tone), (tail, "dim")
+
+    def _file(self, number: int, file: DiffFile) -> None:
+        head = Notices()
+        head.add(Place(number), (self._file_spans(file, "strong"), "band"))
+        for note in file.notes:
+            tone: Tone = "bad" if note.startswith("conflict") else "dim"
+            for line in wrap(clean_line(note), self._view.room - 4):
+                head.add(Place(number), ((("    ", "plain"), (line, tone)), "plain"))
+        self._layout.add(head)
+        for index, hunk in enumerate(file.hunks):
+            self._hunk(Place(number, index), hunk)
+        foot = Notices()
+        foot.add(None, ((), "plain"))
+        self._layout.add(foot)
+
+    def _hunk(self, place: Place, hunk: DiffHunk) -> None:
+        head = Notices()
+        head.add(place, (self._hunk_spans(place, hunk), "plain"))
+        self._layout.add(head)
+        height = partial(self._columns.height, place.file, place.hunk) if self._view.wrap else None
+        commented = sorted({comment.line for comment in hunk.comments})
+        if not self._view.side:
+            cuts = [line for line in commented if 0 <= line < len(hunk.lines)]
+            start = 0
+            for line in cuts:
+                lines = SameLines(start, line + 1)
+                self._layout.add(Code.fitted(place.file, place.hunk, lines, height))
+                self._comments(place, hunk, {line})
+                start = line + 1
+            lines = SameLines(start, len(hunk.lines))
+            self._layout.add(Code.fitted(place.file, place.hunk, lines, height))
+            return
+        run: list[Pair] = []
+        waiting = set(commented)
+        for pair in self._columns.pairs(place.file, place.hunk)[1]:
+            run.append(pair)
+            here = waiting.intersection(pair)
+            if here:
+                waiting -= here
+                self._layout.add(Code.fitted(place.file, place.hunk, run, height))
+                self._comments(place, hunk, here)
+                run = []
+        self._layout.add(Code.fitted(place.file, place.hunk, run, height))
+
+    def _hunk_spans(self, place: Place, hunk: DiffHunk) -> tuple[Span, ...]:
+        file = self._value.files[place.file]
+        mark = hunk.mark
+        spans: list[Span] = []
+        if self._value.decidable and (file.by_hunk or file.by_line):
+            spans.extend((BOXES[mark], (" ", "plain")))
+            if mark != "all":
+                spans.append((f"{_OUT[mark]}  ", "warn"))
+        head = f"hunk {place.hunk + 1}/{len(file.hunks)}  {clean_line(hunk.header)}"
+        spans.append((head, "accent"))
+        if hunk.edited:
+            spans.append(("  edited", "warn"))
+        return tuple(spans)
+
+    def _comments(self, place: Place, hunk: DiffHunk, lines: set[int]) -> None:
+        block = Notices()
+        for number, comment in enumerate(hunk.comments):
+            if comment.line not in lines:
+                continue
+            lead = f"  » {clean_line(comment.author)}: "
+            room = max(10, self._view.room - cell_len(lead))
+            said = [
+                part for line in comment.text.split("\n") for part in wrap(clean_line(line), room)
+            ]
+            blank = " " * cell_len(lead)
+            rows: list[tuple[tuple[Span, ...], Tone]] = []
+            for at, part in enumerate(said):
+                spans: tuple[Span, ...] = ((blank if at else lead, "accent"), (part, "plain"))
+                rows.append((spans, "band"))
+            about = place._replace(line=comment.line, right=comment.line, comment=number)
+            block.add(about, *rows)
+        self._layout.add(block)

@@ -1,0 +1,47 @@
+"""The files of a change set as a column beside the diff: folders, marks, counts."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from turbo_widgets.diff_build import BOXES
+from turbo_widgets.diff_values import DiffValue
+from turbo_widgets.row_items import Row, Span
+from turbo_widgets.text import clean_line, fit_path
+
+NEEDS = 76  # cells of the pane; with less, the column would leave too little for code
+_WIDTH = 30
+
+
+def width_of(room: int) -> int:
+    """Return the cells the column takes."""
+    return min(_WIDTH + max(0, (room - 120) // 4), 48)
+
+
+def column_rows(value: DiffValue, width: int) -> list[Row]:
+    """Return the column's rows; `item` is the index of a file."""
+    rows: list[Row] = []
+    folder = ""
+    for number, file in enumerate(value.files):
+        parent, _, name = clean_line(file.path).rpartition("/")
+        if parent != folder:
+            folder = parent
+            rows.append(Row(((fit_path(f"{parent}/" if parent else "./", width - 1), "dim"),)))
+        counts: list[Span] = []
+        if file.hunks:
+            counts = [(f"+{file.added}", "good"), (" ", "plain"), (f"-{file.removed}", "bad")]
+        else:
+            counts = [(file.action, "dim")]
+        if file.comments:
+            counts.append((f" »{file.comments}", "accent"))
+        if file.edited or any(hunk.edited for hunk in file.hunks):
+            counts.append((" ed", "warn"))
+        box: Span = BOXES[file.mark] if value.decidable else ("   ", "plain")
+        used = sum(cell_len(text) for text, _ in counts)
+        room = width - used - 6
+        rows.append(
+            Row(
+                (box, (f" {fit_path(name, max(6, room))}", "plain")), number, "plain", tuple(counts)
+            )
+        )
+    return rows

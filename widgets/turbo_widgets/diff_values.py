@@ -1,0 +1,168 @@
+"""What the diff pane shows, as values: a change set with its marks and comments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LineKind = Literal["same", "added", "removed", "note", "marker", "ours", "base", "theirs"]
+Mark = Literal["all", "some", "none"]
+Side = Literal["old", "new"]
+
+WHOLE_FILE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line of a hunk; numbers are 1-based, 0 where a side has none.
+
+    Attributes:
+        kind: `ours`, `base` and `theirs` are the versions of a conflict, each under a `marker`
+            that names it; a `note` is about the line above.
+        text: Data: shown as it is, its controls made visible.
+        accepted: Of an added or removed line: it lands, if its hunk does.
+    """
+
+    kind: LineKind
+    text: str
+    old: int = 0
+    new: int = 0
+    accepted: bool = True
+
+    @property
+    def changed(self) -> bool:
+        """It can be left out."""
+        return self.kind in {"added", "removed"}
+
+
+@dataclass(frozen=True, slots=True)
+class DiffComment:
+    """What somebody says to a line; `line` is its index in the hunk."""
+
+    line: int
+    text: str
+    author: str = "you"
+
+
+@dataclass(frozen=True, slots=True)
+class DiffHunk:
+    """A run of changed lines that lands or is left out as one, or line by line.
+
+    Attributes:
+        edited: Its new side was written by the user.
+        comments: In any order; shown under their lines.
+    """
+
+    header: str
+    lines: tuple[DiffLine, ...]
+    accepted: bool = True
+    edited: bool = False
+    comments: tuple[DiffComment, ...] = ()
+
+    @property
+    def mark(self) -> Mark:
+        """How much of it lands."""
+        if not self.accepted:
+            return "none"
+        marks = {line.accepted for line in self.lines if line.kind in {"added", "removed"}}
+        return "some" if len(marks) > 1 else "none" if marks == {False} else "all"
+
+
+@dataclass(frozen=True, slots=True)
+class DiffFile:
+    """One changed path.
+
+    Attributes:
+        action: One word for the change: add, update, delete, move, mode, retype.
+        hunks: Empty for what has no text diff; `notes` then says what changed.
+        notes: `binary, 3 kB -> 4 kB`, `mode 644 -> 755`, `moved from a.py`, `conflict: …`
+        accepted: For a file that is decided as a whole: it lands.
+        by_hunk: Each hunk has a mark of its own; else the file has one for all of them.
+        by_line: Lines of its hunks can be left out (`LinesWanted`).
+        editable: Its hunks and itself can be edited (`EditWanted`).
+        edited: Its bytes as they land were written by the user.
+    """
+
+    path: str
+    action: str
+    hunks: tuple[DiffHunk, ...] = ()
+    notes: tuple[str, ...] = ()
+    added: int = 0
+    removed: int = 0
+    accepted: bool = True
+    by_hunk: bool = True
+    by_line: bool = False
+    editable: bool = False
+    edited: bool = False
+
+    @property
+    def mark(self) -> Mark:
+        """How much of it lands."""
+        if not self.hunks or not (self.by_hunk or self.by_line):
+            return "all" if self.accepted else "none"
+        if not self.by_hunk and not self.accepted:
+            return "none"
+        marks: set[Mark] = {hunk.mark for hunk in self.hunks}
+        return "some" if len(marks) > 1 or "some" in marks else marks.pop()
+
+    @property
+    def comments(self) -> int:
+        """How many comments its lines have."""
+        return sum(len(hunk.comments) for hunk in self.hunks)
+
+
+@dataclass(frozen=True, slots=True)
+class DiffIgnored:
+    """Files that git ignores, folded into one line."""
+
+    folder: str
+    count: int
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DiffValue:
+    """All that the pane shows.
+
+    Attributes:
+        decidable: Something can still be chosen.
+        commentable: Comments on lines are taken (`CommentWanted`).
+    """
+
+    title: str = ""
+    files: tuple[DiffFile, ...] = ()
+    ignored: tuple[DiffIgnored, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    message: str = ""
+    body: str = ""
+    decidable: bool = True
+    commentable: bool = False
+
+
+def conflict_lines(
+    ours: tuple[str, ...],
+    base: tuple[str, ...] | None,
+    theirs: tuple[str, ...],
+    *,
+    start: int = 1,
+    names: tuple[str, str, str] = ("yours", "before both", "the step's"),
+) -> tuple[DiffLine, ...]:
+    """Lay out a place where two changes meet: its versions one under the other.
+
+    Args:
+        ours: Lines as they are in the user's tree now.
+        base: Lines both began with, where known.
+        theirs: Lines as the step wants them.
+        start: Line number of `ours`, 1-based.
+        names: What the three are called.
+    """
+    mine, before, other = names
+    lines = [DiffLine("marker", f"<<<<<<< {mine}")]
+    lines += [DiffLine("ours", text, start + place) for place, text in enumerate(ours)]
+    if base is not None:
+        lines.append(DiffLine("marker", f"||||||| {before}"))
+        lines += [DiffLine("base", text) for text in base]
+    lines.append(DiffLine("marker", f"======= {other}"))
+    lines += [DiffLine("theirs", text, 0, start + place) for place, text in enumerate(theirs)]
+    return (*lines, DiffLine("marker", ">>>>>>>"))
