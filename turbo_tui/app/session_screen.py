@@ -107,7 +107,8 @@ class SessionScreen(Screen[None]):
     ]
 
     def __init__(self, title: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
+        # Most terminals are wide: set before anything is styled, it costs no second styling.
+        super().__init__(classes="-wide")
         self.desk: Desk | None = None
         self._title = title
         self._clock = clock
@@ -204,8 +205,6 @@ class SessionScreen(Screen[None]):
         return self._low if self._shape == "wide" else self._tab
 
     def _arrange(self) -> None:
-        from turbo_widgets.tab_strip import Tab  # noqa: PLC0415  after the first frame
-
         tabbed = TABBED[self._shape]
         opened = self.opened_tab
         if tabbed and opened not in tabbed:
@@ -217,6 +216,8 @@ class SessionScreen(Screen[None]):
         self.query_one("#right").display = self._shape != "narrow" or opened != "plan"
         if self._furniture is None:
             return
+        from turbo_widgets.tab_strip import Tab  # noqa: PLC0415  after the first frame
+
         self.query_one("#lower").display = opened in TABBED["wide"]
         self._news.discard(opened)
         tabs = tuple(
