@@ -24,7 +24,9 @@ from turbo_tui.engine.driving import nowhere_else
 from turbo_tui.engine.resuming import recover
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.run import Run
+from turbo_tui.engine.staging import LoggedStage
 from turbo_tui.engine.stepping import StepResult
+from turbo_tui.engine.verifying import OnRecord
 
 
 @dataclass
@@ -72,6 +74,17 @@ PLAN = Plan("make two files", "canned", (Step("s1", "one"), Step("s2", "two", de
 
 
 @dataclass
+class OnTheRecord:
+    """Lets the commands of any stage go into the log."""
+
+    session: Session
+    blobs: MemoryBlobs
+
+    def on_record(self, step_id: str, stage: Stage, history: Views) -> Stage:
+        return LoggedStage(stage, self.session.append, step_id, blobs=self.blobs)
+
+
+@dataclass
 class House:
     """A run and what it stands on."""
 
@@ -99,6 +112,7 @@ def build(  # noqa: PLR0917  a house is built of its parts
     approve: Approve = "ask",
     ahead: int = 0,
     acts_on_workspace: Callable[[Step], bool] = nowhere_else,
+    commands: OnRecord | None = None,
 ) -> House:
     workspace.mkdir(exist_ok=True)
     store = store or MemoryEventStore("7f3a")
@@ -124,6 +138,7 @@ def build(  # noqa: PLR0917  a house is built of its parts
         approve=approve,
         ahead=ahead,
         acts_on_workspace=acts_on_workspace,
+        commands=commands or OnTheRecord(session, blobs),
     )
     return House(run, store, workspace, planner, runner, blobs)
 
