@@ -19,7 +19,7 @@ from turbo_tui.app.present import (
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Level, Record, Rung, SandboxReport
+from turbo_tui.core.ports import Guarantee, Level, Record, Rung, SandboxReport
 from turbo_tui.core.views import Decisions, LogEntry, StepState, StepStatus, Views
 from turbo_tui.engine.review import Review
 
@@ -234,3 +234,15 @@ def test_questions_name_what_they_are_about() -> None:
 )
 def test_every_rung_has_a_word_of_its_own(rung: Rung, level: Level, word: str) -> None:
     assert sandbox_word(SandboxReport(rung, level, ())) == word
+
+
+def test_a_sandbox_that_holds_nothing_any_more_is_not_called_by_its_rung() -> None:
+    lost = Guarantee("writes", held=False, detail="it does not hold any more")
+    kept = Guarantee("reads", held=True, detail="")
+
+    assert (
+        sandbox_word(SandboxReport("overlay+bubblewrap", "reduced", (lost,)))
+        == "lost: no command runs"
+    )
+    assert sandbox_word(SandboxReport("copy+landlock", "reduced", (lost, kept))).startswith("red")
+    assert sandbox_word(SandboxReport("copy+unsandboxed", "none", (lost,))) == "UNSANDBOXED"

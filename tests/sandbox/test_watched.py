@@ -56,5 +56,6 @@ async def test_only_a_sandbox_that_fails_twice_in_a_row_is_lost(
         await one.run(place, Command(("true",)))
 
     assert (len(told), left) == (lost, [])
+    assert any(each.held for each in one.guarantees) != bool(lost), "what is lost holds nothing"
     if not lost:
         assert (await one.run(place, Command(("true",)))).exit_code == 0

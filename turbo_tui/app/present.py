@@ -11,7 +11,7 @@ from typing import cast
 from turbo_tui.app.cards import ground_words
 from turbo_tui.app.opened import Opened, Project
 from turbo_tui.core import diffs
-from turbo_tui.core.changes import FileChange, Node
+from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.ports import SandboxReport
 from turbo_tui.core.views import Decisions, LogEntry, PlanView, StepState, unlanded_below
 from turbo_tui.engine.review import Review
@@ -147,6 +147,15 @@ class DiffPresenter:
             notes=(*ground_words(state), *changes.notes),
             message=message,
             decidable=state.reviewable,
+        )
+
+    def changes(self, changes: ChangeSet, title: str, notes: Sequence[str] = ()) -> DiffValue:
+        """Show a change set that nothing is decided on; call it off the event loop."""
+        return DiffValue(
+            title=title,
+            files=tuple(self._file(change) for change in changes.files),
+            notes=(*notes, *changes.notes),
+            decidable=False,
         )
 
     def _file(self, change: FileChange) -> DiffFile:
@@ -336,6 +345,8 @@ def project_value(project: Project) -> ProjectValue:
 
 def sandbox_word(report: SandboxReport) -> str:
     """Return a rung's own word: the best is plain `full`, and no other reads like it."""
+    if is_lost(report):
+        return "lost: no command runs"
     match report.level:
         case "full":
             return "full" if report.rung.startswith("overlay") else "full (copy)"
@@ -345,11 +356,17 @@ def sandbox_word(report: SandboxReport) -> str:
             return "UNSANDBOXED"
 
 
+def is_lost(report: SandboxReport) -> bool:
+    """Tell whether what confined commands holds nothing any more, and nothing took its place."""
+    held = [each.held for each in report.guarantees]
+    return report.level != "none" and bool(held) and not any(held)
+
+
 def status_value(opened: Opened, planner: str, executor: str, busy: str = "") -> StatusValue:
     """Show the session's standing facts."""
     run = opened.run
     report = run.stages.report
-    level: Level = report.level
+    level: Level = "none" if is_lost(report) else report.level
     cost = run.views.cost
     return StatusValue(
         repo=opened.root.name or str(opened.root),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from turbo_tui.core.command import Command
@@ -12,6 +13,7 @@ from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox.place import Confiner, ConfinerName, Place
 from turbo_tui.sandbox.probing.trials import trial
 
+LOST = "it does not hold any more, and no command runs"
 PAUSE_S = 1.0  # before a trial that failed is made again
 
 
@@ -41,7 +43,11 @@ class Watched:
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
-        """The confiner's."""
+        """The confiner's; of one that is lost nothing is held, for nothing runs in it."""
+        if self._lost:
+            return tuple(
+                replace(each, held=False, detail=LOST) for each in self._confiner.guarantees
+            )
         return self._confiner.guarantees
 
     async def run(
