@@ -16,7 +16,9 @@ from turbo_tui.cli import main
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.command import CommandUsage
+from turbo_tui.core.errors import LandingError
 from turbo_tui.core.plan import Step
+from turbo_tui.core.ports import Landing
 from turbo_tui.core.session import Session
 from turbo_tui.wiring import Workspace, open_workspace
 
@@ -309,11 +311,173 @@ def test_an_undo_that_a_crash_kept_from_the_log_is_not_done_twice(
     assert tree(place) == {}
 
 
+LINES = [f"{n}\n" for n in range(9)]
+
+
+def lines(**changed: str) -> str:
+    return "".join(f"{changed[f'l{n}']}\n" if f"l{n}" in changed else LINES[n] for n in range(9))
+
+
+def test_any_step_is_undone_and_redone_and_the_log_and_show_say_so(
+    place: Workspace, run: Run
+) -> None:
+    (place.root / "a").write_text(lines())
+    begin(
+        place,
+        PLAN,
+        land(place, "1", {"a": lines(l1="one")}),
+        land(place, "2", {"a": lines(l1="one", l7="two")}),
+    )
+
+    code, out, _ = run("undo", "--step", "1")
+    assert (code, out) == (
+        0,
+        "step 1 taken back, 1 file:\n  a\n  note: a: merged with what changed since\n",
+    )
+    assert tree(place) == {"a": lines(l7="two")}
+    assert "step 1  (undone)" in run("show")[1]
+    assert run("undo")[1].startswith("step 2 taken back")
+    assert run("redo", "--dry-run")[1] == "step 2 would be landed again, 1 file:\n  a\n"
+    assert run("redo", "--step", "all")[0] == 0
+    assert tree(place) == {"a": lines(l1="one", l7="two")}
+    assert "step 2  (redone)" in run("show")[1]
+    code, _, err = run("redo")
+    assert (code, "nothing to redo" in err) == (2, True)
+    run("undo", "--step", "2")
+    code, _, err = run("redo", "--step", "1")
+    assert (code, "Step '1' is not undone; these are: 2." in err) == (2, True)
+    redone = json.loads(run("redo", "--json")[1])
+    assert [each["step_id"] for each in redone["redone"]] == ["2"]
+    kinds = [type(r.event).__name__ for r in read_log(sessions_folder(place.state) / NEW)]
+    assert kinds.count("LandingRedone") == 3
+
+
+def test_a_conflict_is_named_with_its_lines_and_all_its_sides(place: Workspace, run: Run) -> None:
+    (place.root / "a").write_text(lines())
+    begin(
+        place,
+        PLAN,
+        land(place, "1", {"a": lines(l1="one"), "b": "b"}),
+        land(place, "2", {"a": lines(l1="two")}),
+    )
+    before = tree(place)
+
+    for flags in (("--dry-run",), ()):
+        code, out, err = run("undo", "--step", "1", *flags)
+        assert (code, out) == (1, "")
+        assert err.splitlines() == [
+            (
+                "turbo-tui: a: it was changed since step 1 landed where that step had changed it "
+                "(line 2 as it is now)"
+            ),
+            (
+                "turbo-tui: nothing was written. Settle these files, or undo a later step that "
+                "changed them first, then undo again."
+            ),
+        ]
+        assert tree(place) == before
+    (conflict,) = json.loads(run("undo", "--step", "1", "--json")[1])["conflicts"]
+    assert conflict["lines"] == [2]
+    sides = [place.blobs.get(conflict[side]).decode() for side in ("base", "ours", "theirs")]
+    assert sides == [lines(l1="one"), lines(l1="two"), lines()]
+    assert ">>>>>>> before step 1\n" in place.blobs.get(conflict["marked"]).decode()
+
+
+def test_a_redo_of_all_is_whole_or_nothing(place: Workspace, run: Run) -> None:
+    begin(place, PLAN, land(place, "1", {"a": "1"}), land(place, "2", {"b": "2"}))
+    assert run("undo", "--step", "all")[0] == 0
+    (place.root / "b").write_text("mine")
+
+    code, _, err = run("redo", "--step", "all")
+
+    assert (code, tree(place)) == (1, {"b": "mine"})
+    assert "b: a file stands there that was not there when step 2 was undone" in err
+
+
+def test_an_undo_names_what_it_does_not_take_back(place: Workspace, run: Run) -> None:
+    begin(
+        place,
+        PLAN,
+        ev.CommandRequested("c", "1", ("git", "push", "\x1b[2J"), "all", ("network: all",)),
+        ev.CommandFinished("c", 0, "exited", "", 0.1, network="all"),
+        land(place, "1", {"a": "1"}),
+    )
+
+    out = run("undo", "--dry-run")[1]
+
+    assert "note: not taken back: `git push" in out
+    assert "they stay there" in out
+    assert "\x1b" not in out
+
+
+class CutOffError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("mine", [False, True])
+def test_an_undo_that_a_crash_cut_off_is_finished_first_and_strangers_are_named(
+    place: Workspace, run: Run, *, mine: bool
+) -> None:
+    from turbo_tui.landing import JournalLander
+
+    first = land(place, "1", {"a": "1", "b": "1", "c": "1"})
+    begin(place, PLAN, first)
+    assert isinstance(first, ev.StepLanded)
+
+    def die(step: str) -> None:
+        if step == "operation 1":
+            raise CutOffError
+
+    with pytest.raises(CutOffError):
+        asyncio.run(
+            JournalLander(place.root, place.state, place.blobs, checkpoint=die).undo(first.landing)
+        )
+    if mine:
+        (place.root / "b").write_text("mine")
+
+    code, _, err = run("undo")
+
+    kinds = [type(r.event).__name__ for r in read_log(sessions_folder(place.state) / NEW)]
+    assert kinds.count("LandingUndone") == 1
+    if mine:
+        assert (code, tree(place)) == (5, {"b": "mine"})
+        assert "The undo of step 1, cut off by a crash, was completed just now" in err
+        assert "left alone, because someone else changed them meanwhile: b." in err
+    else:
+        assert (code, tree(place)) == (2, {})
+        assert "nothing to undo" in err
+
+
+def test_an_undo_that_the_disk_refuses_midway_is_put_back(
+    place: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from turbo_tui.landing import JournalLander
+
+    first, second = land(place, "1", {"a": "1"}), land(place, "2", {"b": "2"})
+    begin(place, PLAN, first, second)
+    assert isinstance(first, ev.StepLanded)
+    refused = first.landing
+    undo = JournalLander.undo
+
+    async def refusing(self: JournalLander, landing_id: str, *, dry_run: bool = False) -> Landing:
+        if landing_id == refused:
+            raise LandingError("the disk is full")
+        return await undo(self, landing_id, dry_run=dry_run)
+
+    monkeypatch.setattr(JournalLander, "undo", refusing)
+
+    code, _, err = run("undo", "--step", "all")
+
+    assert (code, "the disk is full" in err) == (5, True)
+    assert tree(place) == {"a": "1", "b": "2"}
+
+
 def test_every_subcommand_is_named_in_the_help(place: Workspace, run: Run) -> None:
     assert place.root.exists()
     code, out, _ = run("--help")
 
     assert code == 0
-    for name in ("list", "show", "resume", "undo", "verify", "repair", "prune"):
+    for name in ("list", "show", "resume", "undo", "redo", "verify", "repair", "prune"):
         assert f"\n  {name} " in out
     assert run("undo", "--help")[0] == 0
+    assert run("redo", "--help")[0] == 0

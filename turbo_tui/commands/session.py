@@ -1,4 +1,4 @@
-"""`turbo-tui session`: list, show, verify, repair, prune and undo what sessions did."""
+"""`turbo-tui session`: list, show, verify, repair, prune, undo and redo what sessions did."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
 
@@ -175,8 +175,8 @@ def _shown(summary: SessionSummary, views: Views, *, with_log: bool) -> list[str
     if views.timeline.landings:
         lines += ["", "landed"]
     for entry in views.timeline.landings:
-        undone = "  (undone)" if entry.undone else ""
-        lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{undone}")
+        state = "  (undone)" if entry.undone else "  (redone)" if entry.redone else ""
+        lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{state}")
         lines += [f"    {plain(name)}" for name in entry.paths]
     if with_log:
         lines += ["", "log"]
@@ -313,7 +313,7 @@ async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run:
     return prune(place.state, chosen)
 
 
-# --- undo --------------------------------------------------------------------
+# --- undo and redo -----------------------------------------------------------
 
 
 @command.command("undo")
@@ -326,33 +326,52 @@ async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run:
 def undo_command(
     session: str, *, step_id: str, dry_run: bool, path: str, here: bool, as_json: bool
 ) -> None:
-    """Take back what a session landed: by default its last landed step.
+    """Take back what a session landed: by default its last landed step, else any.
 
-    Nothing is written when a file was changed since; exit 1 then.
+    What landed or was changed since stays, as far as it touches other lines. Where it touches
+    the same ones nothing is written, and exit is 1.
     """
-    from turbo_tui.commands.undoing import undo  # noqa: PLC0415
+    _turn(session, "undo", step_id, path, dry_run=dry_run, here=here, as_json=as_json)
+
+
+@command.command("redo")
+@_id
+@click.option("--step", "step_id", default="", metavar="STEP", help="This step; `all`: every one.")
+@click.option("--dry-run", is_flag=True, help="Only say what would land again.")
+@_place
+@_here
+@_json
+def redo_command(
+    session: str, *, step_id: str, dry_run: bool, path: str, here: bool, as_json: bool
+) -> None:
+    """Land again what was taken back: by default the step that was undone last.
+
+    As with undo, nothing is written where the same lines were changed since; exit 1 then.
+    """
+    _turn(session, "redo", step_id, path, dry_run=dry_run, here=here, as_json=as_json)
+
+
+def _turn(
+    session: str,
+    way: Literal["undo", "redo"],
+    step_id: str,
+    path: str,
+    *,
+    dry_run: bool,
+    here: bool,
+    as_json: bool,
+) -> None:
+    from turbo_tui.commands import undoing  # noqa: PLC0415
 
     place, session_id = _found(session, path, here=here)
-    outcome = asyncio.run(undo(place, session_id, step_id, dry_run=dry_run))
+    outcome = asyncio.run(undoing.turn(place, session_id, step_id, way=way, dry_run=dry_run))
     if as_json:
-        _write_json(
-            {
-                "session": session_id,
-                "dry_run": dry_run,
-                "undone": [asdict(each) for each in outcome.undone],
-                "conflicts": [{"path": each.path, "why": each.why} for each in outcome.conflicts],
-            }
-        )
+        _write_json(undoing.as_json(outcome, session_id, way, dry_run=dry_run))
     else:
-        word = "would be taken back" if dry_run else "taken back"
-        for each in outcome.undone:
-            _write([f"step {plain(each.step_id)} {word}, {_count(len(each.paths), 'file')}:"])
-            _write([f"  {plain(name)}" for name in each.paths])
-            _write([f"  note: {plain(note)}" for note in each.notes])
-    for conflict in outcome.conflicts:
-        sys.stderr.write(f"turbo-tui: {plain(conflict.path)}: {plain(conflict.why)}\n")
+        _write(plain(line) for line in undoing.in_words(outcome, way, dry_run=dry_run))
+    for line in undoing.refused_in_words(outcome, way):
+        sys.stderr.write(f"turbo-tui: {plain(line)}\n")
     if outcome.conflicts:
-        sys.stderr.write("turbo-tui: nothing was written. Settle these files, then undo again.\n")
         raise SystemExit(1)
 
 
