@@ -211,9 +211,9 @@ class FolderLander:
             return Landing(paths=entry.paths)
         return await self.land(changes, session_id=entry.session_id, step_id="redo")
 
-    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+    async def tree_at(self, landing_id: str, *, before: bool = False) -> tuple[FileChange, ...]:
         at = next(n for n, pair in enumerate(self._journal) if pair[0].landing_id == landing_id)
-        later = self._journal[at + 1 :]
+        later = self._journal[at + (not before) :]
         return tuple(change for _, changes in later for change in invert(changes).files)
 
     async def recover(self) -> tuple[Recovery, ...]:

@@ -363,6 +363,10 @@ async def test_the_tree_at_every_point_can_be_had_from_the_tree_as_it_is(place: 
         then = {name: node(leaf, place.blobs) for name, leaf in whole(tree).items()}
         assert after(place.tree(), changes, place.blobs) == then
         assert [change.path for change in changes] == sorted(change.path for change in changes)
+    for landing_id, tree in zip(ids[1:], trees, strict=False):
+        changes = await place.lander.tree_at(landing_id, before=True)
+        then = {name: node(leaf, place.blobs) for name, leaf in whole(tree).items()}
+        assert after(place.tree(), changes, place.blobs) == then
     assert place.tree() == whole(trees[2])
 
 

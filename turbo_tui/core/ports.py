@@ -447,7 +447,7 @@ class Lander(Protocol):
         """
         ...
 
-    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+    async def tree_at(self, landing_id: str, *, before: bool = False) -> tuple[FileChange, ...]:
         """Return what leads from the tree as it is to the tree as it was after a landing.
 
         Of every path that a later landing touched, undos among them; what never landed is not
@@ -455,6 +455,7 @@ class Lander(Protocol):
 
         Args:
             landing_id: An empty one means before the first landing.
+            before: The tree right before the landing instead.
 
         Raises:
             LandingError: No such landing, or a file cannot be read.

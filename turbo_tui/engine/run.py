@@ -410,6 +410,18 @@ class Run:
         self._drive.carry_out(entry.step_id, _until(redoing), go_on=False)
         return await asyncio.shield(redoing)
 
+    async def tree_at(self, landing: str, *, before: bool = False) -> ChangeSet:
+        """Return what leads from the workspace as it is to what it was right after a landing.
+
+        Args:
+            landing: One of the timeline's.
+            before: What it was right before it instead.
+
+        Raises:
+            LandingError: No such landing, or a file cannot be read.
+        """
+        return ChangeSet(files=await self.footing.lander.tree_at(landing, before=before))
+
     # --- inside ------------------------------------------------------------------
 
     def _log(self, event: ev.Event, by: str) -> None:

@@ -53,9 +53,13 @@ class History:
             depth += 1
         return entry, depth
 
-    def after(self, landing_id: str) -> list[Entry]:
+    def after(self, landing_id: str, *, itself: bool = False) -> list[Entry]:
         """Return all that landed after an id, oldest first; ids sort by time."""
-        return [entry for entry in self._entries if entry.landing_id > landing_id]
+        return [
+            entry
+            for entry in self._entries
+            if entry.landing_id > landing_id or (itself and entry.landing_id == landing_id)
+        ]
 
     def followed(self, change: FileChange, since: str) -> FileChange:
         """Return a change at the path to which later landings moved its file.

@@ -80,13 +80,13 @@ class JournalLander:
         """
         return await asyncio.to_thread(self._take_back, landing_id, redo=True, dry_run=dry_run)
 
-    async def tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+    async def tree_at(self, landing_id: str, *, before: bool = False) -> tuple[FileChange, ...]:
         """Return what leads from the tree as it is to the tree as it was after a landing.
 
         Raises:
             LandingError: No such landing, or a file cannot be read.
         """
-        return await asyncio.to_thread(self._tree_at, landing_id)
+        return await asyncio.to_thread(self._tree_at, landing_id, before=before)
 
     async def recover(self) -> tuple[Recovery, ...]:
         """Complete or roll back landings that a crash cut off on this workspace."""
@@ -147,18 +147,18 @@ class JournalLander:
             landing = self._write(tree, fresh, files, words, dry_run=dry_run)
             return replace(landing, notes=(*notes, *landing.notes))
 
-    def _tree_at(self, landing_id: str) -> tuple[FileChange, ...]:
+    def _tree_at(self, landing_id: str, *, before: bool) -> tuple[FileChange, ...]:
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             self._recover_under_lock(tree)
             if landing_id:
                 self._journal.entry(landing_id)
             history = History(self._journal.entries())
-            then = history.before(history.after(landing_id))
+            then = history.before(history.after(landing_id, itself=before))
             try:
                 return leading_to(then, tree, self._blobs)
             except OSError as error:
                 raise LandingError(
-                    f"The tree as it was after landing {landing_id} cannot be shown: "
+                    f"The tree as it was at landing {landing_id} cannot be shown: "
                     f"{os.fsdecode(error.filename or '')!r}: {error.strerror}."
                 ) from error
 

@@ -37,7 +37,11 @@ class CostView:
 
 @dataclass(frozen=True, slots=True)
 class LandingEntry:
-    """One landing of the session and whether it was taken back; `redone` tells if ever again."""
+    """One landing of the session and whether it was taken back; `redone` tells if ever again.
+
+    Attributes:
+        selected: Blob of the change set that was approved; empty where the log does not say.
+    """
 
     landing: str
     step_id: str
@@ -45,6 +49,7 @@ class LandingEntry:
     paths: tuple[str, ...]
     undone: bool = False
     redone: bool = False
+    selected: str = ""
 
 
 class TimelineView:
@@ -54,14 +59,18 @@ class TimelineView:
         self.revision = 0
         self.landings: list[LandingEntry] = []
         self._undone: list[str] = []
+        self._approved: dict[str, str] = {}
 
     def apply(self, record: Record) -> None:
         """Take one record into account."""
         match record.event:
+            case ev.StepApproved(step_id, _, selected):
+                self._approved[step_id] = selected
+                return
             case ev.StepLanded(step_id, landing, paths):
-                self.landings.append(LandingEntry(landing, step_id, record.at, paths))
+                self._add(landing, step_id, record.at, paths)
             case ev.LandingRecovered(landing, "completed", paths, step_id=step_id) if step_id:
-                self.landings.append(LandingEntry(landing, step_id, record.at, paths))
+                self._add(landing, step_id, record.at, paths)
             case ev.LandingUndone(landing=landing):
                 self._turn(landing, undone=True)
             case ev.LandingRedone(landing=landing):
@@ -69,6 +78,10 @@ class TimelineView:
             case _:
                 return
         self.revision += 1
+
+    def _add(self, landing: str, step_id: str, at: float, paths: tuple[str, ...]) -> None:
+        selected = self._approved.pop(step_id, "")
+        self.landings.append(LandingEntry(landing, step_id, at, paths, selected=selected))
 
     def _turn(self, landing: str, *, undone: bool) -> None:
         self._undone = [each for each in self._undone if each != landing]
