@@ -481,3 +481,21 @@ def test_every_subcommand_is_named_in_the_help(place: Workspace, run: Run) -> No
         assert f"\n  {name} " in out
     assert run("undo", "--help")[0] == 0
     assert run("redo", "--help")[0] == 0
+
+
+def test_show_names_what_was_edited_and_said_in_the_review(place: Workspace, run: Run) -> None:
+    begin(
+        place,
+        PLAN,
+        ev.HunkEdited("1", "ab", "a.py", 1, "cd"),
+        ev.ContentEdited("1", "ab", "b.py", "ef"),
+        ev.LineCommented("1", "ab", "a.py", 7, "new", "why\nso?"),
+        ev.LineCommented("1", "ab", "a.py", 9, "new", "gone"),
+        ev.LineCommented("1", "ab", "a.py", 9, "new", ""),
+    )
+
+    _, out, _ = run("show")
+
+    assert "  edited a.py hunk 2, b.py\n" in out
+    assert "  a.py:7: why so?\n" in out
+    assert "gone" not in out

@@ -166,10 +166,11 @@ def _shown(summary: SessionSummary, views: Views, *, with_log: bool) -> list[str
         ]
     if views.plan.steps:
         lines += ["", f"plan by {plain(views.plan.planner)}"]
-        lines += [
-            f"  {plain(state.step.id):>3}  {state.status:<11}  {plain(state.step.title)}"
-            for state in views.plan.steps
-        ]
+        for state in views.plan.steps:
+            name = plain(state.step.id)
+            lines.append(f"  {name:>3}  {state.status:<11}  {plain(state.step.title)}")
+            said = views.review.last(state.step.id).words
+            lines += [f"{'':20}{plain(' '.join(each.split()))}" for each in said]
     if views.plan.failure:
         lines += ["", f"no plan: {plain(views.plan.failure)}"]
     if views.timeline.landings:

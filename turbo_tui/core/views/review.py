@@ -70,6 +70,14 @@ class Decisions:
         """What decides about landing: where this is equal, the same lands."""
         return replace(self, comments=())
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Say in short lines what was edited and commented on."""
+        hunks = [f"{path} hunk {n + 1}" for path, own in self.edited.items() for n in sorted(own)]
+        edits = [*hunks, *self.contents]
+        said = [f"{c.path}:{c.line}: {c.text}" for c in self.comments]
+        return (*([f"edited {', '.join(edits)}"] if edits else []), *said)
+
     def comment(self, path: str, line: int, side: ev.Side) -> str:
         """Return what was written on a line; empty when nothing was."""
         here = (path, line, side)
@@ -113,6 +121,10 @@ class ReviewView:
         """Return what was decided on exactly this change set."""
         known = self._decisions.get(step_id)
         return known if known is not None and known.changes == changes else Decisions(changes)
+
+    def last(self, step_id: str) -> Decisions:
+        """Return what was decided on the step's last change set that anything was decided on."""
+        return self._decisions.get(step_id, Decisions(""))
 
     def verification(self, step_id: str, changes: str) -> Verification:
         """Return what is known of what is accepted now of this change set."""
