@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
 from turbo_tui.core.changes import checked_path
-from turbo_tui.edits.ladder import Place, replace_chunks
+from turbo_tui.edits.ladder import Place, Replaced, replace_chunks
 from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.numbered import unnumbered
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
 
 Action = Literal["add", "update", "delete", "move"]
 
 _CLOSED = frozenset({".git", ".turbo"})
+_MOST_FAILURES = 100
+_MOST_COMPARED_NAMES = 2_000
 _MOST_SEARCHED_FILES = 5_000
 _MOST_SEARCHED_BYTES = 1_000_000
 _COMMENT = r"^[ \t]*(?:#|//|--|/\*|<!--|\{/\*|%|;)"
@@ -121,8 +124,11 @@ def apply_to(parsed: Parsed, tree: Reading) -> Applied:
     Every failure of every file is collected; with one there are no files.
     """
     draft = _Draft(tree, envelope=parsed.format == "patch")
-    for edit in parsed.edits:
+    for number, edit in enumerate(parsed.edits):
         draft.take(edit)
+        if len(draft.failures) >= _MOST_FAILURES:
+            draft.stop(len(parsed.edits) - number - 1)
+            break
     if draft.failures:
         return Applied((), tuple(draft.failures), parsed.shell)
     return Applied(tuple(draft.files()), (), parsed.shell)
@@ -150,7 +156,6 @@ class _Touched:
     written_at: int = 0
     mode: int = 0
     places: list[Place] = field(default_factory=list[Place])
-    broken: bool = False
 
 
 class _Draft:
@@ -179,6 +184,11 @@ class _Draft:
             self._fail(
                 edit, f"its encoding {error.encoding} has no {missing!r}", "Write it without."
             )
+
+    def stop(self, left: int) -> None:
+        """Say that the edits left were not tried: what failed so far is enough to act on."""
+        if left:
+            self.failures.append(Failure("", 0, f"{left:,} more edits were not tried"))
 
     def _fail(
         self, edit: FileEdit, why: str, advice: str = "", line: int = 0, closest: str = ""
@@ -236,7 +246,7 @@ class _Draft:
         if fitting:
             listed = ", ".join(sorted(fitting)[:5])
             raise _RefusedError("there is no such file", f"It could be one of: {listed}.")
-        close = get_close_matches(slashed, self._paths(), n=3)
+        close = get_close_matches(slashed, self._paths()[:_MOST_COMPARED_NAMES], n=3)
         raise _RefusedError(
             "there is no such file", f"Did you mean {' or '.join(close)}?" if close else ""
         )
@@ -275,7 +285,7 @@ class _Draft:
         content = edit.content
         if edit.copied_from:
             source = self._existing(edit.copied_from)
-            copied = self._replaced(self._at(source), source, edit.chunks)
+            copied = self._replaced(self._at(source), edit.chunks)
         else:
             copied = None
         path = self._checked(edit.path)
@@ -303,7 +313,7 @@ class _Draft:
         path = self._existing(edit.path)
         state = self._at(path)
         if edit.chunks:
-            self._replaced(state, path, edit.chunks)
+            self._replaced(state, edit.chunks)
         state.content, state.written_at = None, edit.at or 1
         state.came_from = ""
 
@@ -316,12 +326,11 @@ class _Draft:
         if edit.chunks:
             before, places = state.content, len(state.places)
             try:
-                file = self._replaced(state, path, edit.chunks)
+                file = self._replaced(state, edit.chunks)
                 state.content = file.encode()
             except (_RefusedError, UnicodeEncodeError):
                 state.content = before
                 del state.places[places:]
-                state.broken = True
                 raise
         state.mode = edit.mode or state.mode
         if edit.moved_to:
@@ -363,16 +372,17 @@ class _Draft:
         self._touched[target] = replace(state, written_at=edit.at or 1)
         self._touched[path] = _Touched(None, "", written_at=edit.at or 1)
 
-    def _replaced(self, state: _Touched, path: str, chunks: tuple[Chunk, ...]) -> TextFile:
+    def _replaced(self, state: _Touched, chunks: tuple[Chunk, ...]) -> TextFile:
         """Return the file with chunks replaced; say for each that fails why."""
-        del path
         file = decode(state.content or b"")
         text = file.text
         chunks = tuple(_fitted(chunk, text) for chunk in chunks)
         try:
             done = replace_chunks(file, chunks)
         except MatchError as error:
-            raise _match_refused(error, len(chunks)) from None
+            done = _replaced_unnumbered(file, chunks)
+            if done is None:
+                raise _match_refused(error, len(chunks)) from None
         state.places += done.places
         if self._envelope:
             return _ended(done.file, text)
@@ -498,6 +508,17 @@ def _refuse_elided(before: bytes, content: str) -> None:
                 f"line {number} of the new text, {bare[:60]!r}, stands for code that is left out",
                 "Write all of the file, or edit only what changes.",
             )
+
+
+def _replaced_unnumbered(file: TextFile, chunks: Sequence[Chunk]) -> Replaced | None:
+    """Try again without line numbers that were copied along; None when that is not it."""
+    bare = [unnumbered(chunk) for chunk in chunks]
+    if not any(bare):
+        return None
+    try:
+        return replace_chunks(file, [new or old for old, new in zip(chunks, bare, strict=True)])
+    except MatchError:
+        return None
 
 
 def _match_refused(error: MatchError, chunks: int) -> _RefusedError:

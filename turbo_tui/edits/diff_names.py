@@ -23,6 +23,7 @@ _LETTERS = {
     b"r": b"\r",
 }
 _PREFIXES = frozenset("abciow12")  # of git, with diff.mnemonicPrefix too
+_LONGEST = 4_200  # more than a path may have
 _GIT = "diff --git "
 
 
@@ -33,7 +34,7 @@ def name_of(text: str) -> str:
         end = _end_of_quoted(text)
         if end:
             return _unquoted(text[1 : end - 1])
-    text = text.split("\t")[0]
+    text = text.split("\t")[0][:_LONGEST]
     return _STAMP.sub("", text).strip().strip("`")
 
 
@@ -120,6 +121,9 @@ class Names:
 
     def _one(self, name: str) -> str:
         bare = _bare(name)
+        twice = self.git is not None and self.git[0] == self.git[1]
+        if twice and (self.exists(name) or not self.exists(bare)):
+            return name
         if bare == name or (self.exists(name) and not self.exists(bare)):
             return name
         # A lone name's letter is a prefix, unless that folder is what exists.
@@ -129,8 +133,8 @@ class Names:
         old_bare, new_bare = _bare(old), _bare(new)
         if old_bare == old or new_bare == new:
             return old, new
-        if old == new and self.exists(old) and not self.exists(old_bare):
-            return old, new
+        if old == new and (self.exists(old) or not self.exists(old_bare)):
+            return old, new  # a prefix differs from side to side: this is a folder's name
         if self.exists(new) and not self.exists(new_bare):
             return old, new
         return old_bare, new_bare

@@ -10,7 +10,7 @@ from turbo_tui.edits.values import Chunk, FileEdit
 
 Exists = Callable[[str], bool]
 
-NUMBERS = re.compile(r"^@@+ *-(\d+)(?:,(\d+))? +\+(\d+)(?:,(\d+))? *@@+")
+NUMBERS = re.compile(r"^@@ *-(\d{1,9})(?:,(\d{1,9}))? +\+(\d{1,9})(?:,(\d{1,9}))? *@@")
 
 
 @dataclass(frozen=True, slots=True)

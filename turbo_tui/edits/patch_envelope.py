@@ -19,14 +19,16 @@ EXAMPLE = """\
 +    return 2
 *** End Patch"""
 
-_FILE = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File:[ \t]*(.*?)[ \t]*$")
-_MOVE = re.compile(r"^[ \t]*\*\*\* Move to:[ \t]*(.*?)[ \t]*$")
+_FILE = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File:(.*)$")
+_MOVE = re.compile(r"^[ \t]*\*\*\* Move to:(.*)$")
+_LONGEST = 400
 _HEREDOC = re.compile(r"<<-?[ \t]*['\"]?(\w+)['\"]?[ \t]*$")
 
 
-def begins_at(lines: Sequence[str]) -> int | None:
+def begins_at(lines: Sequence[str], start: int = 0) -> int | None:
     """Return the first line of an envelope, 0-based; None when there is none."""
-    for index, line in enumerate(lines):
+    for index in range(start, len(lines)):
+        line = lines[index]
         if line.strip() == BEGIN or (line.startswith("*** ") and _FILE.match(line)):
             return index
     return None
@@ -52,8 +54,7 @@ def find(lines: Sequence[str]) -> Found:
             )
         edits += read
         spans.append((index, after))
-        following = begins_at(lines[after:])
-        index = None if following is None else after + following
+        index = begins_at(lines, after)
     return Found(tuple(edits), tuple(spans))
 
 
@@ -83,7 +84,7 @@ def _extent(lines: Sequence[str], start: int) -> tuple[int, int]:
 
 
 def _heredoc_before(lines: Sequence[str], start: int) -> str:
-    match = _HEREDOC.search(lines[start - 1]) if start else None
+    match = _HEREDOC.search(lines[start - 1][-_LONGEST:]) if start else None
     return match[1] if match else ""
 
 
@@ -159,18 +160,19 @@ class _Reader:
                     "*** Update File: PATH or *** Delete File: PATH",
                     self._index + 1,
                 )
-            if not header[2]:
+            path = header[2].strip()
+            if not path:
                 raise EditSyntaxError("the header names no file", self._index + 1)
             at = self._index + 1
             self._index += 1
             match header[1]:
                 case "Add":
-                    found.append(FileEdit(header[2], "add", content=self._content(at), at=at))
+                    found.append(FileEdit(path, "add", content=self._content(at), at=at))
                 case "Delete":
                     self._skip_removed()
-                    found.append(FileEdit(header[2], "delete", at=at))
+                    found.append(FileEdit(path, "delete", at=at))
                 case _:
-                    found.append(self._update(header[2], at))
+                    found.append(self._update(path, at))
         return found
 
     def _at_header(self) -> bool:
@@ -215,9 +217,9 @@ class _Reader:
         fresh = update.body.empty and not update.chunks and not update.header_at
         move = _MOVE.match(line) if fresh else None
         if move is not None:
-            if not move[1]:
+            if not move[1].strip():
                 raise EditSyntaxError("*** Move to: names no file", self._index + 1)
-            update.moved_to = move[1]
+            update.moved_to = move[1].strip()
         elif line.startswith("@@"):
             self._header(update, line)
         elif line.rstrip() == END_OF_FILE:

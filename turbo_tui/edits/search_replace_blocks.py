@@ -20,10 +20,10 @@ src/app.py
 >>>>>>> REPLACE"""
 
 # Five to nine marks are written; dashes and pluses stand in for them in one dialect.
-_HEAD = re.compile(r"^([ \t]*)(?:<{5,9}|-{5,9}) ?SEARCH>?[ \t]*:?[ \t]*([^>]*)$")
+_HEAD = re.compile(r"^([ \t]*)(?:<{5,9}|-{5,9}) ?SEARCH>?(?=$|[\s:])([^>]*)$")
 _DIVIDER = re.compile(r"^[ \t]*={5,9}[ \t]*$")
 _TAIL = re.compile(r"^[ \t]*(?:>{5,9}|\+{5,9}) ?REPLACE>?[ \t]*$")
-_LINE_HINT = re.compile(r"^:(start|end)_line:[ \t]*(\d+)[ \t]*$")
+_LINE_HINT = re.compile(r"^:(start|end)_line:[ \t]*(\d{1,9})[ \t]*$")
 _RULE = re.compile(r"^-{5,9}[ \t]*$")
 _ESCAPED = re.compile(
     r"^([ \t]*)\\(?=(?:<{5,9}(?: ?SEARCH>?)?|={5,9}|>{5,9}(?: ?REPLACE)?|-{5,9}"
@@ -139,7 +139,8 @@ def _body(body: Sequence[str], indent: str) -> list[str]:
 
 def _name(lines: Sequence[str], head: int, floor: int, after: str, exists: Exists) -> str:
     """Look for the block's file: on the marker, in the fence, on the lines just before."""
-    if after.strip():
+    after = after.strip().removeprefix(":")
+    if after:
         named = name_on(after, exists)
         if named:
             return named

@@ -24,7 +24,7 @@ _OLD = re.compile(r"^--- +\S")
 _NEW = re.compile(r"^\+\+\+ +\S")
 _HUNK = re.compile(r"^@@(?:[ .@+\-\d,]|$)")
 _MODES = re.compile(r"^(old mode|new mode|new file mode|deleted file mode) +(\d{6})\s*$")
-_PATHS = re.compile(r"^(rename from|rename to|copy from|copy to) +(.+?)\s*$")
+_PATHS = re.compile(r"^(rename from|rename to|copy from|copy to) +(.+)$")
 _BINARY = re.compile(r"^(?:GIT binary patch|Binary files .* differ)")
 _EXTENDED = re.compile(
     rf"{_MODES.pattern}|{_PATHS.pattern}|{_BINARY.pattern}"
@@ -54,7 +54,8 @@ def _is_headers(lines: Sequence[str], index: int) -> bool:
 
 
 def _has_signs(lines: Sequence[str], start: int) -> bool:
-    for line in lines[start:]:
+    for index in range(start, len(lines)):
+        line = lines[index]
         if line.startswith(("+", "-")):
             return True
         if line and not line.startswith(" "):
@@ -324,7 +325,8 @@ def _refuse_cut(lines: Sequence[str], index: int, body: ChunkLines) -> None:
     line = lines[index]
     if body.bare or is_fence(line) or line.startswith(("@@", "diff --git ", "-", "+")):
         return
-    for following in lines[index + 1 :]:
+    for row in range(index + 1, len(lines)):
+        following = lines[row]
         if following.startswith(("@@", "diff --git ")) or is_fence(following):
             return
         if not following.strip():
