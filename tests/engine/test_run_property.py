@@ -27,9 +27,9 @@ PLAN = Plan(
     "t",
     "canned",
     (
-        Step("s1", "one"),
+        Step("s1", "one", checks=(("true",),)),
         Step("s2", "two", depends_on=("s1",)),
-        Step("s3", "three"),
+        Step("s3", "three", checks=(("true",), ("test", "-e", "s3.txt"))),
         Step("s4", "four"),
     ),
 )
@@ -57,6 +57,7 @@ ACTS = st.one_of(
             [
                 *("approve", "approve", "approve", "reject", "feedback", "skip", "retry", "keep"),
                 *("auto", "remove", "move", "edit", "hunk-", "hunk+", "hunk-"),
+                *("lines-", "lines+", "rewrite", "take back", "comment", "verified", "verify"),
             ]
         ),
         st.sampled_from(STEPS),
@@ -150,6 +151,8 @@ def same(one: Views, other: Views) -> None:
     for state in one.plan.steps:
         mine = one.review.decisions(state.step.id, state.shown)
         assert mine == other.review.decisions(state.step.id, state.shown)
+        told = one.review.verification(state.step.id, state.shown)
+        assert told == other.review.verification(state.step.id, state.shown)
 
 
 def act_on(house: House, act: str, step: str, number: int) -> None:
@@ -170,6 +173,12 @@ def act_on(house: House, act: str, step: str, number: int) -> None:
         "edit": lambda: run.edit_step(step, f"title {number}", ""),
         "hunk-": lambda: run.decide_hunk(step, "shared.txt", number, accepted=False),
         "hunk+": lambda: run.decide_hunk(step, "shared.txt", number, accepted=True),
+        "lines-": lambda: run.decide_lines(step, "shared.txt", number, [3, 4], accepted=False),
+        "lines+": lambda: run.decide_lines(step, "shared.txt", number, [3], accepted=True),
+        "rewrite": lambda: run.edit_hunk(step, "shared.txt", number, b"mine\n"),
+        "take back": lambda: run.edit_hunk(step, "shared.txt", number, None),
+        "comment": lambda: run.comment(step, "shared.txt", 3, "new", "hm"),
+        "verified": lambda: run.approve(step, verify=True),
     }
     acts[act]()
 
@@ -198,6 +207,8 @@ async def live(  # noqa: C901  one arm per act
                     await settled(house, ledger)
                 case "undo":
                     await house.run.undo()
+                case "verify":
+                    await house.run.verify(step)
                 case "user":
                     await settled(house, ledger)
                     mine = f"mine {chance.random()}\n".encode()
