@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from turbo_widgets.diff_values import DiffHunk, Side
@@ -150,6 +151,7 @@ def _lexed(
         yield
 
 
+@cache
 def _tone(kind: str) -> Tone | None:
     return next((tone for prefix, tone in _TONES if kind.startswith(prefix)), None)
 

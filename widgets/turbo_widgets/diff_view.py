@@ -37,6 +37,7 @@ class DiffView(RowsView):
         self._anchor = NO_ITEM
         self._colouring: Timer | None = None
         self._column: list[Row] = []
+        self._column_cells = 0
         self._laid_out_for = 0
         self._layout = Layout()
         self._columns = Columns(self._value, View(80))
@@ -118,7 +119,7 @@ class DiffView(RowsView):
     def _lay_out(self) -> None:
         place = self._here
         self._laid_out_for = self.room
-        width = self._column_width
+        width = self._column_cells = self._column_width
         self._column = diff_column.column_rows(self._value, width) if width else []
         view = View(self.room, self.side_by_side, self._wrap, self._blanks, listed=not width)
         self._columns = Columns(self._value, view)
@@ -164,11 +165,10 @@ class DiffView(RowsView):
         if self._source.left != scroll_x:
             self._source.left = scroll_x
             self._strips.clear()
-        room = self.room
-        strip = self._strip(scroll_y + y, room, 0).crop(0, room).apply_offsets(0, scroll_y + y)
+        strip = self._strip(scroll_y + y, self._laid_out_for, 0).apply_offsets(0, scroll_y + y)
         if self._syntax.waiting and self._colouring is None:
             self._colouring = self.set_timer(_COLOURS_AFTER_S, self._colour)
-        width = self._column_width
+        width = self._column_cells
         if not width:
             return strip
         return Strip.join([self._column_strip(y, width), strip])
@@ -179,8 +179,8 @@ class DiffView(RowsView):
         row = self._column[at] if at < len(self._column) else Row(())
         chosen = here is not None and row.item == here.file and row.item != NO_ITEM
         segments = self._paint(row, width - 2, here=chosen)
-        line = Segment(" │"[-2:], self.rich_style + self._tone("dim"))
-        return Strip([*segments, line]).crop(0, width)
+        line = Segment(" │", self._ground + self._tone("dim"))
+        return Strip([*Strip(segments).crop(0, width - 2), line])
 
     @property
     def _column_top(self) -> int:

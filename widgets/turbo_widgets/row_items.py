@@ -5,35 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from textual.selection import Selection
 
-Tone = Literal[
-    "plain",
-    "dim",
-    "strong",
-    "accent",
-    "good",
-    "warn",
-    "bad",
-    "added",
-    "removed",
-    "heading",
-    "band",
-    "added-word",
-    "removed-word",
-    "space",
-    "match",
-    "match-here",
-    "chosen",
-    "code-keyword",
-    "code-string",
-    "code-comment",
-    "code-number",
-    "code-name",
-    "code-type",
-]
+from turbo_widgets.row_tones import Tone
+
 Tones: TypeAlias = Tone | tuple[Tone, ...]  # later ones over earlier ones
 Span = tuple[str, Tones]
 

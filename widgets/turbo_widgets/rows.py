@@ -33,6 +33,7 @@ from turbo_widgets.row_items import (
     Tones,
     selected_text,
 )
+from turbo_widgets.row_tones import TONE_CLASSES, TONE_CSS
 
 __all__ = ["NO_ITEM", "Row", "RowsView", "Span", "Tone", "Tones"]
 
@@ -45,33 +46,9 @@ class RowsView(ScrollView, can_focus=True):
 
     ALLOW_SELECT = True
     SIDEWAYS: ClassVar[bool] = False  # rows may be wider than the pane
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "rows--dim",
-        "rows--strong",
-        "rows--accent",
-        "rows--good",
-        "rows--warn",
-        "rows--bad",
-        "rows--added",
-        "rows--removed",
-        "rows--heading",
-        "rows--band",
-        "rows--added-word",
-        "rows--removed-word",
-        "rows--space",
-        "rows--match",
-        "rows--match-here",
-        "rows--chosen",
-        "rows--code-keyword",
-        "rows--code-string",
-        "rows--code-comment",
-        "rows--code-number",
-        "rows--code-name",
-        "rows--code-type",
-        "rows--cursor",
-        "rows--cursor-idle",
-    }
-    DEFAULT_CSS = """
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    DEFAULT_CSS = (
+        """
     RowsView {
         background: $background;
         color: $foreground;
@@ -90,33 +67,10 @@ class RowsView(ScrollView, can_focus=True):
             border-title-color: $text;
             border-title-style: bold reverse;
         }
-
-        & > .rows--dim { color: $foreground-darken-3; }
-        & > .rows--strong { text-style: bold; }
-        & > .rows--accent { color: $text-accent; }
-        & > .rows--good { color: $text-success; }
-        & > .rows--warn { color: $text-warning; }
-        & > .rows--bad { color: $text-error; }
-        & > .rows--added { color: $text-success; background: $success-muted; }
-        & > .rows--removed { color: $text-error; background: $error-muted; }
-        & > .rows--added-word { background: $success; color: $background; }
-        & > .rows--removed-word { background: $error; color: $background; }
-        & > .rows--space { color: $text-warning; }
-        & > .rows--match { background: $warning-muted; color: $text-warning; }
-        & > .rows--match-here { background: $warning; color: $background; text-style: bold; }
-        & > .rows--chosen { background: $accent-muted; }
-        & > .rows--code-keyword { color: $text-primary; text-style: bold; }
-        & > .rows--code-string { color: $text-warning; }
-        & > .rows--code-comment { color: $foreground-darken-3; text-style: italic; }
-        & > .rows--code-number { color: $text-accent; }
-        & > .rows--code-name { color: $text-secondary; }
-        & > .rows--code-type { color: $text-accent; }
-        & > .rows--heading { text-style: bold; color: $text-primary; }
-        & > .rows--band { background: $surface; }
-        & > .rows--cursor { background: $primary-muted; text-style: bold; }
-        & > .rows--cursor-idle { background: $surface; }
-    }
-    """
+"""
+        + TONE_CSS
+        + "}"
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "cursor_up", "Up", show=False),
         Binding("down,j", "cursor_down", "Down", show=False),
@@ -323,30 +277,30 @@ class RowsView(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width or self.size.width
         place = scroll_y + y
         strip = self._strip(place, width, scroll_x)
-        return strip.crop(scroll_x, scroll_x + width).apply_offsets(scroll_x, place)
+        strip = strip.crop(scroll_x, scroll_x + width) if scroll_x else strip
+        return strip.apply_offsets(scroll_x, place)
 
     def _strip(self, place: int, width: int, scroll_x: int) -> Strip:
         if self._drawn_for != width + scroll_x:
             self._strips.clear()
             self._drawn_for = width + scroll_x
-        if place >= len(self._rows):
-            place = len(self._rows)  # all lines below the last row are one: a style costs time
+        place = min(place, len(self._rows))  # all lines below the last are one: a style costs time
         strip = self._strips.get(place)
         if strip is None and place == len(self._rows):
-            strip = self._strips[place] = Strip.blank(width + scroll_x, self.rich_style)
+            strip = self._strips[place] = Strip.blank(width + scroll_x, self._ground)
         if strip is None:
             if len(self._strips) > _MOST_STRIPS:
                 self._strips.clear()
             row = self._rows[place]
             here = row.item != NO_ITEM and row.item == self._cursor
             segments = self._paint(row, width + scroll_x, here=here)
-            strip = Strip(self._with_selection(segments, place))
+            strip = Strip(self._with_selection(segments, place)).crop(0, width + scroll_x)
             self._strips[place] = strip
         return strip
 
     def _paint(self, row: Row, width: int, *, here: bool) -> list[Segment]:
         """Colour a row and fill it up to `width` cells."""
-        base = self.rich_style + self._tone(row.band)
+        base = self._ground + self._tone(row.band)
         if here:
             base += self._tone("cursor" if self.has_focus else "cursor-idle")
         segments = [
@@ -370,6 +324,13 @@ class RowsView(ScrollView, can_focus=True):
                 style = Style(color=style.color)  # the cursor's own ground stays seen
             base += style
         return base
+
+    @property
+    def _ground(self) -> Style:
+        style = self._styles.get("")
+        if style is None:  # it is put together from all widgets around: too slow for each row
+            style = self._styles[""] = self.rich_style
+        return style
 
     def _tone(self, name: str) -> Style:
         if name == "plain":
