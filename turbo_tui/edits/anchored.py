@@ -43,32 +43,33 @@ class Aligned:
     lacking: int
 
 
-def anchored_place(rows: Rows, old: Sequence[str]) -> Aligned | None:
-    """Find the one place where a block is meant that differs from what is there.
+def anchored_places(rows: Rows, old: Sequence[str]) -> list[Aligned]:
+    """Find the place where a block is meant that differs from what is there.
 
     Returns:
-        None when no place is like enough, or another is nearly as good: even one that the
-        block's ends do not fit, since it may be they that a model has wrong.
+        The place, and after it all that are nearly as good, even such as the block's ends do not
+        fit: it may be they that a model has wrong. Empty when no place is like enough, or too
+        many to be told apart are.
     """
     wanted = [plain(row) for row in old]
     told = sum(1 for key in wanted if key)
     if told < 2 or len(wanted) > MOST_ROWS:  # noqa: PLR2004
-        return None
+        return []
     keys = rows.keys(plain)
     shared = _shared(keys, set(wanted))
     places = list(islice(_between_anchors(keys, wanted, shared), MOST_COMPARED + 1))
     if not places or len(places) > MOST_COMPARED:
-        return None
+        return []
     found = sorted(
         (align(wanted, keys, first, stop) for first, stop in places), key=lambda one: -one.score
     )
     best = found[0]
-    if not _good(best, told) or (len(found) > 1 and not _clearly(best, found[1])):
-        return None
+    if not _good(best, told):
+        return []
     rivals = list(islice(_elsewhere(keys, wanted, shared, best), MOST_COMPARED + 1))
-    if len(rivals) > MOST_COMPARED or not all(_clearly(best, rival) for rival in rivals):
-        return None
-    return best
+    if len(rivals) > MOST_COMPARED:
+        return []
+    return [best, *(one for one in (*found[1:], *rivals) if not _clearly(best, one))]
 
 
 def align(wanted: Sequence[str], keys: Sequence[str], first: int, stop: int) -> Aligned:

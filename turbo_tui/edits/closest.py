@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from difflib import SequenceMatcher
+from heapq import nsmallest
+
+from turbo_tui.edits.likeness import likeness
 
 _MOST_COMPARED = 20_000  # lines of a file that are compared for a closest match
-_COMPARED_CHARS = 2_000  # of a text, when likeness is measured: it costs the square
+_MOST_VOTES = 50  # places of one line that are looked at
+_MOST_CANDIDATES = 10
+_MOST_WEIGHED = 8  # lines that differ, whose likeness is measured: that costs the square
+_SHOWN_LINE = 200  # characters
 _COMPARED_LINE = 400
 _MOST_SHOWN = 200  # lines of a difference
+_MOST_CHARS = 2_000  # of a line that is returned
 _ALIKE = 0.5  # of 1, below which lines are not called close
+
+_WORD = re.compile(r"[A-Za-z]{2,}|[0-9]+|[^\x00-\x7f]+")
 
 
 def closest_match(text: str, old: str) -> tuple[int, str, str]:
@@ -24,59 +35,61 @@ def closest_match(text: str, old: str) -> tuple[int, str, str]:
     start = _likeliest_start(lines, wanted)
     if start is None:
         return 0, "", ""
-    found = lines[start : start + len(wanted)]
+    found = [line[:_MOST_CHARS] for line in lines[start : start + len(wanted)]]
     return start + 1, "\n".join(found), _difference(wanted, found)
 
 
-def _likeliest_start(lines: list[str], wanted: list[str]) -> int | None:
-    """Let lines that are equal but for white space vote for a start; else compare one line."""
+def _likeliest_start(lines: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Let rare lines that are equal but for white space vote for a start; else compare one."""
+    keys = [" ".join(line.split()) for line in lines]
+    asked = [" ".join(line.split()) for line in wanted]
     places: dict[str, list[int]] = {}
-    for offset, line in enumerate(wanted):
-        if line.strip():
-            places.setdefault(" ".join(line.split()), []).append(offset)
+    for index, key in enumerate(keys):
+        places.setdefault(key, []).append(index)
     votes: Counter[int] = Counter()
-    for index, line in enumerate(lines):
-        for offset in places.get(" ".join(line.split()), ()):
-            if index >= offset:
-                votes[index - offset] += 1
+    for offset, key in enumerate(asked):
+        there = places.get(key, []) if key else []
+        # A line that is everywhere tells little, and would be the most work.
+        votes.update(at - offset for at in there[:_MOST_VOTES] if at >= offset)
     if votes:
-        most = max(votes.values())
-        candidates = [start for start, count in votes.items() if count == most][:10]
-        return max(candidates, key=lambda start: _likeness(lines, wanted, start))
-    return _most_alike(lines, wanted)
+        candidates = [start for start, _ in votes.most_common(_MOST_CANDIDATES)]
+        return max(candidates, key=lambda start: _likeness(keys, asked, start))
+    return _most_alike(keys, asked)
 
 
-def _likeness(lines: list[str], wanted: list[str], start: int) -> float:
-    found = "\n".join(lines[start : start + len(wanted)])[:_COMPARED_CHARS]
-    return SequenceMatcher(None, "\n".join(wanted)[:_COMPARED_CHARS], found, autojunk=False).ratio()
+def _likeness(keys: Sequence[str], asked: Sequence[str], start: int) -> float:
+    """Count equal lines, and of the first that differ how alike they are."""
+    pairs = list(zip(asked, keys[start : start + len(asked)], strict=False))
+    differing = [(mine, there) for mine, there in pairs if mine != there][:_MOST_WEIGHED]
+    alike = sum(likeness(mine, there) for mine, there in differing)
+    return len(pairs) - len(differing) + alike / 2
 
 
-def _most_alike(lines: list[str], wanted: list[str]) -> int | None:
-    """Find the file's line most like the most telling (longest) wanted line."""
-    offset = max(range(len(wanted)), key=lambda index: len(wanted[index].strip()))
-    matcher = SequenceMatcher(None, autojunk=False)
-    matcher.set_seq2(wanted[offset].strip()[:_COMPARED_LINE])
+def _most_alike(keys: Sequence[str], asked: Sequence[str]) -> int | None:
+    """Find the line most like the most telling (longest) one, among those that share words."""
+    offset = max(range(len(asked)), key=lambda index: len(asked[index]))
+    line = asked[offset]
+    words = set(_WORD.findall(line[:_COMPARED_LINE]))
+    sharing: list[tuple[int, int, int]] = []
+    for index, key in enumerate(keys):
+        shared = len(words.intersection(_WORD.findall(key[:_COMPARED_LINE]))) if key else 0
+        if shared and index >= offset:
+            sharing.append((-shared, abs(len(key) - len(line)), index))
     best, best_index = _ALIKE, None
-    for index, line in enumerate(lines):
-        stripped = line.strip()[:_COMPARED_LINE]
-        if not stripped or index < offset:
-            continue
-        matcher.set_seq1(stripped)
-        if matcher.real_quick_ratio() <= best or matcher.quick_ratio() <= best:
-            continue
-        ratio = matcher.ratio()
+    for _, _, index in nsmallest(_MOST_VOTES, sharing):
+        ratio = likeness(line, keys[index], least=best)
         if ratio > best:
             best, best_index = ratio, index
     return None if best_index is None else best_index - offset
 
 
-def _difference(wanted: list[str], found: list[str], most: int = 24) -> str:
+def _difference(wanted: Sequence[str], found: Sequence[str], most: int = 24) -> str:
     """Show both, `-` yours and `+` the file's; say so when only white space differs."""
     rows: list[str] = []
     wanted, found = wanted[:_MOST_SHOWN], found[:_MOST_SHOWN]
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, wanted, found, autojunk=False).get_opcodes():
         if tag == "equal":
-            rows += [f"  {line}" for line in found[j1:j2]]
+            rows += [f"  {_seen(line)}" for line in found[j1:j2]]
             continue
         rows += [f"- {_seen(line)}" for line in wanted[i1:i2]]
         rows += [f"+ {_seen(line)}" for line in found[j1:j2]]
@@ -89,5 +102,7 @@ def _difference(wanted: list[str], found: list[str], most: int = 24) -> str:
 
 def _seen(line: str) -> str:
     """Show tabs and trailing spaces, which a mismatch often hangs on."""
+    if len(line) > _SHOWN_LINE:
+        line = line[:_SHOWN_LINE] + "…"
     bare = line.rstrip(" ")
     return bare.replace("\t", "→") + "·" * (len(line) - len(bare))

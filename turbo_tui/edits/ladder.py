@@ -8,16 +8,18 @@ before any of them.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from turbo_tui.edits.elided import leaves_out, marks_gap
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
 from turbo_tui.edits.rows import Rows, cut
 from turbo_tui.edits.rungs import RUNGS, Candidate, Span, exact, short
 from turbo_tui.edits.scopes import Scope, scope_of
-from turbo_tui.edits.text_file import TextFile
+from turbo_tui.edits.text_file import Part, TextFile
 from turbo_tui.edits.values import Chunk, Rung
 
 _LOOSE = ("anchored", "elided")
@@ -170,12 +172,12 @@ class _Ladder:
         # As many places as chunks that say the same: one each, in order.
         if len(found) == self.waiting[chunk.old, chunk.context] > 1:
             return later[:1] or found[:1]
-        raise ambiguous(self.rows.rows, lines)
+        raise ambiguous(self.rows.rows, lines, nearly=found[0].rung in _LOOSE)
 
     def _spans(self, one: Candidate) -> tuple[Span, ...]:
         return tuple(_narrowed(self.rows.text, span) for span in one.write() or ())
 
-    def _line(self, one: Candidate) -> int:
+    def _line(self, one: Candidate | _Settled) -> int:
         return self.rows.at(one.start) + 1
 
     def _not_found(self, chunk: Chunk) -> MatchError:
@@ -206,25 +208,27 @@ class _Ladder:
     def _written(self) -> Replaced:
         every = [(span, one) for several in self.settled for one in several for span in one.spans]
         every.sort(key=lambda pair: (pair[0].start, pair[0].end))
-        file = self.file
-        for span, one in reversed(every):
-            newline = self.file.newline_of(one.start, one.end)
-            file = file.replaced(span.start, span.end, span.new, newline=newline)
+        file = self.file.replaced_parts(
+            Part(span.start, span.end, span.new, (one.start, one.end)) for span, one in every
+        )
+        grown = self._growth([span for span, _ in every])
         places: list[Place] = []
         for chunk, several in zip(self.chunks, self.settled, strict=True):
-            lines = tuple(self._line_after(one, [span for span, _ in every]) for one in several)
+            lines = tuple(self._line(one) + grown(one.start) for one in several)
             rung: Rung = several[0].rung if several else "exact"
             places.append(Place(lines[0] if lines else 0, rung, chunk.count, lines))
         return Replaced(file, tuple(places))
 
-    def _line_after(self, one: _Settled, spans: Sequence[Span]) -> int:
+    def _growth(self, spans: Sequence[Span]) -> Callable[[int], int]:
+        """Return how many lines the parts before an offset added, or took away if below 0."""
         text = self.rows.text
-        grown = sum(
-            span.new.count("\n") - text.count("\n", span.start, span.end)
-            for span in spans
-            if span.start < one.start or span.end < one.start
+        starts = [span.start for span in spans]
+        gains = accumulate(
+            (span.new.count("\n") - text.count("\n", span.start, span.end) for span in spans),
+            initial=0,
         )
-        return self.rows.at(one.start) + 1 + grown
+        total = list(gains)
+        return lambda offset: total[bisect_left(starts, offset)]
 
 
 def _overlap(mine: Span, other: Span) -> bool:

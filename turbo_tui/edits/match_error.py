@@ -60,13 +60,16 @@ def missing(text: str, old: str) -> MatchError:
     )
 
 
-def ambiguous(rows: Sequence[str], lines: Sequence[int]) -> MatchError:
+def ambiguous(rows: Sequence[str], lines: Sequence[int], *, nearly: bool = False) -> MatchError:
     """Say that a text could be meant in several places, and name them with the rows there."""
+    lines = sorted(set(lines))
     shown = "\n".join(f"  line {line}: {_short(rows[line - 1])}" for line in lines[:_MOST_NAMED])
     more = len(lines) - _MOST_NAMED
+    said = f"the text occurs {len(lines)} times (lines {_listed(lines)}), 1 expected"
+    if nearly:
+        said = f"the text is nowhere, and nearly the same at lines {_listed(lines)}"
     return MatchError(
-        f"the text occurs {len(lines)} times (lines {_listed(lines)}), 1 expected:\n{shown}"
-        + (f"\n  … and {more} more" if more > 0 else ""),
+        f"{said}:\n{shown}" + (f"\n  … and {more} more" if more > 0 else ""),
         "ambiguous",
         lines=lines,
     )

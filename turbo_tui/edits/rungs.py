@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from turbo_tui.edits.anchored import anchored_place
+from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
 from turbo_tui.edits.elided import chains, marks_gap, parts
 from turbo_tui.edits.escapes import UNDOING
@@ -199,14 +199,21 @@ def escapes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
 
 
 def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
-    """Yield the one place that a block fits which differs from what is there, if there is one."""
+    """Yield the one place that a block fits which differs from what is there.
+
+    Others that it fits nearly as well come after it; nothing is ever written there.
+    """
     *_, (old, new) = _without_edges(cut(chunk.old), cut(chunk.new))
     if any(marks_gap(row) for row in new):
         return  # it would be written
-    found = anchored_place(rows, old)
-    if found is not None:
-        meant = Meant(old, new, found.pairs)
-        yield aligned(rows, chunk, "anchored", (found.first, found.stop), meant)
+    for index, found in enumerate(anchored_places(rows, old)):
+        place = (found.first, found.stop)
+        one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
+        yield replace(one, write=_nothing) if index else one
+
+
+def _nothing() -> None:
+    return None
 
 
 def elided(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:

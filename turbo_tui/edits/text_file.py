@@ -7,6 +7,9 @@ bytes; what it writes takes the encoding and the line ends of its surroundings.
 from __future__ import annotations
 
 import codecs
+import re
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SNIFFED_BYTES = 8_192
@@ -22,6 +25,21 @@ _MARKS = (  # the 32-bit marks begin with the 16-bit ones, so they come first
 
 class NotTextError(ValueError):
     """The bytes are no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Characters of a text and what takes their place.
+
+    Attributes:
+        around: Start and end of a stretch around them whose line ends `new` takes over, where it
+            has any.
+    """
+
+    start: int
+    end: int
+    new: str
+    around: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +67,33 @@ class TextFile:
         crlf = self.raw.count("\r\n")
         return "\r\n" if crlf * 2 > self.raw.count("\n") else "\n"
 
-    def newline_of(self, start: int, end: int) -> str:
-        """Return the line end that most lines of `text[start:end]` have, or else of the file."""
-        part = self.raw[self._raw_place(start) : self._raw_place(end)]
-        if "\n" not in part:
-            return self.newline
-        return "\r\n" if part.count("\r\n") * 2 > part.count("\n") else "\n"
-
-    def replaced(self, start: int, end: int, new: str, *, newline: str = "") -> TextFile:
+    def replaced(self, start: int, end: int, new: str) -> TextFile:
         r"""Return the file with `text[start:end]` replaced; `new` may have any line ends.
 
-        Written lines end in `newline`, or else as those they replace do, or else as most lines
-        of the file do.
+        Written lines end as those they replace do, or else as most lines of the file do.
         """
-        raw_start, raw_end = self._raw_place(start), self._raw_place(end)
-        newline = newline or self.newline_of(start, end)
-        written = new.replace("\r\n", "\n").replace("\n", newline)
-        raw = self.raw[:raw_start] + written + self.raw[raw_end:]
+        return self.replaced_parts([Part(start, end, new, (start, end))])
+
+    def replaced_parts(self, parts: Iterable[Part]) -> TextFile:
+        """Return the file with several parts replaced, that are in order and do not overlap."""
+        ends = [found.start() - at for at, found in enumerate(re.finditer("\r\n", self.raw))]
+
+        def raw_place(place: int) -> int:
+            # A line end of two characters is one of the text's; it is never cut in half.
+            return place + bisect_left(ends, place)
+
+        usual = self.newline
+        written: list[str] = []
+        done = 0
+        for part in parts:
+            around = self.raw[raw_place(part.around[0]) : raw_place(part.around[1])]
+            newline = usual
+            if "\n" in around:
+                newline = "\r\n" if around.count("\r\n") * 2 > around.count("\n") else "\n"
+            written.append(self.raw[done : raw_place(part.start)])
+            written.append(part.new.replace("\r\n", "\n").replace("\n", newline))
+            done = raw_place(part.end)
+        raw = "".join([*written, self.raw[done:]])
         return TextFile(raw, self.encoding, self.mark)
 
     def encode(self) -> bytes:
@@ -75,18 +103,6 @@ class TextFile:
             UnicodeEncodeError: A written character does not exist in the file's encoding.
         """
         return self.mark + self.raw.encode(self.encoding)
-
-    def _raw_place(self, place: int) -> int:
-        r"""Map an index of `text` to one of `raw`; a `\r\n` is never cut in half."""
-        if "\r\n" not in self.raw:
-            return place
-        before, raw = 0, 0
-        for piece in self.raw.split("\r\n"):
-            if place <= before + len(piece):
-                return raw + place - before
-            before += len(piece) + 1
-            raw += len(piece) + 2
-        return len(self.raw)
 
 
 def decode(content: bytes) -> TextFile:
