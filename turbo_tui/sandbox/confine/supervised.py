@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +17,7 @@ from turbo_tui.core.ports import CommandResult, OnOutput
 from turbo_tui.sandbox.confine import hiding, toolchains
 from turbo_tui.sandbox.confine.confine_exec import Order, Rules
 from turbo_tui.sandbox.confine.environment import environment
+from turbo_tui.sandbox.confine.scratch import delete_left, remove, scratch_folder
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.process.limits import kernel_limits, threads_here
 from turbo_tui.sandbox.process.running import Bounds, run_tree
@@ -66,7 +65,8 @@ async def run_supervised(
     Raises:
         SandboxError: It could not be started.
     """
-    with _scratch(place) as scratch:
+    await asyncio.to_thread(delete_left, Path(tempfile.gettempdir()))
+    with scratch_folder(place.owner_uid, place.owner_gid) as scratch:
         order = Order(
             argv=list(command.argv),
             env=environment(
@@ -114,7 +114,7 @@ async def run_supervised(
                 ),
             )
         finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(remove, scratch))
 
 
 def inside(place: Place, cwd: str) -> str:
@@ -136,21 +136,6 @@ def _mount(place: Place) -> list[str]:
     if not _become(place) or place.enter or place.tree == place.workspace:
         return []
     return [str(place.tree), str(place.workspace)]
-
-
-@contextmanager
-def _scratch(place: Place) -> Generator[Path]:
-    """Make a scratch folder that the workspace's owner may write."""
-    scratch = Path(tempfile.mkdtemp(prefix="turbo-tui-"))
-    try:
-        for name in ("home", "tmp"):
-            (scratch / name).mkdir()
-        if os.geteuid() == 0:
-            for folder in (scratch, scratch / "home", scratch / "tmp"):
-                os.chown(folder, place.owner_uid, place.owner_gid)
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _order_file(order: Order) -> int:
