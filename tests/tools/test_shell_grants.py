@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -42,6 +42,24 @@ class NotingStage(FolderStage):
 def a_context(root: Path, *verdicts: Verdict) -> tuple[ToolContext, NotingStage, ScriptedAsker]:
     stage, asker = NotingStage(root), ScriptedAsker(*verdicts)
     return ToolContext(stage, asker, root), stage, asker
+
+
+async def test_what_cannot_be_granted_here_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    context, stage, asker = a_context(tmp_path, YES, YES)
+    seen: list[Grants] = []
+
+    def why_not(grants: Grants) -> str:
+        seen.append(grants)
+        return "/nope cannot be granted to a command: it is not there." if grants.readable else ""
+
+    context = replace(context, why_not=why_not)
+    with pytest.raises(ToolError, match=r"not there\. It was not run, and the user"):
+        await Shell().call({"command": "cat /nope", "grants": {"read": ["/nope"]}}, context)
+
+    assert (asker.asked, stage.granted) == ([], [])
+    await Shell().call({"command": "true", "grants": {"hosts": ["pypi.org"]}}, context)
+    assert [ask.action for ask in asker.asked] == ["hosts"]
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from turbo_tui.core.changes import ChangeSet, FileChange
-from turbo_tui.core.command import Command, CommandUsage
+from turbo_tui.core.command import Command, CommandUsage, Grants
 from turbo_tui.core.events import Ended, Event
 
 # --- the log -----------------------------------------------------------------
@@ -647,6 +647,7 @@ class ToolContext:
         workspace: The real workspace, for effects on the host that were asked for; a tool
             that only works on files never touches it.
         checks: The step's checks (argv), for the tool that runs them.
+        why_not: Says why grants cannot be given here; empty when they can.
     """
 
     stage: Stage
@@ -654,6 +655,7 @@ class ToolContext:
     workspace: Path
     search: Search | None = None
     checks: tuple[tuple[str, ...], ...] = ()
+    why_not: Callable[[Grants], str] | None = None
 
 
 class Tool(Protocol):

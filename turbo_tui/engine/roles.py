@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turbo_tui.core.command import Grants
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Blobs, Model, Search, Stage, Stages, Tool, ToolContext
@@ -45,6 +46,7 @@ class Setting:
     show_secrets: tuple[str, ...] = ()
     search: Search | None = None
     stages: Stages | None = None
+    why_not: Callable[[Grants], str] | None = None
     budget: Budget = field(default_factory=Budget)
     spending: Spending = field(default_factory=Spending)
     done: DoneActions = field(default_factory=DoneActions)
@@ -139,6 +141,7 @@ class ToolRunner:
                 ask=setting.asks.ask,
                 workspace=setting.workspace,
                 search=setting.search,
+                why_not=setting.why_not,
             ),
             append=lambda event: setting.session.append(event, "executor"),
             blobs=setting.blobs,

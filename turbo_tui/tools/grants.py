@@ -128,8 +128,12 @@ async def ask_for(grants: Grants, command: str, reason: str, context: ToolContex
         context: Who asks.
 
     Raises:
-        ToolError: One was not allowed; the message says which and what to do.
+        ToolError: One was not allowed, or cannot be given here, which nobody is asked about; the
+            message says which and what to do.
     """
+    impossible = context.why_not(grants) if context.why_not is not None else ""
+    if impossible:
+        raise ToolError(f"{impossible} It was not run, and the user was not asked.")
     why = reason.strip() or "the model gave no reason"
     for ask, refused in _questions(grants, command, why):
         verdict = await context.ask(ask)

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turbo_tui.core.command import Limits
+from turbo_tui.core.command import Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import Blobs
+from turbo_tui.sandbox.confine.grantable import why_not
+from turbo_tui.sandbox.confine.granted import Surroundings
+from turbo_tui.sandbox.confine.toolchains import home_folder
 from turbo_tui.sandbox.probing.probe import FORCE, Probed, probe
 from turbo_tui.sandbox.probing.remembered import Remembered
 from turbo_tui.sandbox.probing.watched import Watched
@@ -51,6 +54,7 @@ class Confining:
     _stages: WorkspaceStages | None = None
     _watched: Watched | None = None
     _remembered: bool = False
+    _root: Path | None = None
 
     async def open(self, root: Path, blobs: Blobs, tree: Tree) -> WorkspaceStages:
         """Choose what confines commands, and make ready to stage.
@@ -60,6 +64,7 @@ class Confining:
             StageError: No stage can be made.
             OSError: The state folder cannot be written.
         """
+        self._root = root
         probed = await self._probe()
         self._watched = Watched(probed.confiner, self.state, self._lost)
         self._remembered = probed.remembered
@@ -73,6 +78,13 @@ class Confining:
             show_secrets=self.show_secrets,
         )
         return self._stages
+
+    def why_not(self, grants: Grants) -> str:
+        """Say why a command cannot be granted this here; empty when it can."""
+        if self._watched is None or self._root is None:
+            return ""
+        around = Surroundings(self._root, home_folder(), (self.state, *self.hide))
+        return why_not(grants, self._watched.name, around)
 
     async def check_later(self) -> None:
         """Try what was only remembered, once there is time for it."""

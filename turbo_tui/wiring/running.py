@@ -88,6 +88,7 @@ async def open_run(
         show_secrets=workspace.project.show_secrets,
         search=project.search,
         stages=stages,
+        why_not=workspace.confining.why_not if workspace.confining is not None else None,
         budget=Budget(caps.max_turns, caps.max_seconds, caps.max_tokens, caps.max_usd),
         spending=Spending(
             tokens=views.cost.tokens_in + views.cost.tokens_out, usd=views.cost.cost_usd or 0.0
@@ -111,6 +112,7 @@ async def open_run(
         ahead=workspace.settings.run.ahead,
         acts_on_workspace=lambda step: any(act.tool in ON_WORKSPACE for act in step.actions),
     )
+    run.footing.checkpoints = workspace.checkpoints
     if workspace.confining is not None:
         _watch(workspace.confining, session, run)
     run.at_close(minds.close)

@@ -123,7 +123,7 @@ class Landlock:
             SandboxError: It could not be started, or Landlock is too old or off.
         """
         grants = command.grants
-        _check_can_be_held(grants)
+        refuse_grants(grants)
         network = grants.network != "off"
         rules_file = seccomp.filter_path("inet" if network else "none", ptrace=grants.ptrace)
         if self._abi < LEAST_ABI or rules_file is None:
@@ -172,7 +172,7 @@ class Landlock:
         return (*readable, *KERNEL)
 
 
-def _check_can_be_held(grants: Grants) -> None:
+def refuse_grants(grants: Grants) -> None:
     """Refuse the grants that would give more than what the user agreed to.
 
     Raises:
