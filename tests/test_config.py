@@ -338,6 +338,16 @@ def test_data_lies_where_the_xdg_specification_says() -> None:
     assert where.config == Path("/home/ada/.config/turbo-tui")
 
 
+def test_git_checkpoints_are_off_until_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    assert not load_settings(file, environment={}).landing.checkpoints
+    file.write_text("[landing]\ncheckpoints = true\n")
+    assert load_settings(file, environment={}).landing.checkpoints
+    file.write_text("[landing]\ncheckpoints = 1\n")
+    with pytest.raises(ConfigError, match=r"\[landing\] checkpoints = 1 .* give true or false"):
+        load_settings(file, environment={})
+
+
 @pytest.mark.parametrize("wrong", ["true", "-1", "9", "1.5", '"2"'])
 def test_how_far_steps_run_ahead_is_a_small_number(tmp_path: Path, wrong: str) -> None:
     file = tmp_path / "config.toml"

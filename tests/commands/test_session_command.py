@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -499,3 +500,29 @@ def test_show_names_what_was_edited_and_said_in_the_review(place: Workspace, run
     assert "  edited a.py hunk 2, b.py\n" in out
     assert "  a.py:7: why so?\n" in out
     assert "gone" not in out
+
+
+@pytest.mark.parametrize("repository", [True, False])
+def test_an_undo_is_a_checkpoint_too_where_that_is_asked_for(
+    place: Workspace, run: Run, *, repository: bool
+) -> None:
+    if repository:
+        subprocess.run(["git", "init", "-q", place.root], check=True)
+    config = place.paths.config_file
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text("[landing]\ncheckpoints = true\n")
+    begin(place, PLAN, land(place, "1", {"a": "1"}))
+
+    assert run("undo")[0] == 0
+    assert run("redo")[0] == 0
+
+    log = ("git", "-C", str(place.root), "log", "--format=%s", f"refs/turbo-tui/{NEW}")
+    said = subprocess.run(log, capture_output=True, text=True, check=False).stdout.splitlines()
+    events = [r.event for r in read_log(sessions_folder(place.state) / NEW)]
+    noted = [each.text for each in events if isinstance(each, ev.Noted)]
+    if repository:
+        assert (said, noted) == (["redo of step 1", "undo of step 1"], [])
+    else:
+        assert (said, len(noted)) == ([], 2)
+        assert "not a git repository" in noted[0]
+    assert (place.root / "a").read_text() == "1"

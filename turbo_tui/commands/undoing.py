@@ -10,8 +10,8 @@ from typing import Literal
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.core import events as ev
-from turbo_tui.core.errors import LandingError, UsageError
-from turbo_tui.core.ports import Conflict, Lander, Landing, Recovery
+from turbo_tui.core.errors import LandingError, TurboError, UsageError
+from turbo_tui.core.ports import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import LandingEntry, Views
 from turbo_tui.engine.taking_back import recovery_event, with_outside
@@ -69,9 +69,27 @@ async def turn(
         kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
         for each in outcome.turned:
             session.append(kind(each.step_id, each.landing, each.paths, each.notes), "user")
+        for entry, landing in done:
+            if place.checkpoints is not None and landing.landing_id:
+                title = f"{way} of step {entry.step_id}"
+                await _checkpoint(place.checkpoints, landing, title, session)
         return outcome
     finally:
         session.close()
+
+
+async def _checkpoint(
+    checkpoints: Checkpoints, landing: Landing, title: str, session: Session
+) -> None:
+    try:
+        await checkpoints.keep(
+            landing.written,
+            title=title,
+            session_id=session.session_id,
+            landing_id=landing.landing_id,
+        )
+    except TurboError as error:
+        session.append(ev.Noted("warning", str(error)))  # what was written stands all the same
 
 
 def _stop_for_others(recoveries: Sequence[Recovery]) -> None:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from turbo_tui.config.sections import CAPS, MODEL, RUN, SANDBOX, Rows
+from turbo_tui.config.sections import CAPS, LANDING, MODEL, RUN, SANDBOX, Rows
 from turbo_tui.config.values import (
     OLLAMA_LOCAL,
     Caps,
+    LandingSettings,
     ModelSettings,
     Origin,
     RunSettings,
@@ -23,7 +24,7 @@ from turbo_tui.core.errors import ConfigError
 if TYPE_CHECKING:
     from turbo_tui.core.policy import Rule
 
-Section = TypeVar("Section", ModelSettings, Caps, SandboxSettings, RunSettings)
+Section = TypeVar("Section", ModelSettings, Caps, SandboxSettings, RunSettings, LandingSettings)
 
 
 def load_plain(text: str, source: Path) -> Settings:
@@ -76,7 +77,7 @@ def apply(text: str, path: Path, settings: Settings, origin: Origin = "file") ->
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}. Mend that line.") from error
-    known = ("planner", "executor", "caps", "sandbox", "run", "rules")
+    known = ("planner", "executor", "caps", "sandbox", "run", "landing", "rules")
     for name in document:
         if name not in known:
             raise ConfigError(f"{path}: unknown section [{name}].{nearest(name, known)}")
@@ -87,6 +88,7 @@ def apply(text: str, path: Path, settings: Settings, origin: Origin = "file") ->
         caps=_section(document, "caps", path, settings.caps, CAPS),
         sandbox=_section(document, "sandbox", path, settings.sandbox, SANDBOX),
         run=_section(document, "run", path, settings.run, RUN),
+        landing=_section(document, "landing", path, settings.landing, LANDING),
         rules=(*settings.rules, *read_rules(document.get("rules", []), path)),
     )
 

@@ -87,3 +87,4 @@ RUN: Rows = {
         f"a whole number from 0 to {MOST_AHEAD}",
     ),
 }
+LANDING: Rows = {"checkpoints": (lambda value: isinstance(value, bool), "true or false")}

@@ -116,6 +116,17 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LandingSettings:
+    """How approved changes land.
+
+    Attributes:
+        checkpoints: Each landing is kept as a git commit on a hidden ref, `refs/turbo-tui/…`.
+    """
+
+    checkpoints: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, as they count now.
 
@@ -130,6 +141,7 @@ class Settings:
     caps: Caps = field(default_factory=Caps)
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    landing: LandingSettings = field(default_factory=LandingSettings)
     rules: tuple[Rule, ...] = ()
     dry_run: bool = False
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

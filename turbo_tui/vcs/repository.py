@@ -16,7 +16,7 @@ COMMIT_TIMEOUT_S = 300.0  # hooks may run the tests
 PATCH_CHARS = 400_000
 
 # A repository's own configuration must not run anything while it is only read.
-_READING = (
+READING = (
     "-c",
     "core.fsmonitor=false",
     "-c",
@@ -25,7 +25,7 @@ _READING = (
     "--no-pager",
 )
 # A partial clone fetches what it lacks, by commands that its own configuration names.
-_OFFLINE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
+OFFLINE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 _STATUSES: Mapping[str, StagedStatus] = {
     "A": "added",
     "C": "added",
@@ -75,7 +75,7 @@ class CommandLineGit:
             ToolError: A hook or git refused; nothing was committed.
         """
         argv = ("commit", "-m", message.rstrip())  # exactly what the approval showed
-        code, out = await _git(workspace, argv, timeout_s=COMMIT_TIMEOUT_S)
+        code, out = await run_git(workspace, argv, timeout_s=COMMIT_TIMEOUT_S)
         if code != 0:
             raise ToolError(
                 f"git did not commit (exit {code}); nothing was changed:\n{out.strip()}"
@@ -83,30 +83,35 @@ class CommandLineGit:
         return out.strip()
 
     async def _read(self, workspace: Path, *argv: str, ok: tuple[int, ...] = (0,)) -> str:
-        code, out = await _git(
+        code, out = await run_git(
             workspace,
-            (*_READING, *argv),
+            (*READING, *argv),
             timeout_s=READ_TIMEOUT_S,
             errors=False,
-            environment=_OFFLINE,
+            environment=OFFLINE,
         )
         if code not in ok:
-            _code, said = await _git(
-                workspace, (*_READING, *argv), timeout_s=READ_TIMEOUT_S, environment=_OFFLINE
+            _code, said = await run_git(
+                workspace, (*READING, *argv), timeout_s=READ_TIMEOUT_S, environment=OFFLINE
             )
             raise ToolError(f"{workspace} cannot be read by git: {said.strip()}")
         return out
 
 
-async def _git(
+async def run_git(
     workspace: Path,
     argv: tuple[str, ...],
     *,
     timeout_s: float,
     errors: bool = True,
     environment: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
 ) -> tuple[int, str]:
-    """Run git in the workspace; with `errors` stderr is part of the output."""
+    """Run git in the workspace; with `errors` stderr is part of the output.
+
+    Raises:
+        ToolError: git is not installed, or did not end in time.
+    """
     inherited = {key: value for key, value in os.environ.items() if key not in _REDIRECTING}
     inherited["PATH"] = path_outside(workspace, inherited.get("PATH", os.defpath))
     inherited |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
@@ -116,7 +121,7 @@ async def _git(
             *argv,
             cwd=workspace,
             env={**inherited, **(environment or {})},
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT if errors else asyncio.subprocess.DEVNULL,
             start_new_session=True,  # a hook or a signer must not reach for the terminal
@@ -125,7 +130,7 @@ async def _git(
         raise ToolError("git is not installed, or not on PATH; install it and try again.") from None
     try:
         async with asyncio.timeout(timeout_s):
-            out, _none = await process.communicate()
+            out, _none = await process.communicate(stdin)
     except TimeoutError:
         raise ToolError(f"git did not end within {timeout_s:.0f} s and was stopped.") from None
     finally:

@@ -14,7 +14,7 @@ from turbo_tui.trust import Consents, Trust, project_files
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.blobs import FolderBlobs
-    from turbo_tui.core.ports import Lander, Stages
+    from turbo_tui.core.ports import Checkpoints, Lander, Stages
     from turbo_tui.wiring.confining import Confining
 
 
@@ -72,6 +72,15 @@ class Workspace:
 
             self._lander = open_lander(self.root, self.state, self.blobs)
         return self._lander
+
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """Keeps landings as hidden git commits; None where the user did not ask for that."""
+        if not self.settings.landing.checkpoints:
+            return None
+        from turbo_tui.vcs.checkpoints import GitCheckpoints  # noqa: PLC0415
+
+        return GitCheckpoints(self.root, self.blobs)
 
     async def stages(self) -> Stages:
         """Probe the sandbox, or remember what held, and return what makes stages here.
