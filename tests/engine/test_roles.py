@@ -11,7 +11,8 @@ import pytest
 from tests.fakes import FolderStage, MemoryBlobs, ScriptedModel, calling
 from tests.session_fakes import MemoryEventStore
 from turbo_tui.core import events as ev
-from turbo_tui.core.errors import UsageError
+from turbo_tui.core.command import Command
+from turbo_tui.core.errors import ToolError, UsageError
 from turbo_tui.core.plan import Action, Step
 from turbo_tui.core.policy import Rule
 from turbo_tui.core.ports import Ask, Message, ModelReply, ModelRequest
@@ -220,3 +221,18 @@ def test_kept_replies_hold_no_secret(tmp_path: Path) -> None:
 
     assert blobs.get(kept) == b"key [redacted] \xff"
     assert (tmp_path / "copy").read_bytes() == b"key [redacted] \xff"
+
+
+async def test_a_check_of_what_was_accepted_obeys_the_rules_and_is_in_the_log(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(DENY)
+    stage = bench.runner(None).on_record("s1", FolderStage(tmp_path), bench.views)
+
+    await stage.run(Command(("true",)))
+    with pytest.raises(ToolError, match="not allowed here"):
+        await stage.run(Command(("rm", "-r", "x")))
+
+    (first, *_) = bench.events(ev.CommandRequested)
+    assert isinstance(first, ev.CommandRequested)
+    assert (first.step_id, first.argv) == ("s1", ("true",))
