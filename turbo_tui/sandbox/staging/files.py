@@ -32,7 +32,7 @@ class TreeFiles:
         ignores: Returns the rules that hold in it now.
         owner: User and group that new files belong to; None leaves them as they come.
         before_change: Told each path just before it is written, moved or removed.
-        refused: Told when the overlay cannot change a foreign owner's file.
+        refused: Told of a path that the overlay cannot change: it is a foreign owner's.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class TreeFiles:
             yield
         except OSError as error:
             if error.errno == errno.EOVERFLOW:
-                self._refused(f"{path} belongs to another user or group")
+                self._refused(path)
             raise _tool_error(path, doing, error) from error
 
     def _expect_there(self, spot: Spot, path: str, doing: str) -> os.stat_result:

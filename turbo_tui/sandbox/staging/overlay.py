@@ -256,12 +256,13 @@ class Holder:
                 self._answer = -1
 
 
-def why_not(workspace: Path, state: Path) -> str | None:
+def why_not(workspace: Path, state: Path, *, tried: bool = False) -> str | None:
     """Try a mount as a stage would make it; None when it works, else the reason with its mend.
 
     Args:
         workspace: Resolved; becomes the lower layer of the trial, nothing is written to it.
         state: Must exist; the trial's upper is made in it and removed.
+        tried: It worked before: only what is seen without a trial is looked at.
 
     Raises:
         OSError: Nothing can be written to `state`.
@@ -280,6 +281,8 @@ def why_not(workspace: Path, state: Path) -> str | None:
             f"{workspace} belongs to user {owner.st_uid}, group {owner.st_gid}, and an overlay "
             "without root cannot change such files; chown it to yourself to use overlays"
         )
+    if tried:
+        return None
     trial = trial_folder(state, "trial")
     try:
         return _trial(workspace, trial)

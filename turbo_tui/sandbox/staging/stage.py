@@ -21,12 +21,12 @@ from turbo_tui.sandbox.staging.gitview import GitPlace, find_git, ignores_of
 from turbo_tui.sandbox.staging.ignore import Ignores
 from turbo_tui.sandbox.staging.layers import Meta
 from turbo_tui.sandbox.staging.masks import Masked, Masks
+from turbo_tui.sandbox.staging.overlay_memory import foreign_in, speaks_of_overflow
 from turbo_tui.sandbox.staging.recording import Recorder
 from turbo_tui.sandbox.staging.settling import Leftovers
 from turbo_tui.sandbox.staging.trees import CopiedTree, OverlayTree, Tree
 
-# What a program prints when an overlay without root refuses to copy a foreign file up; errno(3).
-_OVERFLOW = "Value too large for defined data type"
+_THEIRS = "belongs to another user or group"
 
 
 class Host(Protocol):
@@ -44,8 +44,13 @@ class Host(Protocol):
         """Hear that a stage is unmounted, and whether its folder is to be kept."""
         ...
 
-    async def carry_over(self, stage_id: str, meta: Meta, why: str) -> Meta:
+    async def carry_over(self, stage_id: str, meta: Meta, foreign: str) -> Meta:
         """Make a copy of an overlay stage's tree beside it; return what its folder says then.
+
+        Args:
+            stage_id: Open.
+            meta: What its folder says.
+            foreign: The path that the overlay cannot change.
 
         Raises:
             OSError, StageError: It cannot be made; the overlay is as it was.
@@ -103,7 +108,7 @@ class WorkspaceStage:
         self._warmed: Place | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._moving: asyncio.Task[None] | None = None
-        self._refusal = ""
+        self._foreign = ""
         self._notes: list[str] = []
         self._report: SandboxReport | None = None
         owner = around.workspace.stat()
@@ -166,7 +171,7 @@ class WorkspaceStage:
                 self._idle.set()
         async with self._reading:
             await asyncio.to_thread(self._recorder.keep_originals)
-        if place.enter and os.geteuid() != 0 and _OVERFLOW in result.output:
+        if place.enter and os.geteuid() != 0 and speaks_of_overflow(result.output):
             result = await self._run_into_foreign(result, on_output)
         if not self._closed and self._tree.mounted:
             self._warm_now()
@@ -294,7 +299,8 @@ class WorkspaceStage:
         self._check_open()
         if self._moving is not None and not self._moving.done():
             raise ToolError(
-                f"The stage is being made a copy, because {self._refusal}. Try again in a moment."
+                f"The stage is being made a copy, because {self._foreign} {_THEIRS}. Try again in "
+                "a moment."
             )
         return self._tree.merged
 
@@ -303,10 +309,10 @@ class WorkspaceStage:
 
     # --- an overlay that meets a file it cannot change ---------------------------
 
-    def _refused(self, why: str) -> None:
+    def _refused(self, path: str) -> None:
         """Hear from any thread that the overlay cannot change a file: it becomes a copy."""
-        if self._tree.kind == "overlay" and not self._refusal and self._loop is not None:
-            self._refusal = why
+        if self._tree.kind == "overlay" and not self._foreign and self._loop is not None:
+            self._foreign = path
             self._loop.call_soon_threadsafe(self._start_moving)
 
     def _start_moving(self) -> None:
@@ -324,14 +330,14 @@ class WorkspaceStage:
             async with self._reading:
                 await asyncio.to_thread(self._recorder.keep_originals)
                 try:
-                    meta = await self._host.carry_over(self._stage_id, self._meta, self._refusal)
+                    meta = await self._host.carry_over(self._stage_id, self._meta, self._foreign)
                     tree = await asyncio.to_thread(
                         tree_of, self._around.workspace, self._folder, meta
                     )
                 except (OSError, ValueError, StageError) as error:
                     self._notes.append(
-                        f"{self._refusal}, which an overlay cannot change, and the stage could not "
-                        f"be made a copy ({error}); run the step again"
+                        f"{self._foreign} {_THEIRS}, which an overlay cannot change, and the stage "
+                        f"could not be made a copy ({error}); run the step again"
                     )
                     return
                 await self._unmount()
@@ -340,19 +346,24 @@ class WorkspaceStage:
                 self._report = None
                 self._recorder.go_on_with(tree, meta.started_ns)
                 self._notes.append(
-                    f"{self._refusal}, which an overlay cannot change: the stage is a copy now"
+                    f"{self._foreign} {_THEIRS}, which an overlay cannot change: the stage is a "
+                    "copy now"
                 )
 
     async def _run_into_foreign(
         self, result: CommandResult, on_output: OnOutput | None
     ) -> CommandResult:
-        self._refused("a file that a command changes belongs to another user or group")
+        workspace = self._around.workspace
+        foreign = await asyncio.to_thread(foreign_in, workspace, result.output)
+        if not foreign:
+            return result  # the words are the command's own
+        self._refused(foreign)
         self._start_moving()
         await self._moved()
         copied = self._tree.kind == "copy"
         said = "\nturbo-tui: " + (
-            "a file there belongs to another user or group. The stage is a copy now, with all "
-            "that was done so far, in which it can be changed: run the command again.\n"
+            f"{foreign} {_THEIRS}. The stage is a copy now, with all that was done so far, in "
+            "which it can be changed: run the command again.\n"
             if copied
             else f"{self._notes[-1]}.\n"
         )

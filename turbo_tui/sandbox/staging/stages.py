@@ -23,7 +23,8 @@ from turbo_tui.sandbox.staging.beneath import remove_tree
 from turbo_tui.sandbox.staging.layering import fill_copy, put_upper
 from turbo_tui.sandbox.staging.layers import Kind, Meta
 from turbo_tui.sandbox.staging.masks import Masked, Masks
-from turbo_tui.sandbox.staging.overlay import MOST_LAYERS, why_not
+from turbo_tui.sandbox.staging.overlay import MOST_LAYERS
+from turbo_tui.sandbox.staging.overlay_memory import OverlayMemory, foreign_words
 from turbo_tui.sandbox.staging.secrets import SecretFiles
 from turbo_tui.sandbox.staging.shelf import Shelf, checked_id, discard_folder
 from turbo_tui.sandbox.staging.spares import SLOTS, Spares
@@ -43,7 +44,7 @@ def open_stages(
     reasons: Sequence[str] = (),
     show_secrets: Collection[str] = (),
 ) -> WorkspaceStages:
-    """Make ready to stage a workspace; a trial mount takes some 10 ms.
+    """Make ready to stage a workspace; a trial mount takes some 10 ms, and is made once a day.
 
     Args:
         workspace: The folder to work on; a link to it is resolved.
@@ -62,7 +63,12 @@ def open_stages(
     stages = _state_folder(state, workspace) / "stages"
     try:
         stages.mkdir(mode=0o700, parents=True, exist_ok=True)
-        why = _why_no_overlay(workspace, stages, confiner) if rung != "copy" else None
+        memory = OverlayMemory(stages.with_name("overlays.json"), workspace)
+        why = (
+            _why_no_overlay(stages, confiner, memory, believe=rung == "auto")
+            if rung != "copy"
+            else None
+        )
     except OSError as error:
         raise StageError(
             f"Cannot keep stages in {stages}: {error.strerror}. "
@@ -75,7 +81,9 @@ def open_stages(
     masks = Masks(SecretFiles(workspace, show_secrets))
     around = Surroundings(workspace, blobs, confiner, masks)
     shelf = Shelf(stages, workspace, _spares(stages, workspace, confiner))
-    return WorkspaceStages(around, shelf=shelf, kind=kind, reasons=said)
+    return WorkspaceStages(
+        around, shelf=shelf, kind=kind, reasons=said, memory=memory, forced=rung != "auto"
+    )
 
 
 async def discard_left(state: Path, stage_id: str) -> None:
@@ -88,10 +96,12 @@ async def discard_left(state: Path, stage_id: str) -> None:
     await asyncio.to_thread(discard_folder, folder, remove_tree)
 
 
-def _why_no_overlay(workspace: Path, stages: Path, confiner: Confiner) -> str | None:
+def _why_no_overlay(
+    stages: Path, confiner: Confiner, memory: OverlayMemory, *, believe: bool
+) -> str | None:
     if confiner.name == "unsandboxed":
         return "without a sandbox, commands run in a copy"
-    return why_not(workspace, stages)
+    return memory.why_no_overlay(stages, believe=believe)
 
 
 def _spares(stages: Path, workspace: Path, confiner: Confiner) -> Spares:
@@ -132,11 +142,15 @@ class WorkspaceStages:
         shelf: Shelf,
         kind: Kind,
         reasons: tuple[str, ...],
+        memory: OverlayMemory,
+        forced: bool,
     ) -> None:
         self._around = around
         self._shelf = shelf
         self._kind: Kind = kind
         self._reasons = reasons
+        self._memory = memory
+        self._forced = forced
         self._open: dict[str, WorkspaceStage] = {}
 
     @property
@@ -158,7 +172,30 @@ class WorkspaceStages:
             kind: Kind = "overlay" if mounted else "copy"
             workspace = os.fspath(self._around.workspace)
             meta = Meta(workspace, kind, time.time_ns(), layers)
-            return await self._open_new(stage_id, folder, meta)
+            try:
+                return await self._open_new(stage_id, folder, meta)
+            except StageError:
+                if kind == "copy" or not await asyncio.to_thread(self._is_overlay_lost):
+                    raise
+            copied = replace(meta, kind="copy", started_ns=time.time_ns())
+            return await self._open_new(stage_id, folder, copied)
+
+    def _is_overlay_lost(self) -> bool:
+        """Say whether what was remembered holds no more; then further stages are copies."""
+        if self._forced or not self._memory.held():
+            return False
+        self._memory.forget()
+        try:
+            why = self._why_no_overlay()
+        except OSError:  # no trial can be made: what led here is the error to show
+            return False
+        if why is not None:
+            self._prefer_copies(why)
+        return why is not None
+
+    def _why_no_overlay(self) -> str | None:
+        confiner = self._around.confiner
+        return _why_no_overlay(self._shelf.folder, confiner, self._memory, believe=False)
 
     async def _open_new(self, stage_id: str, folder: Path, meta: Meta) -> WorkspaceStage:
         making = asyncio.create_task(asyncio.to_thread(folder.mkdir, mode=0o700))
@@ -238,14 +275,14 @@ class WorkspaceStages:
         self._around = replace(self._around, confiner=confiner)
         self._shelf.spares = _spares(self._shelf.folder, self._around.workspace, confiner)
         if self._kind == "overlay":
-            why = _why_no_overlay(self._around.workspace, self._shelf.folder, confiner)
+            why = self._why_no_overlay()
             if why is not None:
-                self._kind = "copy"
-                self._reasons = (*self._reasons, f"{why}.")
+                self._prefer_copies(why)
 
-    async def carry_over(self, stage_id: str, meta: Meta, why: str) -> Meta:
+    async def carry_over(self, stage_id: str, meta: Meta, foreign: str) -> Meta:
         """Make a copy of an overlay stage's tree beside it; further stages are copies too."""
-        self._prefer_copies(why)
+        self._prefer_copies(foreign_words(foreign))
+        self._memory.keep(foreign=foreign)
         folder = self._shelf.path_of(stage_id)
         copied = meta.copied(time.time_ns())
         try:
@@ -256,13 +293,10 @@ class WorkspaceStages:
         return copied
 
     def _prefer_copies(self, why: str) -> None:
-        """Make further stages as copies: an overlay has met a file that it cannot change."""
+        """Make further stages as copies."""
         if self._kind == "overlay":
             self._kind = "copy"
-            self._reasons = (
-                *self._reasons,
-                f"{why}, which an overlay without root cannot change; chown it to yourself.",
-            )
+            self._reasons = (*self._reasons, f"{why}.")
 
     async def _fill(self, folder: Path, meta: Meta, *, upper: Path | None = None) -> None:
         try:
