@@ -10,8 +10,9 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fcntl import ioctl
+from itertools import groupby
 from types import TracebackType
 from typing import Self
 
@@ -20,6 +21,9 @@ import pyte
 from tests.journeys.turbo import PROGRAM, Turbo
 
 PATIENCE_S = 30.0
+# Synchronized output: https://gist.github.com/christianparpart/d8a62cc1ab659194337d73e399004036
+ASKED_FOR_FRAMES, YES_FRAMES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
+FRAME_BEGINS, FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
 class Screen:
@@ -48,6 +52,7 @@ class Screen:
         os.close(slave)
         self._terminal = pyte.Screen(self._columns, self._rows)
         self._stream = pyte.ByteStream(self._terminal)
+        self._held = b""
         self._open = True
 
     def __enter__(self) -> Self:
@@ -88,30 +93,33 @@ class Screen:
         return self.text
 
     def answer(self, key: str, card: str, *, opens: str = "") -> None:
-        """Answer a card once it stands there: a card takes no key in its first half second.
+        """Answer a card once its keys are live: in its first half second they are dim.
 
         Args:
-            key: Pressed again until it has an effect, as a person does who was too quick.
+            key: Pressed once: what is pressed again would be typed into whatever comes next.
             card: What stands there; it goes away, unless
             opens: names what comes instead.
         """
-        self.wait_for(card)
-        end = time.monotonic() + PATIENCE_S
+        self.until(lambda: self._is_live(key, card), f"{key!r} to answer {card!r}")
+        self.press(key)
+        if opens:
+            self.wait_for(opens)
+        else:
+            self.wait_while(card)
 
-        def answered() -> bool:
-            return opens in self.text if opens else card not in self.text
+    def _is_live(self, key: str, card: str) -> bool:
+        """Whether a key stands out on a card, at its title or below; the last row is no card's."""
+        rows = self._terminal.display[:-1]
+        top = next((at for at, row in enumerate(rows) if card in row), len(rows))
+        keys = {word for at in range(top, len(rows)) for word in self._bold(at)}
+        return key in keys and "leaves the field" not in "".join(rows[top:])
 
-        # Wait as a person does: for the guard to be over, then for the key to have its effect.
-        # A key pressed once too often would be typed into whatever comes next.
-        patience = 0.6
-        while not answered() and time.monotonic() < end:
-            pause = time.monotonic() + patience
-            while not answered() and time.monotonic() < pause:
-                self._feed(0.05)
-            if not answered():
-                self.press(key)
-                patience = 4.0
-        assert answered(), f"{key!r} does not answer the card:\n{self.text}"
+    def _bold(self, row: int) -> Iterator[str]:
+        """Yield what stands out in a row: keys stand there alone, titles as a whole."""
+        cells = (self._terminal.buffer[row][x] for x in range(self._columns))
+        for bold, run in groupby(cells, key=lambda cell: cell.bold):
+            if bold:
+                yield from "".join(cell.data for cell in run).strip().split("/")
 
     def settled(self) -> str:
         """Read until nothing more comes for a moment: a frame may arrive in pieces."""
@@ -160,8 +168,23 @@ class Screen:
             content = os.read(self._master, 65_536)
         except OSError:  # the program is gone and so is the other end
             return False
-        self._stream.feed(content)
+        if ASKED_FOR_FRAMES in content:
+            self.type(YES_FRAMES)
+        self._show(self._held + content)
         return True
+
+    def _show(self, content: bytes) -> None:
+        """Show what came; of a frame that is not all there yet nothing, as terminals do."""
+        before, begun, frame = content.partition(FRAME_BEGINS)
+        while begun and FRAME_ENDS in frame:
+            drawn, _, rest = frame.partition(FRAME_ENDS)
+            self._stream.feed(before + drawn)
+            before, begun, frame = rest.partition(FRAME_BEGINS)
+        # What may be the beginning of a frame's beginning waits for the rest of it.
+        cut = -1 if begun else before.rfind(b"\x1b", -len(FRAME_BEGINS) + 1)
+        cut = len(before) if cut < 0 else cut
+        self._stream.feed(before[:cut])
+        self._held = before[cut:] + begun + frame
 
 
 KEYS = {

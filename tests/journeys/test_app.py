@@ -250,7 +250,8 @@ TALL = (120, 100)
 def go_to_second_file(screen: Screen) -> None:
     screen.press("2")
     screen.wait_for("n Hunk")
-    screen.answer("f", "file 1/3", opens="file 2/3")
+    screen.press("f")
+    screen.wait_for("file 2/3")
 
 
 def panes(text: str) -> dict[str, list[str]]:

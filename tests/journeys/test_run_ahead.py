@@ -43,8 +43,6 @@ def proposed(turbo: Turbo, *steps: Sequence[Action]) -> None:
 
 
 def go(screen: Screen) -> None:
-    screen.wait_for("The plan has 3 steps")
-    screen.press("escape")
     screen.wait_for("i Task")
     screen.answer("g", "The plan has 3 steps")
 
@@ -72,7 +70,8 @@ def test_a_step_is_approved_in_part_while_a_later_one_runs(
         to_first_review(screen)
         screen.press("2")
         screen.wait_for("n Hunk")
-        screen.answer("space", "[x] hunk 1/2", opens="[ ] left out  hunk 1/2")
+        screen.wait_for("[x] hunk 1/2")
+        screen.answer("space", "Step s1 (step 1) wants to land", opens="[ ] left out  hunk 1/2")
         screen.answer("a", "Step s1 (step 1) wants to land")
 
         screen.wait_for("Step s2 (step 2) wants to land 2 files", "step s3 runs ahead on s2")

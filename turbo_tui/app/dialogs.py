@@ -41,10 +41,11 @@ BOX = """
 """
 
 
-def key_line(*keys: tuple[str, str]) -> Content:
-    """Return `key what it does` for each, as the bottom line shows them."""
+def key_line(*keys: tuple[str, str], live: bool = True) -> Content:
+    """Return `key what it does` for each, as the bottom line shows them; dim when they wait."""
+    style = "bold $text-accent" if live else "dim"
     parts = [
-        Content.assemble((key, "bold $text-accent"), " ", clean_line(word).replace(" ", "\u00a0"))
+        Content.assemble((key, style), " ", clean_line(word).replace(" ", "\u00a0"))
         for key, word in keys
     ]
     return Content("   ").join(parts)
@@ -72,14 +73,17 @@ class QuestionScreen(ModalScreen[str]):
         with Vertical(classes="box") as box:
             box.border_title = clean_line(question.title)
             yield Static("\n".join(clean(line) for line in question.lines), markup=False)
-            keys = [
-                (
-                    f"{option.key}/esc" if option.name == question.otherwise else option.key,
-                    option.words,
-                )
-                for option in question.options
-            ]
-            yield Static(key_line(*keys), classes="keys")
+            yield Static(self._key_line(live=False), classes="keys")
+
+    def _key_line(self, *, live: bool) -> Content:
+        keys = [
+            (
+                f"{option.key}/esc" if option.name == self._question.otherwise else option.key,
+                option.words,
+            )
+            for option in self._question.options
+        ]
+        return key_line(*keys, live=live)
 
     def on_mount(self) -> None:
         """Start the guard when it is really on screen."""
@@ -87,6 +91,10 @@ class QuestionScreen(ModalScreen[str]):
 
     def _start_guard(self) -> None:
         self._shown_at = self._clock()
+        self.set_timer(GUARD_S + 0.05, self._show_live)
+
+    def _show_live(self) -> None:
+        self.query_one(".keys", Static).update(self._key_line(live=True))
 
     def on_key(self, event: events.Key) -> None:
         """Answer, once the guard is over."""
