@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import re
-import shutil
 import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
 
+from turbo_tui.commands.session_words import (
+    as_json_object,
+    counted,
+    in_words,
+    size_in_words,
+    table,
+    write_json,
+    write_lines,
+)
 from turbo_tui.core.errors import SessionError, UsageError
 from turbo_tui.core.plain import plain
 from turbo_tui.wiring import Workspace, open_workspace
@@ -77,33 +83,12 @@ def list_command(*, path: str, here: bool, everywhere: bool, as_json: bool) -> N
     place = open_workspace(path, here=here)
     found = list_sessions(place.state, None if everywhere else place.root)
     if as_json:
-        _write_json({"sessions": [asdict(each) for each in found]})
+        write_json({"sessions": [asdict(each) for each in found]})
     elif found:
-        _write(_table(found, with_workspace=everywhere))
+        write_lines(table(found, with_workspace=everywhere))
     else:
         where = "on this machine" if everywhere else f"on {place.root}"
-        _write([f"No session {where} yet. `turbo-tui` opens the app and begins one."])
-
-
-def _table(found: Sequence[SessionSummary], *, with_workspace: bool) -> list[str]:
-    rows = [
-        (
-            each.session_id,
-            _moment(each.started),
-            each.status,
-            plain(each.task) or "-",
-            plain(each.workspace) or "?",
-        )
-        for each in found
-    ]
-    columns = (0, 1, 2, 4, 3) if with_workspace else (0, 1, 2, 3)
-    widths = {column: max(len(row[column]) for row in rows) for column in columns[:-1]}
-    shown = [
-        "  ".join([*(row[c].ljust(widths[c]) for c in columns[:-1]), row[columns[-1]]])
-        for row in rows
-    ]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    return [line if not room or len(line) <= room else line[: room - 1] + "…" for line in shown]
+        write_lines([f"No session {where} yet. `turbo-tui` opens the app and begins one."])
 
 
 @command.command("show")
@@ -120,73 +105,9 @@ def show_command(session: str, *, path: str, here: bool, with_log: bool, as_json
     summary = summary_of(sessions_folder(place.state) / session_id)
     views = _views(place, session_id)
     if as_json:
-        _write_json(_shown_json(summary, views, with_log=with_log))
+        write_json(as_json_object(summary, views, with_log=with_log))
     else:
-        _write(_shown(summary, views, with_log=with_log))
-
-
-def _shown_json(summary: SessionSummary, views: Views, *, with_log: bool) -> dict[str, object]:
-    shown: dict[str, object] = {
-        **asdict(summary),
-        "planner": views.plan.planner,
-        "steps": [
-            {
-                "id": state.step.id,
-                "title": state.step.title,
-                "status": state.status,
-                "paths": state.paths,
-                "reason": state.reason,
-            }
-            for state in views.plan.steps
-        ],
-        "landings": [asdict(entry) for entry in views.timeline.landings],
-        "tokens": {"in": views.cost.tokens_in, "out": views.cost.tokens_out},
-        "cost_usd": views.cost.cost_usd,
-        "bytes_sent": views.cost.bytes_sent,
-    }
-    return shown | ({"log": [asdict(entry) for entry in views.log.entries]} if with_log else {})
-
-
-def _shown(summary: SessionSummary, views: Views, *, with_log: bool) -> list[str]:
-    lines = [
-        f"session    {summary.session_id}  ({summary.status})",
-        f"workspace  {plain(summary.workspace)}",
-        f"task       {plain(summary.task) or '-'}",
-        f"started    {_moment(summary.started)}, last used {_moment(summary.last)}",
-        f"log        {summary.records} records, {_size(summary.size_bytes)}",
-    ]
-    cost = views.cost
-    if cost.bytes_sent:
-        hosts = ", ".join(
-            f"{plain(h)} {_size(size)}" for h, size in sorted(cost.bytes_sent.items())
-        )
-        money = "" if cost.cost_usd is None else f", ${cost.cost_usd:.4f}"
-        lines += [
-            f"models     {cost.tokens_in} tokens in, {cost.tokens_out} out{money}; sent: {hosts}"
-        ]
-    if views.plan.steps:
-        lines += ["", f"plan by {plain(views.plan.planner)}"]
-        for state in views.plan.steps:
-            name = plain(state.step.id)
-            lines.append(f"  {name:>3}  {state.status:<11}  {plain(state.step.title)}")
-            said = views.review.last(state.step.id).words
-            lines += [f"{'':20}{plain(' '.join(each.split()))}" for each in said]
-    if views.plan.failure:
-        lines += ["", f"no plan: {plain(views.plan.failure)}"]
-    if views.timeline.landings:
-        lines += ["", "landed"]
-    for entry in views.timeline.landings:
-        state = "  (undone)" if entry.undone else "  (redone)" if entry.redone else ""
-        lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{state}")
-        lines += [f"    {plain(name)}" for name in entry.paths]
-    if with_log:
-        lines += ["", "log"]
-    for entry in views.log.entries if with_log else ():
-        detail = f"  ({plain(entry.detail)})" if entry.detail else ""
-        lines.append(f"  {_moment(entry.at)}  {entry.state:<7}  {plain(entry.title)}{detail}")
-        lines += [f"      used: {plain(entry.usage)}"] if entry.usage else []
-        lines += [f"      {plain(line)}" for line in entry.body.splitlines()]
-    return lines
+        write_lines(in_words(summary, views, with_log=with_log))
 
 
 # --- verify, repair, prune ---------------------------------------------------
@@ -221,10 +142,11 @@ def verify_command(session: str, *, path: str, here: bool, everywhere: bool, as_
             result |= {"records": checked.records, "closed": checked.closed}
             every = "every byte is as it was" if checked.closed else "it was not closed yet"
             if not as_json:
-                _write([f"session {session_id}: {checked.records} records, all whole; {every}."])
+                said = f"session {session_id}: {checked.records} records, all whole; {every}."
+                write_lines([said])
         results.append(result)
     if as_json:
-        _write_json({"sessions": results} if everywhere else results[0])
+        write_json({"sessions": results} if everywhere else results[0])
     if not all(result["ok"] for result in results):
         raise SystemExit(BROKEN)
 
@@ -243,9 +165,9 @@ def repair_command(session: str, *, keep: int, path: str, as_json: bool) -> None
     session_id = find_session(place.state, session)
     aside = repair(sessions_folder(place.state) / session_id, keep)
     if as_json:
-        _write_json({"session": session_id, "records": keep, "aside": str(aside)})
+        write_json({"session": session_id, "records": keep, "aside": str(aside)})
     else:
-        _write([f"session {session_id}: {keep} records kept. The broken log lies in {aside}."])
+        write_lines([f"session {session_id}: {keep} records kept. The broken log lies in {aside}."])
 
 
 @command.command("prune")
@@ -286,15 +208,15 @@ def prune_command(
     )
     pruned = asyncio.run(_prune(place, chosen, dry_run=dry_run))
     if as_json:
-        _write_json({**asdict(pruned), "dry_run": dry_run})
+        write_json({**asdict(pruned), "dry_run": dry_run})
         return
     would = "would be deleted" if dry_run else "deleted"
-    _write([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
-    _write(
+    write_lines([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
+    write_lines(
         [
             (
-                f"{_count(len(pruned.sessions), 'session')} and {_count(pruned.blobs, 'blob')} "
-                f"{would}, {_size(pruned.size_bytes)}."
+                f"{counted(len(pruned.sessions), 'session')} and {counted(pruned.blobs, 'blob')} "
+                f"{would}, {size_in_words(pruned.size_bytes)}."
             )
         ]
     )
@@ -367,9 +289,9 @@ def _turn(
     place, session_id = _found(session, path, here=here)
     outcome = asyncio.run(undoing.turn(place, session_id, step_id, way=way, dry_run=dry_run))
     if as_json:
-        _write_json(undoing.as_json(outcome, session_id, way, dry_run=dry_run))
+        write_json(undoing.as_json(outcome, session_id, way, dry_run=dry_run))
     else:
-        _write(plain(line) for line in undoing.in_words(outcome, way, dry_run=dry_run))
+        write_lines(plain(line) for line in undoing.in_words(outcome, way, dry_run=dry_run))
     for line in undoing.refused_in_words(outcome, way):
         sys.stderr.write(f"turbo-tui: {plain(line)}\n")
     if outcome.conflicts:
@@ -424,30 +346,3 @@ def _seconds(age: str) -> float:
     if found is None:
         raise UsageError(f"{age!r} is no age. Give a number and m, h, d or w, such as 30d.")
     return int(found.group(1)) * SECONDS[found.group(2)]
-
-
-def _moment(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) if at else "-"
-
-
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004  # SI units
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
-def _write(lines: Iterable[str]) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    for line in lines:
-        sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-
-
-def _write_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")
