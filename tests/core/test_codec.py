@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from turbo_tui.core import codec, events
 from turbo_tui.core.codec import canonical, decode, encode, kind_of, kinds, record_line
@@ -52,6 +54,33 @@ def through_json(event: Event) -> Event:
 
 @pytest.mark.parametrize("event", SAMPLES, ids=kind_of)
 def test_an_event_survives_json(event: Event) -> None:
+    assert through_json(event) == event
+
+
+names = st.text(st.characters(codec=None), max_size=20)
+
+
+@given(
+    st.one_of(
+        st.builds(
+            events.LinesDecided,
+            *(names, names, names, st.integers(), st.lists(st.integers()).map(tuple)),
+            accepted=st.booleans(),
+        ),
+        st.builds(events.HunkEdited, names, names, names, st.integers(), names),
+        st.builds(events.ContentEdited, names, names, names, names),
+        st.builds(
+            events.LineCommented,
+            *(names, names, names, st.integers(), st.sampled_from(["old", "new"]), names),
+        ),
+        st.builds(events.VerifyStarted, names, names, names, names),
+        st.builds(
+            events.VerifyFinished,
+            *(names, names, st.booleans(), st.lists(names).map(tuple), names),
+        ),
+    )
+)
+def test_any_decision_of_a_review_survives_json(event: Event) -> None:
     assert through_json(event) == event
 
 

@@ -259,6 +259,30 @@ async def test_a_resumed_session_has_the_same_decisions(house: House) -> None:
     assert decisions(house).comments == (Comment("long.txt", 3, "old", "keep this"),)
 
 
+async def test_an_editor_begins_with_what_stands_there_now(house: House) -> None:
+    await staged(house)
+    state = house.run.views.plan.state("s1")
+    assert state is not None
+    review = house.run.review
+    change = next(c for c in house.run.change_set("s1").files if c.path == "long.txt")
+
+    made = "".join(CHANGED[:7]).encode()
+    assert review.hunk_text(change, 0, decisions(house)) == made
+    house.run.decide_lines("s1", "long.txt", 0, [2], accepted=False)  # "line 2" stays
+    kept = made.replace(b"first", b"line 2\nfirst")
+    assert review.hunk_text(change, 0, decisions(house)) == kept
+    house.run.edit_hunk("s1", "long.txt", 0, b"mine\n")
+    assert review.hunk_text(change, 0, decisions(house)) == b"mine\n"
+    with pytest.raises(UsageError, match="has no hunk 3"):
+        review.hunk_text(change, 2, decisions(house))
+
+    lands = review.lands(change, decisions(house))
+    assert lands is not None
+    assert review.content(lands.after).startswith(b"mine\nline 6\n")
+    house.run.decide_hunk("s1", "long.txt", -1, accepted=False)
+    assert review.lands(change, decisions(house)) is None
+
+
 # --- words on lines ---------------------------------------------------------------
 
 

@@ -76,7 +76,7 @@ def _plan_item(state: StepState, view: PlanView) -> PlanItem:
     elif state.status == "conflict":
         note = f"· {plural(len(state.conflicts), 'path')} changed meanwhile"
     elif state.status == "rejected":
-        note = f"· {state.feedback}" if state.feedback else ""
+        note = "· " + state.feedback.split("\n")[0] if state.feedback else ""
         note = "· taken back" if state.reason == "undone" else note
     return PlanItem(
         step_id=step.id,

@@ -17,6 +17,7 @@ from turbo_tui.core.diffs import (
     Content,
     Hunk,
     diff_of,
+    ended,
     has_choice,
     has_lines,
     is_editable,
@@ -155,17 +156,25 @@ def _parts(
                 f"Line {strange[0]} of hunk {index} of {path!r} was decided on, but no line is "
                 "added or removed there."
             )
-        if index in choice.rejected:
-            continue
-        if index in choice.edited:
-            parts[index] = lines_of(content(choice.edited[index]))
-        elif left_out != changed:
-            parts[index] = [
-                line.content
-                for number, line in enumerate(hunk.lines)
-                if line.kind == " " or (line.kind == "+") != (number in left_out)
-            ]
+        if index not in choice.rejected and (index in choice.edited or left_out != changed):
+            parts[index] = lines_of(new_side(hunk, index, choice, content))
     return parts
+
+
+def new_side(hunk: Hunk, index: int, choice: FileChoice, content: Content) -> bytes:
+    """Return what stands in the place of a hunk: as edited, or without the lines left out.
+
+    That the hunk itself may be rejected is passed by: it is what an editor begins with.
+    """
+    if index in choice.edited:
+        return content(choice.edited[index])
+    left_out = choice.left_out.get(index, frozenset[int]())
+    lines = [
+        line.content
+        for number, line in enumerate(hunk.lines)
+        if line.kind == " " or (line.kind == "+") != (number in left_out)
+    ]
+    return b"".join(ended(lines))
 
 
 def changed_lines(hunk: Hunk) -> frozenset[int]:

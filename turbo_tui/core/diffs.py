@@ -126,10 +126,10 @@ def splice(before: bytes, hunks: Sequence[Hunk], parts: Mapping[int, Sequence[by
         result += old[at : hunk.old_start]
         result += parts.get(index, was)
         at = end
-    return b"".join(_ended(result + old[at:]))
+    return b"".join(ended(result + old[at:]))
 
 
-def _ended(lines: list[bytes]) -> list[bytes]:
+def ended(lines: list[bytes]) -> list[bytes]:
     """End every line but the last, so that none runs into the next."""
     for index, line in enumerate(lines[:-1]):
         if not line.endswith(b"\n"):

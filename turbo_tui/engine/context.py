@@ -161,7 +161,7 @@ def digest(steps: Sequence[FinishedStep], *, max_tokens: int = 800) -> str:
     for step in reversed(steps):
         number = len(steps) - len(lines)
         brief = f"{number}. {step.title}: {step.outcome}{_named(step.files)}"
-        full = f"{brief}\n   {_one_line(step.summary)}" if step.summary.strip() else brief
+        full = f"{brief}\n   {one_line(step.summary)}" if step.summary.strip() else brief
         line = full if len(full) < room else brief
         if len(line) >= room:
             lines.append(f"({number} earlier steps are not listed)")
@@ -178,6 +178,7 @@ def _named(files: Sequence[str], most: int = 8) -> str:
     return f" ({', '.join(files[:most])}{more})"
 
 
-def _one_line(text: str, width: int = 300) -> str:
+def one_line(text: str, width: int = 300) -> str:
+    """Put a text on one line of so many characters at most."""
     flat = " ".join(text.split())
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from turbo_tui.core import changes as ch
 from turbo_tui.core import choosing, diffs
+from turbo_tui.core.errors import UsageError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.core.views import Decisions
 
@@ -40,6 +41,27 @@ class Review:
     def content(self, node: ch.Node | None) -> bytes:
         """Return a side's content; empty for nothing and for folders."""
         return b"" if node is None or not node.blob else self._blobs.get(node.blob)
+
+    def hunk_text(self, change: ch.FileChange, hunk: int, decisions: Decisions) -> bytes:
+        """Return what stands in the place of a hunk now: what an editor begins with.
+
+        Raises:
+            UsageError: There is no such hunk.
+        """
+        file_diff = self.diff(change)
+        if file_diff is None or hunk not in range(len(file_diff.hunks)):
+            raise UsageError(f"{change.path} has no hunk {hunk + 1}; look at it again.")
+        choice = decisions.choice(change.path)
+        return choosing.new_side(file_diff.hunks[hunk], hunk, choice, self._blobs.get)
+
+    def lands(self, change: ch.FileChange, decisions: Decisions) -> ch.FileChange | None:
+        """Return what lands of one change by itself; None when nothing of it does.
+
+        Raises:
+            UsageError: A decision names what the change does not have.
+        """
+        choice = decisions.choice(change.path)
+        return choosing.choose(change, choice, self._blobs.get, self._blobs.put)
 
     def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:
         """Return the change set that lands: all of `changes` but for what was decided.

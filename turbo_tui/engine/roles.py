@@ -15,7 +15,7 @@ from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks, Rules, no_rules
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.before import Before
-from turbo_tui.engine.context import FinishedStep, digest
+from turbo_tui.engine.context import FinishedStep, digest, one_line
 from turbo_tui.engine.done_actions import DoneActions
 from turbo_tui.engine.executor import run_step
 from turbo_tui.engine.gating import GatedStage
@@ -177,7 +177,7 @@ def given_files(stage: Stage, paths: Iterable[str]) -> dict[str, str]:
 def _outcome_of(state: StepState) -> str:
     if state.status == "staged":
         return "done, waits for the user's review"
-    return f"{state.status}: {state.feedback}" if state.feedback else state.status
+    return f"{state.status}: {one_line(state.feedback)}" if state.feedback else state.status
 
 
 def _so_far(states: tuple[StepState, ...], *, without: str = "") -> str:
