@@ -17,9 +17,11 @@ def unnumbered(chunk: Chunk) -> Chunk | None:
     first = _first_number(old)
     if not first:
         return None
-    if any(row.strip() for row in new) and not _NUMBER.match(next(filter(str.strip, new))):
-        return None
-    return replace(chunk, old=_text(old, chunk.old), new=_text(new, chunk.new), line=first)
+    bearing = {_NUMBER.match(row) is not None for row in new if row.strip()}
+    if len(bearing) > 1:
+        return None  # which of them are numbers of lines cannot be told
+    written = _text(new, chunk.new) if True in bearing else chunk.new
+    return replace(chunk, old=_text(old, chunk.old), new=written, line=first)
 
 
 def _first_number(rows: Sequence[str]) -> int:

@@ -242,5 +242,5 @@ class _Reader:
         text = line[2:].strip()
         if text.endswith("@@"):
             text = text[:-2].strip()
-        if text.strip(". …"):
+        if text.strip(" .…-+,0123456789"):
             update.context.append(text)

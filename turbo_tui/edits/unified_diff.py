@@ -32,6 +32,7 @@ _EXTENDED = re.compile(
 )
 _LINK, _MODULE = "120000", "160000"
 _LOOKED_BACK = 3
+_NO_WORDS = " .…-+,0123456789"
 
 
 def begins_at(lines: Sequence[str]) -> int | None:
@@ -236,8 +237,8 @@ class _Reader:
         context = () if numbers else _context(self._lines[index])
         line = int(numbers[1]) if numbers else 0
         chunk = body.chunk(context, line=line)
-        if not chunk.old and numbers and line == 0 and not file.has_headers:
-            file.added = True
+        if not chunk.old and numbers and line == 0 and not file.chunks:
+            file.added = True  # `-0,0`: of a file that is not there, or empty
         file.chunks.append(chunk)
         self._end = end
         return end
@@ -253,7 +254,7 @@ class _Reader:
 
 def _context(header: str) -> tuple[str, ...]:
     text = header.strip().strip("@").strip()
-    return (text,) if text.strip(". …") else ()
+    return (text,) if text.strip(_NO_WORDS) else ()
 
 
 def _body(

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.edit_trees import Refused, after
+from turbo_tui.edits.formats import parse
+from turbo_tui.edits.values import EditSyntaxError
+
+FILES = {"a.txt": "before\n", "src/b.py": "x = 1\n"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "a.txt\n```\n",
+        "a.txt\n\n```text\n",
+        "### a.txt\n```\n",
+        "**`a.txt`**:\n```\n",
+        "```text a.txt\n",
+        "```a.txt\n",
+        "```text:a.txt\n",
+        '```text title="a.txt"\n',
+        "a.txt\n~~~~\n",
+        "Here is a new version of `a.txt` for you:\n\n```\n",
+        "path/to/a.txt\n```\n",
+    ],
+)
+def test_a_named_fence_is_the_whole_file(before: str) -> None:
+    fence = "~~~~\n" if "~" in before else "```\n"
+
+    assert after(FILES, f"{before}after\n{fence}")["a.txt"] == "after\n"
+
+
+def test_new_files_are_made_and_unnamed_fences_are_no_edits() -> None:
+    answer = "new/c.py:\n```python\ny = 2\n```\nIt prints:\n```\n2\n```\n"
+
+    assert after(FILES, answer) == {**FILES, "new/c.py": "y = 2\n"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "To try `a.txt`, run:\n```\ncat a.txt\n```\n",
+        "Use it like this:\n```python\nimport b\n```\n",
+        "See `a.txt` and `src/b.py`, here are both:\n```\nx\n```\n",
+        "Done.\n",
+    ],
+)
+def test_what_may_be_an_example_is_no_file(answer: str) -> None:
+    with pytest.raises(EditSyntaxError, match="There is no edit in it"):
+        parse(answer, exists=FILES.__contains__)
+
+
+def test_a_file_with_fences_needs_a_longer_one() -> None:
+    text = "# Use\n```sh\nmake\n```\nend\n"
+
+    assert after(FILES, f"README.md\n````markdown\n{text}````\n")["README.md"] == text
+    with pytest.raises(EditSyntaxError, match="longer fence"):
+        parse(f"README.md\n```markdown\n{text}```\n", exists=FILES.__contains__)
+    with pytest.raises(EditSyntaxError, match="never closed"):
+        parse("a.txt\n```\nhalf of it\n", exists=FILES.__contains__)
+
+
+@pytest.mark.parametrize(
+    "line", ["# ... rest of the code unchanged ...", "...", "// existing code here", "/* … */"]
+)
+def test_a_file_that_leaves_itself_out_is_refused(line: str) -> None:
+    with pytest.raises(Refused, match="stands for code that is left out"):
+        after(FILES, f"a.txt\n```\nafter\n{line}\n```\n")
+
+
+def test_dots_that_the_file_had_are_text() -> None:
+    assert after({"a.pyi": "def f(): ...\n...\n"}, "a.pyi\n```\n...\n```\n") == {"a.pyi": "...\n"}
+
+
+def test_the_same_file_twice_is_refused() -> None:
+    with pytest.raises(Refused, match="holds this file twice"):
+        after(FILES, "a.txt\n```\none\n```\n\na.txt\n```\ntwo\n```\n")
+
+
+def test_the_last_line_end_stays_as_it_was_under_a_last_line_that_stays() -> None:
+    assert after({"a": "x\nend"}, "a\n```\ny\nend\n```\n", "whole") == {"a": "y\nend"}
