@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +45,8 @@ def test_nothing_heavy_is_imported_before_the_first_frame(code: str) -> None:
 def test_the_core_boots_where_nothing_else_is_installed() -> None:
     code = """
 import sys
+import tempfile
+from pathlib import Path
 for name in ("textual", "rich", "lancedb", "httpx2", "pydantic", "pygit2", "click"):
     sys.modules[name] = None
 import pkgutil, importlib, turbo_tui.core
@@ -58,3 +63,33 @@ def test_help_imports_no_screen() -> None:
     code += "r = click.testing.CliRunner().invoke(c.program, ['--help'])\n"
     code += "assert 'sandbox' in r.output, r.output\nassert 'textual' not in sys.modules"
     subprocess.run((sys.executable, "-c", code), check=True)
+
+
+def test_at_the_first_frame_nothing_is_loaded_that_it_does_not_need() -> None:
+    code = f"""
+import asyncio, sys
+from pathlib import Path
+from turbo_tui.app.options import Options
+from turbo_tui.app.turbo_app import TurboApp
+from turbo_tui.commands.open import session_opener
+from turbo_tui.wiring import open_workspace
+
+class Stopping(TurboApp):
+    def _open_behind(self):  # called once the first frame is painted
+        print("painted", *[name for name in {HEAVY!r} if name in sys.modules])
+        self.exit()
+
+place = open_workspace(sys.argv[1], here=True)
+opener = session_opener(place, new=False, session="", here=True)
+asyncio.run(Stopping(opener, Options(title="x")).run_async(headless=True))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "shop").mkdir()
+        done = subprocess.run(
+            (sys.executable, "-c", code, f"{folder}/shop"),
+            env={**os.environ, "TURBO_TUI_HOME": f"{folder}/home"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout.split() == ["painted"]
