@@ -12,8 +12,8 @@ from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
 from turbo_tui.app.looking import Looking
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
+from turbo_tui.app.taking_back import TakingBack
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import Landing
 from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
@@ -260,53 +260,21 @@ class Desk:
 
     def undo(self) -> None:
         """Ask, then take back the last landing."""
-        self._house.in_background(self._ask_undo(), group="undo")
-
-    async def _ask_undo(self) -> None:
         entry = self._run.views.timeline.undoable
-        if entry is None:
-            return
-        preview = await self._undone(dry_run=True)
-        if preview is None:
-            return
-        number = entry.step_id
-        if preview.conflicts:
-            whys = "\n".join(f"{each.path}: {each.why}" for each in preview.conflicts)
-            self._house.tell(f"Step {number} cannot be taken back:\n{whys}", bad=True)
-            return
-        paths = preview.paths or entry.paths
-        listed = "\n".join(f"  {path}" for path in paths[:8])
-        more = f"\n  … and {len(paths) - 8} more" if len(paths) > 8 else ""  # noqa: PLR2004 (as listed)
-        question = Question(
-            f"Take back step {number}?",
-            (_put_back(len(paths)), listed + more),
-            (Option("yes", "y", "take back"), Option("no", "n", "leave it landed")),
-            otherwise="no",
-        )
+        if entry is not None:
+            TakingBack(self._house, self._run, clock=self._clock).ask(entry, "undo")
 
-        def decided(answer: str | None) -> None:
-            if answer == "yes":
-                self._house.in_background(self._do_undo(number), group="undo")
+    @property
+    def has_landed(self) -> bool:
+        """There is something on the timeline."""
+        return bool(self._run.views.timeline.landings)
 
-        self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
+    def show_timeline(self) -> None:
+        """Show what landed, and let each landing be taken back or landed again."""
+        from turbo_tui.app.timeline_screen import TimelineScreen  # noqa: PLC0415  not at the start
 
-    async def _do_undo(self, number: str) -> None:
-        undone = await self._undone(dry_run=False)
-        if undone is None:
-            return
-        if undone.conflicts:
-            whys = "\n".join(f"{each.path}: {each.why}" for each in undone.conflicts)
-            self._house.tell(f"Nothing was taken back:\n{whys}", bad=True)
-            return
-        notes = "".join(f"\n{note}" for note in undone.notes)
-        self._house.tell(f"Step {number} was taken back.{notes}")
-
-    async def _undone(self, *, dry_run: bool) -> Landing | None:
-        try:
-            return await self._run.undo(dry_run=dry_run)
-        except TurboError as error:
-            self._house.tell(str(error), bad=True)
-            return None
+        window = TimelineScreen(self._house, self._run, clock=self._clock)
+        self._house.put_up(window, lambda _: None)
 
     async def interrupt(self) -> None:
         """Interrupt what is under way."""
@@ -335,9 +303,3 @@ class Desk:
     def where(self) -> StepState | None:
         """The step that matters now."""
         return current_step(self._run.views)
-
-
-def _put_back(count: int) -> str:
-    if count == 1:
-        return "1 file goes back to what it was before:"
-    return f"{count} files go back to what they were before:"

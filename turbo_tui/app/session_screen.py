@@ -90,6 +90,7 @@ class SessionScreen(Screen[None]):
         _choice("R", "replan", "Plan anew"),
         _choice("e", "edit_step", "Edit step"),
         Binding("u", "undo", "Take back a landing"),
+        Binding("T", "timeline", "Timeline", show=False),
         Binding("1", "pane('plan')", "Plan", show=False),
         Binding("2", "pane('diff')", "Changes", show=False),
         Binding("3", "pane('log')", "Log", show=False),
@@ -352,6 +353,8 @@ class SessionScreen(Screen[None]):
                 return bar is not None and bar.offers(str(parameters[0]))
             case "undo":
                 return self.desk is not None and self.desk.can_undo
+            case "timeline":
+                return self.desk is not None and self.desk.has_landed
             case "leave_field":
                 return self.in_field
             case "prompt":
@@ -369,6 +372,11 @@ class SessionScreen(Screen[None]):
         """Take back the last landing, after a question."""
         if self.desk is not None:
             self.desk.undo()
+
+    def action_timeline(self) -> None:
+        """Show what landed so far."""
+        if self.desk is not None:
+            self.desk.show_timeline()
 
     def action_pane(self, name: PaneName) -> None:
         """Open a pane."""

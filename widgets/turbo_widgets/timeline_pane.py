@@ -120,8 +120,11 @@ class TimelinePane(RowsView):
         lines = wrap(clean_line(item.title), self.room - len(indent))
         rows = [Row(((f"{glyph} ", tone), (number, "dim"), (lines[0], title_tone)), item=place)]
         rows += [Row(((indent, "plain"), (line, title_tone)), item=place) for line in lines[1:]]
-        facts = f" · {plural(item.files, 'file')} · {item.clock}"
-        rows.append(Row(((indent, "plain"), (word, tone), (facts, "dim")), item=place))
+        facts = f"{word} · {plural(item.files, 'file')} · {item.clock}"
+        for line in wrap(facts, self.room - len(indent)):
+            rest = line.removeprefix(word)
+            state = word if rest != line else ""
+            rows.append(Row(((indent, "plain"), (state, tone), (rest, "dim")), item=place))
         shown = item.outside[:_MOST_NOTES]
         more = len(item.outside) - len(shown)
         words = [f"stays: {clean_line(each)}" for each in shown]

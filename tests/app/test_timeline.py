@@ -1,0 +1,95 @@
+"""The timeline: what landed, the tree at each point, taking back and landing again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.app.screen_kit import Seat, seated
+from tests.app.session_kit import API, Stand
+from turbo_tui.app.timeline_screen import TimelineScreen
+from turbo_tui.core import events as ev
+from turbo_widgets.diff_pane import DiffPane
+from turbo_widgets.timeline_pane import TimelinePane
+
+
+def listed(seat: Seat) -> str:
+    rows = seat.app.screen.query_one(TimelinePane).rows
+    return "\n".join(row.text for row in rows)
+
+
+def shown(seat: Seat) -> str:
+    pane = seat.app.screen.query_one(DiffPane)
+    return f"{pane.border_title}\n" + "\n".join(row.text for row in pane.rows)
+
+
+async def first_landed(seat: Seat) -> None:
+    await seat.task()
+    await seat.card("The plan has 2 steps")
+    await seat.press("g")
+    await seat.card("wants to land 2 files")
+    await seat.press("a")
+    await seat.card("Done: 1 of 2 steps landed")
+
+
+async def test_before_anything_landed_there_is_no_timeline(tmp_path: Path) -> None:
+    async with seated(Stand(tmp_path)) as seat:
+        await seat.press("escape", "T")
+
+        assert not isinstance(seat.app.screen, TimelineScreen)
+
+
+async def test_a_landing_shows_what_it_brought_and_enter_the_tree_then(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await first_landed(seat)
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.until(lambda: "step s1 brought" in shown(seat))
+
+        assert "✔ s1" in listed(seat)
+        assert "landed · 2 files" in listed(seat)
+        assert "api.py" in shown(seat)
+
+        await seat.press("enter")
+        await seat.until(lambda: "after step s1" in shown(seat))
+        assert "It is as it is now." in shown(seat)
+
+        await seat.press("down", "enter")
+        await seat.until(lambda: "- now, + before step s1" in shown(seat))
+        assert "api.py" in shown(seat)
+
+        await seat.press("enter")
+        await seat.until(lambda: "Enter shows" in shown(seat))
+        await seat.press("escape")
+        await seat.until(lambda: not isinstance(seat.app.screen, TimelineScreen))
+
+
+async def test_a_landing_is_taken_back_and_landed_again(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await first_landed(seat)
+        made = (stand.root / "api.py").read_text()
+        assert made != API
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("r")
+        assert isinstance(seat.app.screen, TimelineScreen), "what stands cannot land again"
+
+        await seat.press("u")
+        await seat.sees("Take back step s1?")
+        await seat.guard()
+        await seat.press("y")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.until(lambda: "taken back" in listed(seat))
+        assert (stand.root / "api.py").read_text() == API
+
+        await seat.press("r")
+        await seat.sees("Land step s1 again?")
+        await seat.guard()
+        await seat.press("y")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.until(lambda: "landed again" in listed(seat))
+
+    assert (stand.root / "api.py").read_text() == made
+    events = [record.event for record in stand.store.records]
+    assert sum(isinstance(event, ev.LandingRedone) for event in events) == 1

@@ -1,0 +1,113 @@
+"""Take landings back and land them again: rehearsed first, asked, then done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from turbo_tui.app.dialogs import QuestionScreen
+from turbo_tui.app.house import House
+from turbo_tui.app.opened import Option, Question
+from turbo_tui.core.errors import TurboError
+from turbo_tui.core.ports import Conflict, Landing
+from turbo_tui.core.views import LandingEntry
+from turbo_tui.engine.run import Run
+
+Way = Literal["undo", "redo"]
+
+_MOST_PATHS = 8
+_TITLES: dict[Way, str] = {"undo": "Take back step {}?", "redo": "Land step {} again?"}
+_KEYS: dict[Way, tuple[str, str]] = {
+    "undo": ("take back", "leave it landed"),
+    "redo": ("land it again", "leave it out"),
+}
+_ONE_FILE: dict[Way, str] = {
+    "undo": "1 file goes back to what it was before:",
+    "redo": "1 file becomes again what the step made of it:",
+}
+_FILES: dict[Way, str] = {
+    "undo": "{} files go back to what they were before:",
+    "redo": "{} files become again what the step made of them:",
+}
+_CANNOT: dict[Way, str] = {
+    "undo": "Step {} cannot be taken back",
+    "redo": "Step {} cannot land again",
+}
+_DONE: dict[Way, str] = {"undo": "Step {} was taken back.", "redo": "Step {} has landed again."}
+
+
+class TakingBack:
+    """Ask before a landing is taken back or landed again.
+
+    Args:
+        house: The app.
+        run: The session's.
+        clash: Shows conflicts in a diff pane: step, what could not be done, the conflicts.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        run: Run,
+        *,
+        clash: Callable[[LandingEntry, str, Sequence[Conflict]], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._house = house
+        self._run = run
+        self._clash = clash
+        self._clock = clock
+
+    def ask(self, entry: LandingEntry, way: Way) -> None:
+        """Rehearse it, then ask; a conflict is shown instead."""
+        self._house.in_background(self._ask(entry, way), group="undo")
+
+    async def _ask(self, entry: LandingEntry, way: Way) -> None:
+        step_id = entry.step_id
+        preview = await self._carried_out(step_id, way, dry_run=True)
+        if preview is None or self._refused(entry, way, preview):
+            return
+        paths = preview.paths or entry.paths
+        listed = "\n".join(f"  {path}" for path in paths[:_MOST_PATHS])
+        more = len(paths) - _MOST_PATHS
+        listed += f"\n  … and {more} more" if more > 0 else ""
+        said = _ONE_FILE[way] if len(paths) == 1 else _FILES[way].format(len(paths))
+        yes, no = _KEYS[way]
+        question = Question(
+            _TITLES[way].format(step_id),
+            (said, listed, *preview.notes),
+            (Option("yes", "y", yes), Option("no", "n", no)),
+            otherwise="no",
+        )
+
+        def decided(answer: str | None) -> None:
+            if answer == "yes":
+                self._house.in_background(self._do(entry, way), group="undo")
+
+        self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
+
+    async def _do(self, entry: LandingEntry, way: Way) -> None:
+        done = await self._carried_out(entry.step_id, way, dry_run=False)
+        if done is None or self._refused(entry, way, done):
+            return
+        notes = "".join(f"\n{note}" for note in done.notes)
+        self._house.tell(f"{_DONE[way].format(entry.step_id)}{notes}")
+
+    def _refused(self, entry: LandingEntry, way: Way, landing: Landing) -> bool:
+        if not landing.conflicts:
+            return False
+        what = _CANNOT[way].format(entry.step_id)
+        whys = "\n".join(f"{each.path}: {each.why}" for each in landing.conflicts)
+        self._house.tell(f"{what}; nothing was written.\n{whys}", bad=True)
+        if self._clash is not None:
+            self._clash(entry, what, landing.conflicts)
+        return True
+
+    async def _carried_out(self, step_id: str, way: Way, *, dry_run: bool) -> Landing | None:
+        act = self._run.undo if way == "undo" else self._run.redo
+        try:
+            return await act(step_id, dry_run=dry_run)
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return None
