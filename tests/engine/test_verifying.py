@@ -180,6 +180,32 @@ async def test_an_interrupted_verification_leaves_no_stage(tmp_path: Path, by: s
     assert house.statuses()["s1"] == "staged"
 
 
+async def test_an_interruption_comes_before_what_was_only_about_to_be_verified(
+    tmp_path: Path,
+) -> None:
+    house = await staged(house_of(tmp_path, ("sleep", "600")))
+
+    house.run.approve("s1", verify=True)
+    await house.run.cancel()
+
+    assert house.statuses()["s1"] == "staged"
+    assert events(house, ev.VerifyStarted) == []
+    assert "was interrupted by you" in events(house, ev.Noted)[-1].text
+    assert not house.run.busy
+
+
+async def test_closing_ends_what_is_verified_before_it_lands(tmp_path: Path) -> None:
+    house = await staged(house_of(tmp_path, ("sleep", "600")))
+    house.run.approve("s1", verify=True)
+    await until(house, lambda: bool(events(house, ev.CommandRequested)))
+
+    await house.run.close()
+
+    assert house.statuses()["s1"] == "staged"
+    assert verification(house).status == "stopped"
+    assert "7f3a-s1-1-verify" not in stages_of(house)
+
+
 async def test_a_sandbox_that_does_not_start_is_a_clear_word(tmp_path: Path) -> None:
     house = await staged(house_of(tmp_path, GOOD, commands=Broken()))
 

@@ -147,8 +147,8 @@ class Run:
 
         What the user had decided before is carried out; what is being verified is interrupted.
         """
-        await self._verifying.cancel()
-        await self._drive.cancel()
+        async with self._verifying.interrupted():
+            await self._drive.cancel()
 
     async def close(self) -> None:
         """Interrupt, flush and let go of the log; the session can be resumed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from turbo_tui.core import events as ev
@@ -46,6 +48,7 @@ class Verifying:
         self._landings = landings
         self._commands = commands
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._refuses = 0
 
     def ready(self, step_id: str) -> StepState:
         """Return a step that can be verified.
@@ -56,6 +59,8 @@ class Verifying:
         state = self._footing.reviewable(step_id)
         if not state.step.checks or self._commands is None:
             raise UsageError(f"Step {step_id} has no checks that could be run on what you accept.")
+        if self._refuses:
+            raise UsageError(f"Step {step_id} is not verified: it was {INTERRUPTED}.")
         if step_id in self._under_way:
             raise UsageError(f"Step {step_id} is being verified; wait for it, or interrupt it.")
         return state
@@ -63,7 +68,7 @@ class Verifying:
     async def verify(self, step_id: str) -> Verification:
         """Run the checks on what is accepted now; what cannot be run is a result as well.
 
-        Cancelled, or by `cancel`, it ends its command and leaves no stage.
+        Cancelled, or by `interrupted`, it ends its command and leaves no stage.
 
         Raises:
             UsageError: It cannot be verified, or nothing of it is accepted.
@@ -85,13 +90,19 @@ class Verifying:
             task.result()
         return self._footing.views.review.verification(step_id, state.shown)
 
-    async def cancel(self) -> None:
-        """Interrupt all that is being verified."""
-        tasks = tuple(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+    @asynccontextmanager
+    async def interrupted(self) -> AsyncGenerator[None]:
+        """Interrupt all that is being verified; within, nothing more begins to be."""
+        self._refuses += 1
+        try:
+            tasks = tuple(self._under_way.values())
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
+            yield
+        finally:
+            self._refuses -= 1
 
     async def _verify(self, state: StepState) -> None:
         footing = self._footing
