@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Offset
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -201,19 +202,13 @@ class DiffView(RowsView):
         finally:
             self._colouring = None
 
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor where the mouse is; in the column, go to that file."""
-        offset = event.get_content_offset(self)
-        if offset is None:
+    def _point_at(self, offset: Offset) -> None:
+        if offset.x >= self._column_cells:
+            super()._point_at(offset)
             return
-        if offset.x < self._column_width:
-            at = offset.y + self._column_top
-            if at < len(self._column) and self._column[at].item != NO_ITEM:
-                self._jump_to(self._layout.heads[self._column[at].item, WHOLE_FILE])
-            return
-        place = self.scroll_offset.y + offset.y
-        if place < len(self.rows):
-            self.move_to(self._layout.item_at(place))
+        at = offset.y + self._column_top
+        if at < len(self._column) and self._column[at].item != NO_ITEM:
+            self._jump_to(self._layout.heads[self._column[at].item, WHOLE_FILE])
 
     # --- where the cursor is -----------------------------------------------------------
 

@@ -47,7 +47,8 @@ class HunkEditor(TextArea):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "keep", "Keep it"),
-        Binding("escape", "cancel", "Leave it as it was"),
+        # First: TextArea goes to the next widget with it.
+        Binding("escape", "cancel", "Leave it as it was", priority=True),
     ]
 
     class Edited(Message):

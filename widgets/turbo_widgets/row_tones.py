@@ -47,6 +47,8 @@ TONE_CSS = """
         & > .rows--removed { color: $text-error; background: $error-muted; }
         & > .rows--added-word { background: $success; color: $background; }
         & > .rows--removed-word { background: $error; color: $background; }
+        &:light > .rows--added-word { background: $success-darken-3; color: $background; }
+        &:light > .rows--removed-word { background: $error-darken-1; color: $background; }
         & > .rows--space { color: $text-warning; }
         & > .rows--match { background: $warning-muted; color: $text-warning; }
         & > .rows--match-here { background: $warning; color: $background; text-style: bold; }

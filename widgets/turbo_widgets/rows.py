@@ -17,7 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -240,8 +240,10 @@ class RowsView(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is."""
         offset = event.get_content_offset(self)
-        if offset is None:
-            return
+        if offset is not None:
+            self._point_at(offset)
+
+    def _point_at(self, offset: Offset) -> None:
         place = self.scroll_offset.y + offset.y
         if 0 <= place < len(self._rows):
             self.move_to(self._index.item_at(place))
