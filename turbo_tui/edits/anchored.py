@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import accumulate, islice
 
+from turbo_tui.edits.indentation import indent
 from turbo_tui.edits.likeness import likeness, plain
 from turbo_tui.edits.rows import Rows
 
@@ -15,6 +17,8 @@ MOST_COMPARED = 64  # places; a text that so many are like is told apart by none
 _ALIKE = 0.5  # of 1, below which two rows have nothing to do with each other
 _MIDDLE = 0.6  # of 1, the least mean likeness of the rows between
 _TOLD = 0.5  # of 1, the least share of characters that stand in equal rows
+_REACH = 8  # rows that a row is compared with: the work stays in proportion
+_TELLING = 3  # letters and digits, of a row that is not like many others
 _CLEARLY = 0.4  # in rows, by which a place must be better than any other
 
 
@@ -51,75 +55,121 @@ def anchored_places(rows: Rows, old: Sequence[str]) -> list[Aligned]:
         fit: it may be they that a model has wrong. Empty when no place is like enough, or too
         many to be told apart are.
     """
-    wanted = [plain(row) for row in old]
-    told = sum(1 for key in wanted if key)
-    if told < 2 or len(wanted) > MOST_ROWS:  # noqa: PLR2004
+    if len(old) > MOST_ROWS:
         return []
-    keys = rows.keys(plain)
+    block = _Block(rows, old)
+    wanted, keys, told = block.wanted, block.keys, len(block.told)
+    if told < 2:  # noqa: PLR2004
+        return []
     shared = _shared(keys, set(wanted))
     places = list(islice(_between_anchors(keys, wanted, shared), MOST_COMPARED + 1))
     if not places or len(places) > MOST_COMPARED:
         return []
     found = sorted(
-        (align(wanted, keys, first, stop) for first, stop in places), key=lambda one: -one.score
+        (block.beside(first, stop) for first, stop in places), key=lambda one: -one.score
     )
     best = found[0]
     if not _good(best, told):
         return []
-    rivals = list(islice(_elsewhere(keys, wanted, shared, best), MOST_COMPARED + 1))
+    rivals = list(islice(_elsewhere(block, shared, best), MOST_COMPARED + 1))
     if len(rivals) > MOST_COMPARED:
         return []
     return [best, *(one for one in (*found[1:], *rivals) if not _clearly(best, one))]
 
 
-def align(wanted: Sequence[str], keys: Sequence[str], first: int, stop: int) -> Aligned:
-    """Pair the rows of a block with those of a place."""
-    there = keys[first:stop]
-    pairs: list[int | None] = [None] * len(wanted)
-    alike = [0.0] * len(wanted)
-    matcher = SequenceMatcher(None, wanted, there, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            pairs[i1:i2] = range(j1, j2)
-            alike[i1:i2] = [1.0] * (i2 - i1)
-        elif tag == "replace":
-            _pair(wanted, there, (i1, i2, j1, j2), pairs, alike)
-    told = [index for index, key in enumerate(wanted) if key]
-    taken = {at for at in pairs if at is not None}
-    unknown = sum(1 for at, key in enumerate(there) if key and at not in taken)
-    length = sum(len(wanted[index]) for index in told) or 1
-    middle = [alike[index] for index in told[1:-1]]
-    return Aligned(
-        first,
-        stop,
-        tuple(pairs),
-        sum(1.0 if alike[index] >= 1 else alike[index] / 2 for index in told) - unknown / 2,
-        sum(middle) / len(middle) if middle else 1.0,
-        sum(len(wanted[index]) for index in told if alike[index] >= 1) / length,
-        unknown,
-        sum(1 for index in told if pairs[index] is None),
-    )
+class _Block:
+    """A block that is laid beside places of a text."""
+
+    def __init__(self, rows: Rows, old: Sequence[str]) -> None:
+        self.old = old
+        self.wanted = [plain(row) for row in old]
+        self.rows = rows
+        self.keys = rows.keys(plain)
+        self.told = [index for index, key in enumerate(self.wanted) if key]
+
+    def beside(self, first: int, stop: int) -> Aligned:
+        """Pair the rows of the block with those of a place."""
+        there = self.keys[first:stop]
+        pairs: list[int | None] = [None] * len(self.wanted)
+        alike = [0.0] * len(self.wanted)
+        matcher = SequenceMatcher(None, *self._compared(first, stop), autojunk=False)
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+            if tag == "equal":
+                pairs[i1:i2] = range(j1, j2)
+                alike[i1:i2] = [1.0] * (i2 - i1)
+            elif tag == "replace":
+                _pair((self.wanted[i1:i2], i1), (there[j1:j2], j1), pairs, alike)
+        taken = {at for at in pairs if at is not None}
+        unknown = sum(1 for at, key in enumerate(there) if key and at not in taken)
+        length = sum(len(self.wanted[index]) for index in self.told) or 1
+        middle = [alike[index] for index in self.told[1:-1]]
+        return Aligned(
+            first,
+            stop,
+            tuple(pairs),
+            sum(1.0 if alike[index] >= 1 else alike[index] / 2 for index in self.told)
+            - unknown / 2,
+            sum(middle) / len(middle) if middle else 1.0,
+            sum(len(self.wanted[index]) for index in self.told if alike[index] >= 1) / length,
+            unknown,
+            sum(1 for index in self.told if pairs[index] is None),
+        )
+
+    def _compared(self, first: int, stop: int) -> tuple[list[str], list[str]]:
+        """Read rows with how far they are in, which tells one `}` from the next.
+
+        Where one has tabs and the other spaces that cannot be compared.
+        """
+        mine, theirs = self.old, self.rows.rows[first:stop]
+        tabs = {indent(row)[:1] for row in (*mine, *theirs)} - {""}
+        if len(tabs) > 1:
+            return self.wanted, self.keys[first:stop]
+        keys = self.keys[first:stop]
+        depth = {key: len(indent(row)) for key, row in zip(keys, theirs, strict=True)}
+        shifts = Counter(
+            depth[key] - len(indent(row))
+            for key, row in zip(self.wanted, mine, strict=True)
+            if key in depth and _tells(key)
+        )
+        shift = shifts.most_common(1)[0][0] if shifts else 0
+        return _with_depth(mine, self.wanted, shift), _with_depth(theirs, keys, 0)
+
+
+def _with_depth(rows: Sequence[str], keys: Sequence[str], shift: int) -> list[str]:
+    return [
+        f"{len(indent(row)) + shift} {key}" if key else ""
+        for row, key in zip(rows, keys, strict=True)
+    ]
 
 
 def _pair(
-    wanted: Sequence[str],
-    there: Sequence[str],
-    block: tuple[int, int, int, int],
+    mine: tuple[Sequence[str], int],
+    theirs: tuple[Sequence[str], int],
     pairs: list[int | None],
     alike: list[float],
 ) -> None:
-    """Pair rows that differ, in order, each with the next that is alike."""
-    i1, i2, begin, stop = block
-    for index in range(i1, i2):
-        if not wanted[index]:
-            continue
-        # Rows further on than the block is long are not looked at: the work stays in proportion.
-        reach = range(begin, min(stop, begin + (i2 - i1) + 3))
-        ratios = [(likeness(wanted[index], there[at], least=_ALIKE), -at) for at in reach]
-        ratio, at = max(ratios, default=(0.0, 0))
+    """Pair rows that differ, in order, each with the one near by that is most alike."""
+    (wanted, at_mine), (there, at_theirs) = mine, theirs
+    begin = 0
+    for index, key in enumerate(wanted):
+        if not key or (key in there and not _tells(key)):
+            continue  # a `}` that is further in or out is another one
+        reach = range(begin, min(len(there), begin + _REACH))
+        ratio, at = max(
+            (
+                (likeness(key, there[other], least=_ALIKE), -other)
+                for other in reach
+                if there[other]
+            ),
+            default=(0.0, 0),
+        )
         if ratio:
-            pairs[index], alike[index] = -at, min(ratio, 0.99)
+            pairs[at_mine + index], alike[at_mine + index] = at_theirs - at, ratio
             begin = 1 - at
+
+
+def _tells(key: str) -> bool:
+    return sum(char.isalnum() for char in key) > _TELLING
 
 
 def _good(one: Aligned, told: int) -> bool:
@@ -164,11 +214,9 @@ def _between_anchors(
                 yield first, last + 1
 
 
-def _elsewhere(
-    keys: Sequence[str], wanted: Sequence[str], shared: Sequence[int], best: Aligned
-) -> Iterator[Aligned]:
+def _elsewhere(block: _Block, shared: Sequence[int], best: Aligned) -> Iterator[Aligned]:
     """Yield the block beside each other place that could be nearly as good."""
-    told = sum(1 for key in wanted if key)
+    keys, wanted, told = block.keys, block.wanted, len(block.told)
     # A place with fewer equal rows cannot come near, were all others as alike as can be.
     least = max(2 * (best.score - _CLEARLY) - told, told / 3, 1)
     length = len(wanted) + 2
@@ -186,7 +234,7 @@ def _elsewhere(
         # The most that rows are shared by near here: half a block on is the next place.
         reach = range(at, min(at + max(length // 2, 1), len(keys)))
         top = max(reach, key=lambda first: _window(shared, first, length, best))
-        yield align(wanted, keys, *_bounds(keys, top, length, best))
+        yield block.beside(*_bounds(keys, top, length, best))
         at = max(top + max(length // 2, 1), at + 1)
 
 

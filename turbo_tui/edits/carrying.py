@@ -40,7 +40,7 @@ def carried(
     known = [(mine, found[at]) for mine, at in zip(old, pairs, strict=True) if at is not None]
     mine, theirs = [row for row, _ in known], [row for _, row in known]
     shifted = reindent(mine, theirs, new, unit)
-    if _trails(mine) and not _trails(theirs):
+    if any(_trails(row) and not _trails(other) for row, other in known):
         shifted = [row.rstrip() for row in shifted]
     base = reindent(mine, theirs, old, unit)
     undo = undone(mine, theirs)
@@ -53,7 +53,7 @@ def carried(
             written += found[taken:stop]
             taken = stop
             continue
-        if not places and j2 > j1 and any(row.strip() for row in old[i1:i2]):
+        if not places and any(row.strip() for row in old[i1:i2]):
             return None  # what it replaces is not there
         begin, stop = (places[0], places[-1] + 1) if places else (taken, taken)
         fresh = shifted[j1:j2]
@@ -70,8 +70,8 @@ def carried(
     return [*written, *found[taken:]]
 
 
-def _trails(rows: Sequence[str]) -> bool:
-    return any(row != row.rstrip() for row in rows)
+def _trails(row: str) -> bool:
+    return row != row.rstrip()
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int, int, int, int]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-_TAB = 8  # a wide tab keeps any mix of both in order
+_TAB = 4
+_SCALES = (1, 2, 0.5, 4, 0.25)  # of one indentation to another, the likeliest first
 Shift = Callable[[str], str]
 
 
@@ -39,6 +40,23 @@ def reindent(old: Sequence[str], found: Sequence[str], new: Sequence[str], unit:
         return list(new)
     shift = _shift(learnt, unit, _step([*old, *new]))
     return [shift(row) for row in new]
+
+
+def off(old: Sequence[str], found: Sequence[str]) -> list[str]:
+    """Return the rows whose indentation differs in another way than that of most rows."""
+    told = [
+        (_width(indent(mine)), _width(indent(theirs)), mine)
+        for mine, theirs in zip(old, found, strict=True)
+        if mine.strip()
+    ]
+    fits: Counter[tuple[float, float]] = Counter()
+    for scale in _SCALES:
+        fits.update((scale, theirs - mine * scale) for mine, theirs, _ in told)
+    if not fits:
+        return []
+    most = max(fits.values())
+    scale, shift = next(fit for fit in fits if fits[fit] == most)
+    return [row for mine, theirs, row in told if theirs - mine * scale != shift]
 
 
 def file_unit(rows: Iterable[str]) -> str:

@@ -157,6 +157,9 @@ class _Ladder:
             for one in found
             if (spans := self._spans(one))
         ]
+        written = [span for one in settled for span in one.spans]
+        if all(span.new == self.rows.text[span.start : span.end] for span in written):
+            return []  # loosely read, it is done already
         return settled if len(settled) == len(found) else []
 
     def _told_apart(self, chunk: Chunk, found: Sequence[Candidate]) -> Sequence[Candidate]:

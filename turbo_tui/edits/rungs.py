@@ -9,6 +9,7 @@ from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
 from turbo_tui.edits.elided import chains, marks_gap, parts
 from turbo_tui.edits.escapes import UNDOING
+from turbo_tui.edits.indentation import off
 from turbo_tui.edits.likeness import folded, plain, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.values import Chunk, Rung
@@ -101,7 +102,12 @@ def by_rows(rung: Rung, read: Reading) -> Climb:
 
     def climb(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
         for old, new in _without_edges(cut(chunk.old), cut(chunk.new)):
-            firsts = rows.places([read(row) for row in old], read)
+            firsts = [
+                first
+                for first in rows.places([read(row) for row in old], read)
+                # A `}` that is further in or out than it should be may be the next one.
+                if not any(map(short, off(old, rows.rows[first : first + len(old)])))
+            ]
             for first in firsts:
                 place = (first, first + len(old))
                 yield aligned(rows, chunk, rung, place, Meant(old, new, range(len(old))))
