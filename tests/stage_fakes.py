@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -87,3 +88,13 @@ def words_of(changes: ChangeSet) -> list[str]:
         f"{change.action} {change.path}" + (f" <- {change.moved_from}" * bool(change.moved_from))
         for change in changes.files
     ]
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git as somebody without settings."""
+    subprocess.run(
+        ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", folder, *words],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"},
+    )

@@ -15,7 +15,6 @@ import pytest
 
 from tests.sandbox.confining import (
     needs_bubblewrap,
-    needs_landlock,
     outside,
     place_in,
     python,
@@ -29,21 +28,6 @@ from turbo_tui.sandbox.place import Confiner
 
 ROOT = os.geteuid() == 0
 HOME = str(Path.home())
-
-
-@pytest.fixture(params=["bubblewrap", "landlock"])
-async def confiner(request: pytest.FixtureRequest) -> Confiner:
-    if request.param == "bubblewrap":
-        await needs_bubblewrap()
-        return Bubblewrap()
-    await needs_landlock()
-    return Landlock()
-
-
-@pytest.fixture
-async def bubblewrap() -> Bubblewrap:
-    await needs_bubblewrap()
-    return Bubblewrap()
 
 
 @pytest.fixture

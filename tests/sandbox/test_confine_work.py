@@ -20,27 +20,6 @@ from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner, Place
 
-
-@pytest.fixture(params=["bubblewrap", "landlock"])
-async def confiner(request: pytest.FixtureRequest) -> Confiner:
-    if request.param == "bubblewrap":
-        await needs_bubblewrap()
-        return Bubblewrap()
-    await needs_landlock()
-    return Landlock()
-
-
-@pytest.fixture
-async def bubblewrap() -> Bubblewrap:
-    await needs_bubblewrap()
-    return Bubblewrap()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return place_in(tmp_path / "ws")
-
-
 CARGO = {**os.environ, "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", f"{Path.home()}/.rustup")}
 
 

@@ -18,7 +18,6 @@ from tests.sandbox.confining import (
     needs_bubblewrap,
     needs_landlock,
     outside,
-    place_in,
     script,
 )
 from turbo_tui.core.command import NOTHING, Command, Grants
@@ -29,26 +28,6 @@ from turbo_tui.sandbox.confine.granted import Surroundings
 from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.confine.seccomp import ALLOW, Program
 from turbo_tui.sandbox.place import Confiner, Place
-
-
-@pytest.fixture(params=["bubblewrap", "landlock"])
-async def confiner(request: pytest.FixtureRequest) -> Confiner:
-    if request.param == "bubblewrap":
-        await needs_bubblewrap()
-        return Bubblewrap()
-    await needs_landlock()
-    return Landlock()
-
-
-@pytest.fixture
-async def bubblewrap() -> Bubblewrap:
-    await needs_bubblewrap()
-    return Bubblewrap()
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return place_in(tmp_path / "ws")
 
 
 async def run(confiner: Confiner, place: Place, code: str, grants: Grants = NOTHING) -> str:
