@@ -7,7 +7,8 @@ from turbo_tui.edits.formats import parse
 from turbo_tui.edits.patch_envelope import find
 from turbo_tui.edits.values import EditSyntaxError
 
-APP = "class A:\n    def run(self):\n        return 1\n\n\nclass B:\n    def run(self):\n        return 1\n"
+RUN = "    def run(self):\n        return 1\n"
+APP = f"class A:\n{RUN}\n\nclass B:\n{RUN}"
 
 
 def patch(*lines: str) -> str:

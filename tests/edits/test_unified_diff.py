@@ -28,8 +28,7 @@ HUNK = "@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n"
         "--- a/src/app.py\n",
         "+++ b/src/app.py\n",
         "diff --git a/src/app.py b/src/app.py\nindex 1a2b3c4..5d6e7f8 100644\n",
-        "diff --git a/src/app.py b/src/app.py\nindex 1a2b3c4..5d6e7f8 100644\n"
-        "--- a/src/app.py\n+++ b/src/app.py\n",
+        "diff --git a/src/app.py b/src/app.py\n--- a/src/app.py\n+++ b/src/app.py\n",
         '--- "a/src/\\141pp.py"\n+++ "b/src/\\141pp.py"\n',
         "Index: src/app.py\n==========\n--- src/app.py\n+++ src/app.py\n",
         "src/app.py\n```diff\n",
@@ -59,7 +58,8 @@ def test_numbers_may_be_wrong_or_missing(hunk: str) -> None:
 
 
 def test_blank_context_may_lack_its_space_and_prose_may_follow() -> None:
-    answer = "Do this:\n```diff\n--- a\n+++ a\n@@ -1,4 +1,4 @@\n one\n\n-two\n+TWO\n end\n```\n\n- done\n"
+    hunk = "@@ -1,4 +1,4 @@\n one\n\n-two\n+TWO\n end\n"
+    answer = f"Do this:\n```diff\n--- a\n+++ a\n{hunk}```\n\n- done\n"
 
     assert after({"a": "one\n\ntwo\nend\n"}, answer) == {"a": "one\n\nTWO\nend\n"}
 
@@ -84,8 +84,7 @@ def test_several_files_and_hunks_apply_together() -> None:
     "head",
     [
         "--- /dev/null\n+++ b/new.py\n",
-        "diff --git a/new.py b/new.py\nnew file mode 100644\nindex 000..111\n"
-        "--- /dev/null\n+++ b/new.py\n",
+        "diff --git a/new.py b/new.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n",
     ],
 )
 def test_a_file_is_added_and_never_over_another(head: str) -> None:
@@ -135,8 +134,7 @@ def test_renames_copies_and_modes_of_git_are_read() -> None:
         ("a\nb\n", "@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n", "a\nc"),
         (
             "a\nb",
-            "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"
-            "\\ No newline at end of file\n",
+            "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end\n+c\n\\ No newline at end\n",
             "a\nc",
         ),
         ("a\nb", "@@ -1,2 +1,2 @@\n-a\n+A\n b\n\\ No newline at end of file\n", "A\nb"),
@@ -186,7 +184,7 @@ def test_what_is_no_text_or_no_diff_is_refused(answer: str, why: str) -> None:
 def _git(folder: Path, *words: str) -> bytes:
     command = ("git", "-c", "user.name=n", "-c", "user.email=n@example.org", *words)
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command, cwd=folder, env=environment, check=True, capture_output=True
     ).stdout
 
@@ -196,10 +194,10 @@ _ODD = ("", "  ", "-- a", "++ b", "@@ x", "--- a/f", "+++ b/f", "diff --git a/x 
 
 def _text(chance: random.Random) -> str:
     lines = [
-        chance.choice(_ODD) if chance.random() < 0.2 else f"line {chance.randrange(40)}"  # noqa: PLR2004
+        chance.choice(_ODD) if chance.random() < 0.2 else f"line {chance.randrange(40)}"
         for _ in range(chance.randrange(1, 40))
     ]
-    return "\n".join(lines) + ("\n" if chance.random() < 0.8 else "")  # noqa: PLR2004
+    return "\n".join(lines) + ("\n" if chance.random() < 0.8 else "")
 
 
 def _changed(chance: random.Random, text: str) -> str:
@@ -223,9 +221,9 @@ def test_a_diff_of_git_gives_the_tree_that_git_saw(tmp_path: Path, seed: int) ->
     names = ["a.txt", "dir/b.py", "with space/c.txt", "ünï.txt", 'q"t.txt', "b/a.txt"]
     before = {name: _text(chance) for name in chance.sample(names, 4)}
     behind = {
-        (f"moved/{Path(name).name}" if chance.random() < 0.2 else name): _changed(chance, text)  # noqa: PLR2004
+        (f"moved/{Path(name).name}" if chance.random() < 0.2 else name): _changed(chance, text)
         for name, text in before.items()
-        if chance.random() < 0.9  # noqa: PLR2004
+        if chance.random() < 0.9
     }
     behind["fresh.txt"] = _text(chance)
     _git(tmp_path, "init", "-q")
@@ -236,7 +234,7 @@ def test_a_diff_of_git_gives_the_tree_that_git_saw(tmp_path: Path, seed: int) ->
         (tmp_path / name).unlink()
     _write(tmp_path, behind)
     _git(tmp_path, "add", "-A")
-    flags = [flag for flag in ("--no-prefix", "--no-renames", "-U1") if chance.random() < 0.3]  # noqa: PLR2004
+    flags = [flag for flag in ("--no-prefix", "--no-renames", "-U1") if chance.random() < 0.3]
 
     diff = _git(tmp_path, "diff", "--cached", "-M", *flags, "HEAD").decode()
 
