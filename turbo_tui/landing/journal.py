@@ -199,7 +199,7 @@ class Journal:
     def _refused(self, error: OSError) -> LandingError:
         return LandingError(
             f"The landing journal in {self._folder} cannot be written ({error.strerror}). "
-            "Make room there or mend its permissions, then approve again."
+            "Make room there or mend its permissions, then try again."
         )
 
     def _read(self, path: Path) -> Entry | None:

@@ -263,9 +263,9 @@ class JournalLander:
         )
 
     def _clean(self, entry: Entry, writer: Writer) -> None:
-        writer.clean()
-        with suppress(LandingError):  # it is only to spare the next start the look
-            self._journal.mark(entry, "cleaned")
+        if writer.clean():
+            with suppress(LandingError):  # it is only to spare the next start the look
+                self._journal.mark(entry, "cleaned")
 
     def _roll_back(self, entry: Entry, writer: Writer, done: Sequence[Operation]) -> list[str]:
         """Take performed operations back, newest first; return the paths where that failed."""
@@ -279,17 +279,17 @@ class JournalLander:
             except OSError:
                 stuck.append(operation.path)
         self._checkpoint("rolled back")
-        if not stuck:
-            writer.clean()
+        if not stuck and writer.clean():
             with suppress(LandingError):
                 self._journal.mark(entry, "rolled_back")
         return stuck
 
     def _failure(self, error: OSError, stuck: Sequence[str] = ()) -> LandingError:
         where = f" at {os.fsdecode(error.filename)!r}" if error.filename else ""
+        stands = "Most of the tree" if stuck else "The tree"
         return LandingError(
             f"Landing in {self._workspace} stopped{where}: {error.strerror}. "
-            "The tree is as it was; make room or mend the permission, then approve again."
+            f"{stands} is as it was; make room or mend the permission, then try again."
             f"{stuck_words(stuck)}"
         )
 

@@ -26,7 +26,8 @@ class Operation:
         kind: `put` places a file or symlink, `remove` takes one away; the rest as named.
         before: What must stand at the path; None for nothing.
         after: What stands there then.
-        temp: Hidden path that holds the new content before, and the old one after.
+        temp: Hidden path that holds the new content before, and the old one after; also an
+            emptied folder.
         like: Path whose owner and attributes a new file takes over; empty for none.
     """
 
@@ -159,7 +160,7 @@ def _sorted_out(
         in_one = replaces and not was_folder and not becomes_folder
         if before is not None and not in_one:
             if was_folder:
-                rmdirs.append(Operation("rmdir", start, before, None))
+                rmdirs.append(Operation("rmdir", start, before, None, temp_for(start)))
             else:
                 removals.append(Operation("remove", start, before, None, temp_for(start)))
         if after is not None and becomes_folder:

@@ -32,7 +32,9 @@ class Identity:
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """Take it from a status."""
+        """Take it from a status; a folder's size and time move with what we land in it."""
+        if stat.S_ISDIR(status.st_mode):
+            return cls(status.st_dev, status.st_ino, 0, 0)
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

@@ -141,8 +141,9 @@ class Recoverer:
         entry = self.entry
         if outcome == "completed":
             self.journal.mark(entry, "done", left_alone)
-        self.writer.clean()
-        self.journal.mark(entry, "cleaned" if outcome == "completed" else "rolled_back", left_alone)
+        if self.writer.clean():
+            done = "cleaned" if outcome == "completed" else "rolled_back"
+            self.journal.mark(entry, done, left_alone)
         return Recovery(
             landing_id=entry.landing_id,
             session_id=entry.session_id,

@@ -182,9 +182,10 @@ class Writer:
         if expected is None or taken is None or Identity.of(taken) == expected:
             return
         # Some file systems give a renamed file a new inode number: then the content decides.
-        found = look(self.tree, self.blobs, operation.temp)
-        if found is not None and same(found.node, operation.before):
-            return
+        with suppress(OSError):  # not to be read: not what was compared
+            found = look(self.tree, self.blobs, operation.temp)
+            if found is not None and same(found.node, operation.before):
+                return
         if operation.kind == "remove":
             self.tree.rename(operation.temp, operation.path)
         else:
@@ -194,7 +195,11 @@ class Writer:
     def _mkdir(self, operation: Operation) -> None:
         with self.tree.parent(operation.path) as (above, name):
             os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
-        self.finish_folder(operation)
+            try:
+                self.finish_folder(operation)
+            except OSError:
+                os.rmdir(name, dir_fd=above)
+                raise
 
     def finish_folder(self, operation: Operation) -> None:
         """Give a new folder its owner and mode."""
@@ -204,15 +209,39 @@ class Writer:
             os.fchmod(fd, _wanted(operation).mode)
 
     def _rmdir(self, operation: Operation) -> None:
-        with self.tree.parent(operation.path) as (above, name):
-            try:
-                os.rmdir(name, dir_fd=above)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                if any(self._needs_room(other, operation) for other in self.operations):
-                    raise ChangedMeanwhileError(operation.path) from error
-                self.notes.append(f"{operation.path}: the folder stays, something new is in it")
+        """Take an empty folder away, aside if that can be: to make it again takes disk space."""
+        path, temp = operation.path, operation.temp
+        if not self.tree.is_folder(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if self._leaves(path, temp):
+            return
+        if any(self._needs_room(other, operation) for other in self.operations):
+            raise ChangedMeanwhileError(path)
+        self.notes.append(f"{path}: the folder stays, something new is in it")
+
+    def _leaves(self, path: str, temp: str) -> bool:
+        if self.tree.names(path):
+            return False
+        try:
+            if temp:
+                self.tree.rename(path, temp)
+        except OSError as error:
+            # A folder that may not be written does not change its parent, nor one of an overlay.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EXDEV):
+                raise
+            temp = ""
+        if not temp:
+            with self.tree.parent(path) as (above, name):
+                try:
+                    os.rmdir(name, dir_fd=above)
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                        raise
+                    return False
+        elif self.tree.names(temp):  # someone was quicker
+            self.tree.rename(temp, path)
+            return False
+        return True
 
     def _needs_room(self, other: Operation, removal: Operation) -> bool:
         return other is not removal and other.path == removal.path and other.after is not None
@@ -261,6 +290,9 @@ class Writer:
     def _remake(self, operation: Operation) -> None:
         if self.tree.is_folder(operation.path):
             return
+        if operation.temp and self.tree.lstat(operation.temp) is not None:
+            self.tree.rename(operation.temp, operation.path)
+            return
         with self.tree.parent(operation.path) as (above, name):
             os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
         with self.tree.folder(operation.path) as fd:
@@ -281,14 +313,25 @@ class Writer:
         for folder in sorted(touched):
             self.tree.sync_folder(folder)
 
-    def clean(self) -> None:
-        """Delete what is left under hidden names; never fails."""
-        for operation in self.operations:
-            for temp in (operation.temp, aside(operation.temp)):
-                if not operation.temp:
-                    continue
-                with suppress(OSError), self.tree.parent(temp) as (folder, name):
-                    os.unlink(name, dir_fd=folder)
+    def clean(self) -> bool:
+        """Delete what is left under hidden names; return whether nothing is left."""
+        temps = [o.temp for o in self.operations if o.temp]
+        folders = {o.temp: o.path for o in self.operations if o.temp and o.kind == "rmdir"}
+        for temp in (*temps, *map(aside, temps)):
+            with suppress(OSError), self.tree.parent(temp) as (above, name):
+                (os.rmdir if temp in folders else os.unlink)(name, dir_fd=above)
+        left = [temp for temp in (*temps, *map(aside, temps)) if self._is_left(temp)]
+        for temp in left:
+            if temp in folders:  # what someone put into it just then must not stay hidden
+                with suppress(OSError):
+                    self.tree.rename(temp, folders[temp])
+        return not left
+
+    def _is_left(self, temp: str) -> bool:
+        try:
+            return self.tree.lstat(temp) is not None
+        except OSError:  # below a symlink by now: not ours to reach
+            return False
 
     def mend_swap(self, operation: Operation) -> None:
         """Finish a swap in three renames that a crash cut off: put the old side back first."""
