@@ -323,6 +323,21 @@ def test_binary_content_has_no_lines_but_lands_as_a_whole(shelf: Shelf) -> None:
         shelf.landing(b"\0a\n", b"\0b\n", left_out(0))
 
 
+def test_a_very_large_file_lands_whole_or_not_at_all(shelf: Shelf) -> None:
+    large = Node("file", 0o644, diffs.MOST_TEXT_BYTES + 1, "ab" * 32)
+    changes = ChangeSet((FileChange("f", shelf.file(b"a\n"), large),))
+
+    def landing(choice: FileChoice) -> ChangeSet:
+        return select(changes, {"f": choice}, (), shelf.content, shelf.keep)
+
+    assert landing(FileChoice()).files == changes.files
+    assert landing(FileChoice(WHOLE)).files == ()
+    with pytest.raises(UsageError, match="lands whole or not at all"):
+        landing(left_out(0))
+    with pytest.raises(UsageError, match="only a file of up to 8 MB can"):
+        landing(FileChoice(content=shelf.keep(b"x")))
+
+
 # --- edits -----------------------------------------------------------------------
 
 
