@@ -66,6 +66,17 @@ SHAPES = {
         "chmod 755 src/a.py; chmod 644 run.sh; chmod 600 src/b.py; chmod u=rw,g=r,o= docs/guide.md",
         ["mode docs/guide.md", "mode run.sh", "mode src/a.py", "mode src/b.py"],
     ),
+    "a folder's mode": Shape("chmod 700 src/deep", ["mode src/deep"]),
+    "a folder's mode, and what is in it": Shape(
+        "chmod 700 src/deep; echo x >> src/deep/c.py", ["mode src/deep", "update src/deep/c.py"]
+    ),
+    "a folder's mode there and back": Shape("chmod 700 src/deep; chmod 755 src/deep", []),
+    "an ignored folder's mode": Shape("chmod 700 build", [], {"build": ["build"]}),
+    "special bits of a folder": Shape(
+        "chmod g+s,o+t src/deep",
+        [],
+        notes=["src/deep: setuid, setgid or sticky bit of the folder; never lands"],
+    ),
     "a mode there and back": Shape("chmod 600 src/a.py; chmod 644 src/a.py", []),
     "a link made": Shape("ln -s a.py src/new", ["add src/new"]),
     "a link to a folder made": Shape("ln -s deep src/new", ["add src/new"]),

@@ -85,7 +85,8 @@ class IgnoredFolder:
 class ChangeSet:
     """All that a step did, in path order.
 
-    A folder appears in `files` only when it is removed, or when it is new and empty.
+    A folder appears in `files` only when it is removed, when it is new and empty, or when its mode
+    was changed.
 
     Attributes:
         notes: What never lands but must be said: `.git: 3 internal files`, a device node, …

@@ -94,9 +94,9 @@ class _Sorter:
 
     def sort(self, delta: Delta) -> None:
         path, found = delta.path, delta.after
-        if _is_folder(found):
-            if _is_folder(delta.before):
-                self._note_folder_mode(delta)
+        if found is not None and _is_folder(found):
+            if delta.before is not None and _is_folder(delta.before):
+                self._take_folder_mode(delta.path, delta.before, found)
                 return
             if path in self.filled:  # it comes with its files; what stood there before goes
                 if delta.before is None:
@@ -157,12 +157,14 @@ class _Sorter:
         else:
             self.files.append(change)
 
-    def _note_folder_mode(self, delta: Delta) -> None:
-        if delta.before is None or delta.after is None:
-            return
-        old, new = stat.S_IMODE(delta.before.st_mode), stat.S_IMODE(delta.after.st_mode)
+    def _take_folder_mode(self, path: str, before: os.stat_result, after: os.stat_result) -> None:
+        old, new = (Node("folder", stat.S_IMODE(found.st_mode)) for found in (before, after))
+        if new.mode & SPECIAL_BITS & ~old.mode:
+            self.notes.append(f"{path}: setuid, setgid or sticky bit of the folder; never lands")
+        # What special bits it has it keeps: taking one off is not a step's to land either.
+        new = replace(new, mode=new.mode & ~SPECIAL_BITS | old.mode & SPECIAL_BITS)
         if old != new:
-            self.notes.append(f"{delta.path}: mode of the folder, {old:o} -> {new:o}; never lands")
+            self._take(FileChange(path, old, new), self.ignores.folded(path, is_folder=True))
 
     def _note_special_bits(self, delta: Delta) -> None:
         if delta.after is None or not stat.S_ISREG(delta.after.st_mode):
