@@ -196,6 +196,21 @@ async def test_what_is_written_in_place_comes_back_as_it_is() -> None:
     assert (edited.path, edited.hunk, edited.text) == ("src/api.py", 1, "zx\r\n\ty = 1\r\n")
 
 
+async def test_the_line_under_the_cursor_stays_in_view_beside_the_editor() -> None:
+    pane = DiffPane()
+    lines = tuple(DiffLine("added", f"line {number}", 0, number) for number in range(1, 40))
+    async with on_bench(pane, (70, 30)) as bench:
+        pane.show(DiffValue("s", (DiffFile("a.txt", "add", (DiffHunk("line 1", lines),)),)))
+        await bench.press(*["down"] * 22)
+        await pane.edit_in_place("a.txt", 0, "x\n")
+        await bench.pilot.pause()
+
+        assert "line 22" in shown(pane)
+        assert pane.size.height < 20
+        title = bench.pilot.app.query_one(HunkEditor).border_title
+        assert title == "Edit hunk 1 of a.txt · ^s keeps it · esc leaves it"
+
+
 async def test_escape_leaves_the_hunk_as_it_was() -> None:
     pane = DiffPane()
     async with on_bench(pane, (70, 30)) as bench:

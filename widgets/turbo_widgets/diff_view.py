@@ -49,10 +49,10 @@ class DiffView(RowsView):
         self._lay_out()
 
     def on_resize(self, _: events.Resize) -> None:
-        """Fit everything to the new width."""
+        """Fit everything to the new width; the cursor stays in view."""
         if self.room != self._laid_out_for:
             self._lay_out()
-            self.call_after_refresh(self._keep_in_view)
+        self.call_after_refresh(self._keep_in_view)
 
     @property
     def value(self) -> DiffValue:

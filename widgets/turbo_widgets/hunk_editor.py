@@ -39,10 +39,11 @@ class HunkEditor(TextArea):
     """
 
     DEFAULT_CSS = """
-    HunkEditor {
-        height: 3fr; border: none; border-top: solid $primary; padding: 0 1;
-        border-title-style: bold reverse; background: $background;
-        &:focus { border: none; border-top: solid $primary; }
+    HunkEditor, HunkEditor.-textual-compact {
+        height: 2fr; min-height: 8; padding: 0 1; background: $background;
+        border: none !important; border-top: solid $primary !important;
+        border-title-style: bold reverse; border-title-color: $text;
+        border-title-background: $background;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
