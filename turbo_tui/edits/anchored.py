@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import accumulate, islice
 
@@ -88,11 +88,23 @@ class _Block:
         self.told = [index for index, key in enumerate(self.wanted) if key]
 
     def beside(self, first: int, stop: int) -> Aligned:
-        """Pair the rows of the block with those of a place."""
+        """Pair the rows of the block with those of a place.
+
+        Rows are paired with their depth, which tells one `}` from the next; but how good a place
+        is must not hang on it, or one with other words in a row would beat one with other spaces.
+        """
+        plainly = self._paired(first, stop, (self.wanted, self.keys[first:stop]))
+        compared = self._with_depth(first, stop)
+        if compared is None:
+            return plainly
+        deeply = self._paired(first, stop, compared)
+        return replace(deeply, score=max(plainly.score, deeply.score))
+
+    def _paired(self, first: int, stop: int, compared: tuple[list[str], list[str]]) -> Aligned:
         there = self.keys[first:stop]
         pairs: list[int | None] = [None] * len(self.wanted)
         alike = [0.0] * len(self.wanted)
-        matcher = SequenceMatcher(None, *self._compared(first, stop), autojunk=False)
+        matcher = SequenceMatcher(None, *compared, autojunk=False)
         for tag, i1, i2, j1, j2 in matcher.get_opcodes():
             if tag == "equal":
                 pairs[i1:i2] = range(j1, j2)
@@ -103,27 +115,23 @@ class _Block:
         unknown = sum(1 for at, key in enumerate(there) if key and at not in taken)
         length = sum(len(self.wanted[index]) for index in self.told) or 1
         middle = [alike[index] for index in self.told[1:-1]]
+        score = sum(1.0 if alike[index] >= 1 else alike[index] / 2 for index in self.told)
         return Aligned(
             first,
             stop,
             tuple(pairs),
-            sum(1.0 if alike[index] >= 1 else alike[index] / 2 for index in self.told)
-            - unknown / 2,
+            score - unknown / 2,
             sum(middle) / len(middle) if middle else 1.0,
             sum(len(self.wanted[index]) for index in self.told if alike[index] >= 1) / length,
             unknown,
             sum(1 for index in self.told if pairs[index] is None),
         )
 
-    def _compared(self, first: int, stop: int) -> tuple[list[str], list[str]]:
-        """Read rows with how far they are in, which tells one `}` from the next.
-
-        Where one has tabs and the other spaces that cannot be compared.
-        """
+    def _with_depth(self, first: int, stop: int) -> tuple[list[str], list[str]] | None:
+        """Read rows with how far they are in; None where one has tabs and the other spaces."""
         mine, theirs = self.old, self.rows.rows[first:stop]
-        tabs = {indent(row)[:1] for row in (*mine, *theirs)} - {""}
-        if len(tabs) > 1:
-            return self.wanted, self.keys[first:stop]
+        if len({indent(row)[:1] for row in (*mine, *theirs)} - {""}) > 1:
+            return None
         keys = self.keys[first:stop]
         depth = {key: len(indent(row)) for key, row in zip(keys, theirs, strict=True)}
         shifts = Counter(
