@@ -10,7 +10,7 @@ from turbo_tui.edits.formats import FormatName, parse
 Files = Mapping[str, str]
 
 
-class Refused(Exception):  # noqa: N818  # an answer that is expected  # an answer that is expected
+class Refused(Exception):  # noqa: N818  # an answer that is expected
     """The edits were not applied."""
 
     def __init__(self, failures: tuple[Failure, ...]) -> None:

@@ -80,3 +80,19 @@ def test_the_same_file_twice_is_refused() -> None:
 
 def test_the_last_line_end_stays_as_it_was_under_a_last_line_that_stays() -> None:
     assert after({"a": "x\nend"}, "a\n```\ny\nend\n```\n", "whole") == {"a": "y\nend"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("  ...props,", "# Handle the remaining functions here", "// process other methods"),
+        *(
+            "def f(): ...",
+            "class P(Protocol):\n    def f(self) -> int:\n        ...",
+            "x = (1, ...)",
+        ),
+        *('print("loading code...")', "# wait for the existing lock to be released"),
+    ],
+)
+def test_code_that_only_looks_left_out_is_written(line: str) -> None:
+    assert after(FILES, f"a.txt\n```\n{line}\n```\n")["a.txt"] == f"{line}\n"

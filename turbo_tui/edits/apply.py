@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -10,6 +9,7 @@ from typing import Literal
 
 from turbo_tui.core.changes import checked_path
 from turbo_tui.edits.ladder import Place, Replaced, replace_chunks
+from turbo_tui.edits.left_out import left_out
 from turbo_tui.edits.match_error import MatchError
 from turbo_tui.edits.numbered import unnumbered
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
@@ -22,13 +22,6 @@ _MOST_FAILURES = 100
 _MOST_COMPARED_NAMES = 2_000
 _MOST_SEARCHED_FILES = 5_000
 _MOST_SEARCHED_BYTES = 1_000_000
-_COMMENT = r"^[ \t]*(?:#|//|--|/\*|<!--|\{/\*|%|;)"
-_ELIDED = re.compile(
-    rf"{_COMMENT}?[ \t]*(?:\.{{3}}|…)[ \t]*.{{0,80}}$"
-    rf"|{_COMMENT}[ \t]*.{{0,40}}\b(?:rest of|remaining|existing|previous|other)\b.{{0,40}}"
-    r"\b(?:code|file|unchanged|same|here|methods?|functions?|implementation)\b.{0,40}$",
-    re.IGNORECASE,
-)
 
 
 class UnreachableError(ValueError):
@@ -498,16 +491,13 @@ def _refuse_elided(before: bytes, content: str) -> None:
     Raises:
         _RefusedError: A line stands for others.
     """
-    known = {line.strip() for line in decode(before).text.split("\n")}
-    for number, line in enumerate(content.split("\n"), 1):
-        if line.strip() and line.strip() not in known and _ELIDED.match(line):
-            bare = line.strip()
-            if bare in {"...", "…"} and bare in known:
-                continue
-            raise _RefusedError(
-                f"line {number} of the new text, {bare[:60]!r}, stands for code that is left out",
-                "Write all of the file, or edit only what changes.",
-            )
+    number = left_out(content, decode(before).text)
+    if number:
+        line = content.split("\n")[number - 1].strip()
+        raise _RefusedError(
+            f"line {number} of the new text, {line[:60]!r}, stands for code that is left out",
+            "Write all of the file, or edit only what changes.",
+        )
 
 
 def _replaced_unnumbered(file: TextFile, chunks: Sequence[Chunk]) -> Replaced | None:

@@ -1,0 +1,48 @@
+"""Lines such as `# ... rest of the code unchanged ...`, which stand for code that is left out."""
+
+from __future__ import annotations
+
+import re
+
+_COMMENT = r"(?:\#|//|--|/\*|<!--|\{/\*|%|;)"
+_DOTS = r"(?:\.{3}|…)"
+_WORDS = (
+    r"\b(?:rest|remaind(?:er|ing)|remaining|existing|previous|unchanged|same|omitted|as\ before|"
+    r"keep|code|implementation|methods?|functions?|goes\ here)\b"
+)
+_CLOSED = r"[ \t]*(?:\*/|-->)?[ \t]*"
+_HINTS = ("...", "…", "of ", "existing", "previous", "remaining", "other")
+_STANDS_FOR = re.compile(
+    rf"""^[ \t]*(?:
+        {_COMMENT}?[ \t]*\(?{_DOTS}(?:[ \t].{{0,80}})?{_WORDS}.{{0,80}}  # … rest of the code …
+      | {_COMMENT}[ \t]*{_DOTS}{_CLOSED}
+      | {_COMMENT}?[ \t]*[\[(]?(?:the[ ])?{_WORDS}[^.(=]{{0,60}}{_DOTS}[\])]?{_CLOSED}
+      | {_COMMENT}[ \t]*(?:the[ ])?(?:rest|remainder)[ ]of[ ].{{0,60}}
+        (?:unchanged|same|as[ ]before).{{0,20}}
+      | {_COMMENT}[ \t]*(?:(?:the|your|all)[ ])?(?:existing|previous|remaining|other)[ ]
+        (?:code|methods?|functions?|implementation)
+        (?:[ ](?:goes[ ])?(?:here|unchanged|as[ ]before))?{_CLOSED}
+      )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ALONE = re.compile(rf"^[ \t]*{_DOTS}[ \t]*$")
+_LONGEST = 200
+
+
+def left_out(text: str, before: str) -> int:
+    """Return the first line (1-based) of a whole new text that stands for others; 0 if none does.
+
+    Lines that the file had before are its own, and so are dots that are a body in Python.
+    """
+    known: set[str] | None = None
+    opener = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) <= _LONGEST and any(hint in line for hint in _HINTS):
+            alone = _ALONE.match(line) is not None and not opener.endswith((":", '"""'))
+            if alone or _STANDS_FOR.match(line):
+                known = known or {row.strip() for row in before.split("\n")}
+                if line.strip() not in known:
+                    return number
+        if line.strip():
+            opener = line.rstrip()
+    return 0
