@@ -1,0 +1,64 @@
+"""Edits of real files, damaged as models damage them: never in a wrong place."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.edits.corpus import FORMS, cases, damaged_cases, npm_files, outcome, python_files
+from tests.edits.damage import DAMAGES
+
+# The least share that is applied, in percent: alone, and with a near copy elsewhere in the file.
+# Where the copy differs in just the rows that are damaged, nothing tells the two apart, and where
+# code is left out less is there to tell by: refusing is right.
+SEEN_THROUGH = (90, 85)
+FLOORS = {
+    "missing row": (85, 45),
+    "missing row beside the change": (85, 35),
+    "misquoted row": (80, 40),
+    "misquoted row that changes": (80, 35),
+    "paraphrased comment": (80, 40),
+    "shallower, misquoted row": (80, 70),
+    "trailing spaces, missing row": (80, 75),
+    "left out: ...": (70, 25),
+    "left out: words": (70, 25),
+}
+
+
+def test_a_corpus_is_the_same_each_time_and_covers_all() -> None:
+    made = list(cases(360))
+
+    assert made == list(cases(360))
+    assert {case.form for case in made} == {*FORMS, "whole"}
+    assert {case.name for case in made} == {"exact", "crlf", *DAMAGES}
+    assert sum(case.decoy for case in made) >= 100
+    assert sum(case.name in DAMAGES for case in made) >= 120
+
+
+def test_files_of_npm_are_among_them() -> None:
+    if not npm_files():
+        pytest.skip("no npm is installed beside node")
+
+    assert len(npm_files()) > 20
+    assert len(python_files()) > 100
+
+
+def test_no_edit_lands_in_a_wrong_place() -> None:
+    results = [(case, outcome(case)) for case in cases(360)]
+
+    assert [case for case, (result, _) in results if result == "wrong"] == []
+    plain = Counter(result for case, (result, _) in results if case.name not in DAMAGES)
+    assert plain["refused"] == 0
+    assert Counter(result for _, (result, _) in results)["applied"] >= 330
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damage_is_seen_through(kind: str) -> None:
+    made = list(damaged_cases(24, kinds=[kind]))
+    results = [(case, outcome(case)) for case in made]
+
+    assert [case for case, (result, _) in results if result == "wrong"] == []
+    for decoy, floor in zip((False, True), FLOORS.get(kind, SEEN_THROUGH), strict=True):
+        counted = Counter(result for case, (result, _) in results if case.decoy is decoy)
+        assert counted["applied"] * 100 >= floor * counted.total()
