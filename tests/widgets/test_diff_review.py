@@ -182,6 +182,21 @@ async def test_e_asks_for_the_hunk_and_shift_e_for_the_file() -> None:
     ]
 
 
+async def test_an_editor_left_open_is_gone_on_with() -> None:
+    pane = DiffPane()
+    async with on_bench(pane, (70, 30)) as bench:
+        pane.show(VALUE)
+        await pane.edit_in_place("src/api.py", 1, "x\n")
+        await bench.press("z")
+        pane.focus()
+        await bench.pilot.pause()
+        assert pane.has_focus
+        await pane.edit_in_place("src/api.py", 0, "other\n")
+        await bench.press("ctrl+s")
+
+        assert [each.text for each in bench.sent(HunkEditor.Edited)] == ["zx\n"]
+
+
 async def test_what_is_written_in_place_comes_back_as_it_is() -> None:
     pane = DiffPane()
     async with on_bench(pane, (70, 30)) as bench:

@@ -51,7 +51,6 @@ class LineField(Input):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Hand on what is typed."""
-        event.stop()
         if not self._done:
             self._typed(event.value)
 

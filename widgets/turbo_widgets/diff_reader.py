@@ -144,16 +144,18 @@ class DiffReader(DiffView):
             before = cell_len(shown_line(line.text)[: match.start])
             self.scroll_to(x=max(0, before - self.room // 3), animate=False, force=True)
 
-    async def _open_below(self, field: Widget) -> None:
+    async def _open_below(self, widget: Widget) -> None:
+        """Open a field or an editor; one that is open already is gone on with instead."""
         parent = self.parent
-        if isinstance(parent, Widget) and self._below is None:
-            self._below = field
-            await parent.mount(field, after=self)
-            field.focus()
+        if self._below is None and isinstance(parent, Widget):
+            self._below = widget
+            await parent.mount(widget, after=self)
+        if self._below is not None:
+            self.screen.set_focus(self._below)  # at once: the next key is for it
 
     def _close_below(self, *, focus: bool = True) -> None:
         if self._below is not None:
             self._below.remove()
             self._below = None
         if focus:
-            self.focus()
+            self.screen.set_focus(self)
