@@ -308,7 +308,7 @@ async def test_memory_beyond_the_limit_ends_the_tree(code: str, make: Make, tmp_
 
 async def test_a_fork_bomb_is_ended(make: Make, tmp_path: Path) -> None:
     confiner = make(Limits(processes=60))
-    word = mark()
+    word, before = mark(), set(zombies())  # of an earlier test
     code = f"""
         import os, time
         mark = "{word}"
@@ -324,7 +324,7 @@ async def test_a_fork_bomb_is_ended(make: Make, tmp_path: Path) -> None:
 
     assert result.ended in {"limit", "timeout"}  # root is not refused a fork, but stopped
     assert await gone(word)
-    assert zombies() == []
+    assert set(zombies()) <= before
 
 
 async def test_a_file_cannot_grow_beyond_the_limit(make: Make, tmp_path: Path) -> None:

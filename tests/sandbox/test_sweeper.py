@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import words_of
 from tests.sandbox.confining import needs_landlock, place_in, script
 from turbo_tui.core.command import Command
 from turbo_tui.sandbox.confine import landlock as landlock_room
@@ -94,7 +95,8 @@ async def test_a_killed_supervisor_takes_the_command_with_it(
         )
     )
     await asyncio.wait_for(begun.wait(), 30)
-    (supervisor,) = (each for each in psutil.Process().children() if str(SCRIPT) in each.cmdline())
+    children = psutil.Process().children()
+    (supervisor,) = (each for each in children if str(SCRIPT) in words_of(each))
 
     supervisor.kill()
     await asyncio.wait_for(running, 30)
