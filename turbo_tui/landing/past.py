@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping
 
-from turbo_tui.core.changes import FileChange, Node
+from turbo_tui.core.changes import FileChange, Node, parents
 from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import Tree
 from turbo_tui.landing.operations import same
@@ -16,7 +16,7 @@ def leading_to(then: Mapping[str, Node | None], tree: Tree, blobs: Blobs) -> tup
     """Return what leads from the tree as it is to what stood at some paths, in path order.
 
     A folder that holds what is not among the paths would stay, and is left out. So is what lies
-    below a symlink by now, which is never followed.
+    below someone's symlink by now, which is never followed.
 
     Raises:
         OSError: A path cannot be read.
@@ -28,7 +28,9 @@ def leading_to(then: Mapping[str, Node | None], tree: Tree, blobs: Blobs) -> tup
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            continue
+            if not any(above in then for above in parents(path)):
+                continue
+            found = None  # the symlink goes as well
         now = found.node if found is not None else None
         if same(now, wanted) or _stays(path, now, wanted, then, tree):
             continue
