@@ -320,3 +320,82 @@ def test_nodes_of_folders_that_are_gone_are_made_again_on_rollback(tmp_path: Pat
     assert read_tree(root)["d"].mode == 0o2750
     assert read_tree(root)["d/x"] == file(b"x")
     assert read_tree(root)["e"] == file(b"e")
+
+
+# --- the third of five files, landing and undoing ------------------------------------
+
+FIVE_OLD = {f"d{n}/f": file(b"old %d" % n) for n in range(1, 6)}
+FIVE_NEW = {f"d{n}/f": file(b"new %d" % n) for n in range(1, 6)}
+
+
+@pytest.mark.parametrize("way", ["land", "undo", "redo"])
+def test_a_permission_denied_on_the_third_of_five_files_leaves_all_five(
+    open_place: Path, way: str
+) -> None:
+    root, state = open_place / "ws", open_place / "state"
+    write_tree(root, FIVE_OLD)
+    blobs = FolderBlobs(state / "blobs")
+    changes = between(FIVE_OLD, FIVE_NEW, blobs)
+    owned_by_nobody(root, state)
+
+    def turned(lander: JournalLander, way: str) -> None:
+        if way == "land":
+            land(lander, changes)
+            return
+        (entry,) = lander.landings()
+        asyncio.run(getattr(lander, way)(entry.landing_id))
+
+    def before() -> str:
+        lander = open_lander(root, state, blobs)
+        for earlier in {"land": (), "undo": ("land",), "redo": ("land", "undo")}[way]:
+            turned(lander, earlier)
+        return ""
+
+    def act() -> str:
+        try:
+            turned(open_lander(root, state, blobs), way)
+        except LandingError as error:
+            return str(error)
+        return "done"
+
+    as_nobody(before)
+    stood = read_tree(root)
+    times = read_times(root)
+    (root / "d3").chmod(0o555)
+
+    said = as_nobody(act)
+
+    assert "stopped at 'd3/f': Permission denied. The tree is as it was; make room or mend" in said
+    (root / "d3").chmod(0o755)
+    assert read_tree(root) == stood
+    assert read_times(root) == times
+    assert as_nobody(act) == "done"
+    assert read_tree(root) == whole(FIVE_OLD if way == "undo" else FIVE_NEW)
+
+
+@pytest.mark.parametrize("way", ["undo", "redo"])
+def test_a_full_disk_leaves_what_was_to_be_taken_back_or_forth_as_it_was(
+    tmp_path: Path, small_disk: Path, way: str
+) -> None:
+    root, state = small_disk / "ws", tmp_path / "state"
+    blobs = FolderBlobs(state / "blobs")
+    large = {**FIVE_OLD, "d3/f": file(b"c" * 700_000)}
+    old, new = (large, FIVE_NEW) if way == "undo" else (FIVE_OLD, {**FIVE_NEW, **large})
+    write_tree(root, old)
+    lander = open_lander(root, state, blobs)
+    land(lander, between(old, new, blobs))
+    landing_id = lander.landings()[0].landing_id
+    if way == "redo":
+        asyncio.run(lander.undo(landing_id))
+    filler = small_disk / "filler"
+    filler.write_bytes(b"x" * 500_000)
+    stood, times = read_tree(root), read_times(root)
+
+    with pytest.raises(LandingError, match=r"at 'd3/f': No space left.*The tree is as it was"):
+        asyncio.run(getattr(lander, way)(landing_id))
+
+    assert read_tree(root) == stood
+    assert read_times(root) == times
+    filler.unlink()
+    asyncio.run(getattr(lander, way)(landing_id))
+    assert read_tree(root) == whole(old if way == "undo" else new)
