@@ -200,6 +200,8 @@ def test_links_are_followed_inside_the_workspace_alone(
     assert (root / "a.py").read_text() == A.replace("1", "2")
     assert [each.code for each in out] == [1, 1, 1]
     assert "leads outside the workspace" in out[0].err
+    gone = run("apply", given="*** Begin Patch\n*** Delete File: inner.py\n*** End Patch\n")
+    assert (gone.code, "symbolic link to a.py" in gone.err) == (1, True)
     assert (tmp_path / "out.py").read_text() == A
     assert list((tmp_path / "outside").iterdir()) == []
 

@@ -129,6 +129,13 @@ def test_an_added_file_may_replace_one_and_need_no_plus_when_no_line_has_one() -
     assert after({}, patch("*** Add File: a")) == {"a": ""}
 
 
+@pytest.mark.parametrize("head", ["", "*** Update File: a\n"])
+def test_a_unified_diff_in_an_envelope_is_read_as_what_it_is(head: str) -> None:
+    answer = patch(f"{head}--- a/a", "+++ b/a", "@@ -1 +1 @@", "-x", "+y")
+
+    assert after({"a": "x\n"}, answer) == {"a": "y\n"}
+
+
 def test_two_patches_in_one_answer_both_apply() -> None:
     answer = patch("*** Add File: a", "+1") + "\nand then\n\n" + patch("*** Add File: b", "+2")
 

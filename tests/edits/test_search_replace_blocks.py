@@ -37,6 +37,9 @@ def block(old: str, new: str, marks: int = 7) -> str:
         "./src/app.py\n",
         " ```python\nsrc/app.py\n```\n```python\n",
         "Some words first.\n\nsrc/app.py\n",
+        "In `src/app.py`, change this:\n\n```python\n",
+        "Update src/app.py:\n",
+        "src\\app.py\n",
     ],
 )
 def test_the_file_is_found_wherever_models_name_it(before: str) -> None:

@@ -91,6 +91,9 @@ def test_a_file_is_added_and_never_over_another(head: str) -> None:
     answer = head + "@@ -0,0 +1,2 @@\n+one\n+two\n"
 
     assert after({}, answer) == {"new.py": "one\ntwo\n"}
+    assert after({}, answer.replace("-0,0", "-1,0").replace("/dev/null", "a/new.py")) == {
+        "new.py": "one\ntwo\n"
+    }
     assert after({"new.py": ""}, answer) == {"new.py": "one\ntwo\n"}
     with pytest.raises(Refused, match="exists and is not empty"):
         after({"new.py": "else\n"}, answer)
@@ -169,6 +172,7 @@ def test_lines_without_context_go_only_where_nothing_contradicts() -> None:
         ("diff --git a/m b/m\nnew file mode 160000\n--- /dev/null\n+++ b/m\n", "submodule"),
         ("@@ -1 +1 @@\n-x\n+y\n", "names no file"),
         ("--- a/l\n+++ b/l\n@@ -1 +1 @@\n", "followed by no lines"),
+        ("--- a/l\n+++ b/l\n@@@ -1 -1 +1 @@@\n- x\n -y\n++z\n", "combined diff"),
         ("--- a/l\n+++ b/l\n@@ -1,3 +1,3 @@\n one\ndef f():\n-two\n+TWO\n", "must begin with"),
         ("--- /dev/null\n+++ b/none\n@@ -1 +1 @@\n-x\n+y\n", "there is no such file"),
     ],

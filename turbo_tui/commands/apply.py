@@ -70,6 +70,8 @@ def _given() -> str:
     Raises:
         UsageError: There is nothing on it, or it is no text.
     """
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  closed by the shell
+        raise UsageError("Standard input is closed; apply reads edits from it.")
     if sys.stdin.isatty():
         raise UsageError(
             "apply reads edits from standard input, and that is a terminal. Pipe them in: "

@@ -11,6 +11,7 @@ from turbo_tui.core.changes import checked_path
 from turbo_tui.edits.ladder import Place, Replaced, replace_chunks
 from turbo_tui.edits.left_out import left_out
 from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.names import slashed
 from turbo_tui.edits.numbered import unnumbered
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
@@ -204,7 +205,7 @@ class _Draft:
     def _checked(self, path: str) -> str:
         """Return a path relative to the workspace, links followed."""
         try:
-            path = checked_path(_relative(path, self._tree.root))
+            path = checked_path(_relative(slashed(path), self._tree.root))
         except ValueError as error:
             raise _RefusedError(f"{error}", "Paths are relative to the workspace.") from None
         if _CLOSED & set(path.lower().split("/")):
@@ -302,8 +303,25 @@ class _Draft:
         state.written_at = edit.at or 1
         state.mode = edit.mode or state.mode
 
+    def _refuse_link(self, path: str) -> None:
+        """Refuse to delete or move what only leads to a file.
+
+        Raises:
+            _RefusedError: Its last part is a link.
+        """
+        relative = _relative(slashed(path), self._tree.root)
+        above, _, name = relative.rpartition("/")
+        place = "/".join(part for part in (self._tree.real(above) if above else "", name) if part)
+        real = self._tree.real(relative)
+        if real != place:
+            raise _RefusedError(
+                f"it is a symbolic link to {real}, and links are not deleted or moved",
+                f"Name {real} itself, or delete the link by hand.",
+            )
+
     def _delete(self, edit: FileEdit) -> None:
         path = self._existing(edit.path)
+        self._refuse_link(edit.path)
         state = self._at(path)
         if edit.chunks:
             self._replaced(state, edit.chunks)
@@ -357,6 +375,7 @@ class _Draft:
         target = self._checked(edit.moved_to)
         if target == path:
             return
+        self._refuse_link(edit.path)
         there = self._at(target)
         if there.written_at and there.content is not None:
             raise _RefusedError(f"an edit before it (line {there.written_at}) writes {target}")

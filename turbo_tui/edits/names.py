@@ -26,6 +26,7 @@ _NO_ENDING = frozenset(
         "WORKSPACE",
     )
 )
+_WINDOWS = re.compile(r"^[\w.@+-]+(?:\\[\w.@+-]+)+$")
 _QUOTED = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*")
 _LONGEST = 400
 _HANDED_OVER = re.compile(
@@ -66,8 +67,13 @@ def name_on(line: str, exists: Exists) -> str:
         unlabelled = _LABEL.sub("", text, count=1)
         text = unlabelled or text
     text = text.strip("\"'").strip()
-    text = text.removeprefix("./")
+    text = slashed(text.removeprefix("./"))
     return text if looks_like_a_path(text, exists) else ""
+
+
+def slashed(path: str) -> str:
+    """Return a path of Windows as it is called here."""
+    return path.replace("\\", "/") if _WINDOWS.match(path) else path
 
 
 def name_in_info(info: str, exists: Exists) -> str:
@@ -89,6 +95,20 @@ def name_handed_over(line: str, exists: Exists) -> str:
     """Return the one existing file of a sentence such as "Here is the new `app.py`:"."""
     if len(line) > _LONGEST or not _HANDED_OVER.search(line) or _USED.search(line):
         return ""
-    quoted = {(match[1] or match[2]).strip("`* ") for match in _QUOTED.finditer(line)}
-    named = [name for name in quoted if exists(name)]
+    named = [name for name in _quoted(line) if exists(name)]
     return named[0] if len(named) == 1 else ""
+
+
+def name_mentioned(line: str, exists: Exists) -> str:
+    """Return the one file that a sentence speaks of, such as "In `app.py`, change:"."""
+    if len(line) > _LONGEST:
+        return ""
+    named = [name for name in _quoted(line) if looks_like_a_path(name, exists)]
+    if not named:
+        words = {word.strip("\"'`*()[],:;").removesuffix(".") for word in line.split()}
+        named = [word for word in words if "." in word and exists(word)]
+    return named[0] if len(named) == 1 else ""
+
+
+def _quoted(line: str) -> set[str]:
+    return {(match[1] or match[2]).strip("`* ") for match in _QUOTED.finditer(line)}

@@ -46,6 +46,9 @@ def find(lines: Sequence[str]) -> Found:
     while index is not None:
         end, after = _extent(lines, index)
         first = index + 1 if lines[index].strip() == BEGIN else index
+        if _holds_a_diff(lines, first, end):
+            index = begins_at(lines, after)
+            continue
         read = _Reader(lines, first, end).files()
         if not read:
             raise EditSyntaxError(
@@ -56,6 +59,13 @@ def find(lines: Sequence[str]) -> Found:
         spans.append((index, after))
         index = begins_at(lines, after)
     return Found(tuple(edits), tuple(spans))
+
+
+def _holds_a_diff(lines: Sequence[str], start: int, end: int) -> bool:
+    """Tell whether a unified diff was put into an envelope: it is read as what it is."""
+    body = (lines[index] for index in range(start, end))
+    first = next((line for line in body if line.strip()), "")
+    return first.startswith(("--- ", "diff --git "))
 
 
 def _extent(lines: Sequence[str], start: int) -> tuple[int, int]:
@@ -208,6 +218,9 @@ class _Reader:
 
     def _update(self, path: str, at: int) -> FileEdit:
         update = _Update(path, at)
+        head = self._lines[self._index : self._index + 3]
+        if [line[:3] for line in head] == ["---", "+++", "@@ "]:
+            self._index += 2  # the head of a unified diff says nothing that is not known
         while self._index < self._end and not self._at_header():
             self._update_line(update, self._lines[self._index])
             self._index += 1

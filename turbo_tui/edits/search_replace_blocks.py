@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from turbo_tui.edits.fences import info_of, is_fence
 from turbo_tui.edits.found import Exists, Found
-from turbo_tui.edits.names import looks_like_a_path, name_in_info, name_on
+from turbo_tui.edits.names import looks_like_a_path, name_in_info, name_mentioned, name_on
 from turbo_tui.edits.values import Chunk, EditSyntaxError, FileEdit
 
 EXAMPLE = """\
@@ -151,7 +151,7 @@ def _name(lines: Sequence[str], head: int, floor: int, after: str, exists: Exist
         if named:
             return named
         if info is None and line.strip():
-            break
+            return name_mentioned(line, exists)
     return ""
 
 

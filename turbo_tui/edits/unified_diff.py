@@ -131,6 +131,8 @@ class _File:
         mode = int(self.mode, 8) & 0o777 if self.mode else 0
         if self.copied[1]:
             return FileEdit(target, "add", chunks, mode=mode, at=self.at, copied_from=source)
+        if chunks and not any(chunk.old for chunk in chunks) and not exists(path):
+            added = True
         if added and not deleted:
             return self._new(path, mode, exists)
         if deleted:
@@ -181,6 +183,8 @@ class _Reader:
             elif _is_headers(self._lines, index):
                 index = self._headers(index)
                 continue
+            elif line.startswith("@@@ "):
+                raise EditSyntaxError("a combined diff of a merge cannot be applied", index + 1)
             elif line.startswith("@@") and self._is_hunk(index):
                 index = self._hunk(index)
                 continue
