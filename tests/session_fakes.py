@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,13 +204,20 @@ class FolderLander:
         entry, changes = next(pair for pair in self._journal if pair[0].landing_id == landing_id)
         if dry_run:
             return Landing(paths=entry.paths)
-        return await self.land(invert(changes), session_id=entry.session_id, step_id="undo")
+        return await self._turned(entry, invert(changes), landed=False)
 
     async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
         entry, changes = next(pair for pair in self._journal if pair[0].landing_id == landing_id)
         if dry_run:
             return Landing(paths=entry.paths)
-        return await self.land(changes, session_id=entry.session_id, step_id="redo")
+        return await self._turned(entry, changes, landed=True)
+
+    async def _turned(self, entry: LandedEntry, changes: ChangeSet, *, landed: bool) -> Landing:
+        done = await self.land(changes, session_id=entry.session_id, step_id="")
+        if not done.conflicts:
+            pairs = self._journal
+            pairs[:] = [(replace(e, landed=landed) if e is entry else e, c) for e, c in pairs]
+        return done
 
     async def tree_at(self, landing_id: str, *, before: bool = False) -> tuple[FileChange, ...]:
         at = next(n for n, pair in enumerate(self._journal) if pair[0].landing_id == landing_id)
@@ -220,4 +228,4 @@ class FolderLander:
         return ()
 
     def landings(self) -> tuple[LandedEntry, ...]:
-        return tuple(entry for entry, _ in self._journal)
+        return tuple(entry for entry, _ in self._journal if entry.step_id)

@@ -14,7 +14,7 @@ from turbo_tui.core.errors import LandingError, TurboError, UsageError
 from turbo_tui.core.ports import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import LandingEntry, Views
-from turbo_tui.engine.taking_back import recovery_event, with_outside
+from turbo_tui.engine.taking_back import recovery_event, untold, with_outside
 from turbo_tui.wiring import Workspace
 
 ALL = "all"
@@ -59,7 +59,8 @@ async def turn(
             if each.session_id == session_id:
                 session.append(recovery_event(each))
         _stop_for_others(recoveries)
-        _tell_what_the_journal_knows(session, views, place.lander)
+        for event in untold(views.timeline, place.lander.landings()):
+            session.append(event)
         chosen = _chosen(views, step_id, way)
         act = place.lander.undo if way == "undo" else place.lander.redo
         if dry_run:
@@ -102,15 +103,6 @@ def _stop_for_others(recoveries: Sequence[Recovery]) -> None:
                 f"now, and these paths were left alone, because someone else changed them "
                 f"meanwhile: {', '.join(each.left_alone)}. Look at them, then try again."
             )
-
-
-def _tell_what_the_journal_knows(session: Session, views: Views, lander: Lander) -> None:
-    """Log undos and redos that a crash kept from being logged: the tree is right."""
-    stands = {entry.landing_id: entry.landed for entry in lander.landings()}
-    for entry in views.timeline.landings:
-        if stands.get(entry.landing, not entry.undone) != (not entry.undone):
-            kind = ev.LandingRedone if entry.undone else ev.LandingUndone
-            session.append(kind(entry.step_id, entry.landing, entry.paths))
 
 
 def _chosen(views: Views, step_id: str, way: Way) -> list[LandingEntry]:

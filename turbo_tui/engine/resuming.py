@@ -8,7 +8,7 @@ from turbo_tui.core.ports import LandedEntry, Landing
 from turbo_tui.core.views import StepState, without_ground
 from turbo_tui.engine.before import before_id
 from turbo_tui.engine.run import Run
-from turbo_tui.engine.taking_back import recovery_event
+from turbo_tui.engine.taking_back import recovery_event, untold
 
 CUT_OFF = "the app ended while it ran"
 
@@ -63,6 +63,8 @@ async def _finish_landings(run: Run) -> None:
             run.landings.tell_moved(state, run.review.change_set(state.selected))
             layer = await run.footing.settle(state.stage_id, recovery.paths)
         run.session.append(recovery_event(recovery, layer))
+    for event in untold(run.views.timeline, run.footing.lander.landings()):
+        run.session.append(event)
 
 
 async def _land_what_was_approved(run: Run, state: StepState) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.ports import Landing, Recovery
-from turbo_tui.core.views import LandingEntry, OutsideView, lying_on
+from turbo_tui.core.ports import LandedEntry, Landing, Recovery
+from turbo_tui.core.views import LandingEntry, OutsideView, TimelineView, lying_on
 from turbo_tui.engine.footing import Footing
 
 LEFT_ALONE = "left alone: "
@@ -65,6 +66,18 @@ def recovery_event(recovery: Recovery, layer: str = "") -> ev.Event:
         *(f"{LEFT_ALONE}{path}" for path in recovery.left_alone),
     )
     return kind(recovery.step_id, recovery.of, recovery.paths, notes)
+
+
+def untold(timeline: TimelineView, landings: Iterable[LandedEntry]) -> list[ev.Event]:
+    """Return undos and redos that a crash kept from the log: the tree and its journal are right."""
+    stands = {entry.landing_id: entry.landed for entry in landings}
+    return [
+        (ev.LandingRedone if entry.undone else ev.LandingUndone)(
+            entry.step_id, entry.landing, entry.paths
+        )
+        for entry in timeline.landings
+        if entry.landing in stands and stands[entry.landing] == entry.undone
+    ]
 
 
 async def _forget(footing: Footing, entry: LandingEntry, undone: Landing) -> None:
