@@ -218,7 +218,10 @@ async def test_the_line_under_the_cursor_stays_in_view_beside_the_editor() -> No
         pane.show(DiffValue("s", (DiffFile("a.txt", "add", (DiffHunk("line 1", lines),)),)))
         await bench.press(*["down"] * 22)
         await pane.edit_in_place("a.txt", 0, "x\n")
-        await bench.pilot.pause()
+        for _ in range(100):
+            if "line 22" in shown(pane):
+                break
+            await bench.pilot.pause(0.05)
 
         assert "line 22" in shown(pane)
         assert pane.size.height < 20

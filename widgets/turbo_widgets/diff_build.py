@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
@@ -108,18 +108,17 @@ class _Builder:
         head = Notices()
         head.add(place, (self._hunk_spans(place, hunk), "plain"))
         self._layout.add(head)
-        height = partial(self._columns.height, place.file, place.hunk) if self._view.wrap else None
         commented = sorted({comment.line for comment in hunk.comments})
         if not self._view.side:
             cuts = [line for line in commented if 0 <= line < len(hunk.lines)]
             start = 0
             for line in cuts:
                 lines = SameLines(start, line + 1)
-                self._layout.add(Code.fitted(place.file, place.hunk, lines, height))
+                self._code(place, lines)
                 self._comments(place, hunk, {line})
                 start = line + 1
             lines = SameLines(start, len(hunk.lines))
-            self._layout.add(Code.fitted(place.file, place.hunk, lines, height))
+            self._code(place, lines)
             return
         run: list[Pair] = []
         waiting = set(commented)
@@ -128,10 +127,14 @@ class _Builder:
             here = waiting.intersection(pair)
             if here:
                 waiting -= here
-                self._layout.add(Code.fitted(place.file, place.hunk, run, height))
+                self._code(place, run)
                 self._comments(place, hunk, here)
                 run = []
-        self._layout.add(Code.fitted(place.file, place.hunk, run, height))
+        self._code(place, run)
+
+    def _code(self, place: Place, pairs: Sequence[Pair]) -> None:
+        heights = self._columns.heights(place.file, place.hunk, pairs)
+        self._layout.add(Code.fitted(place.file, place.hunk, pairs, heights))
 
     def _hunk_spans(self, place: Place, hunk: DiffHunk) -> tuple[Span, ...]:
         file = self._value.files[place.file]

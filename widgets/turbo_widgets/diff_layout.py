@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
@@ -80,11 +80,10 @@ class Code:
 
     @classmethod
     def fitted(
-        cls, file: int, hunk: int, pairs: Sequence[Pair], height: Callable[[Pair], int] | None
+        cls, file: int, hunk: int, pairs: Sequence[Pair], heights: Sequence[int] | None
     ) -> Code:
         """Lay lines out that may take several rows each."""
-        heights = [1] if height is None else [height(pair) for pair in pairs]
-        if max(heights, default=1) == 1:
+        if heights is None or max(heights, default=1) == 1:
             return cls(file, hunk, pairs)
         return cls(file, hunk, pairs, array("l", accumulate(heights, initial=0)))
 

@@ -126,16 +126,27 @@ class Columns:
             self._pairs[file, hunk] = known
         return known
 
-    def height(self, file: int, hunk: int, pair: Pair) -> int:
-        """Return how many rows a pair takes."""
+    def heights(self, file: int, hunk: int, pairs: Sequence[Pair]) -> list[int] | None:
+        """Return how many rows each pair takes; None where it is one for all."""
+        if not self.view.wrap or not pairs:
+            return None
         widths, lines = self.of(file), self.value.files[file].hunks[hunk].lines
-        left, right = pair
-        if not self.view.side:
-            return rows_needed(lines[left].text, widths.code)
-        return max(
-            rows_needed(lines[left].text, widths.code) if left >= 0 else 1,
-            rows_needed(lines[right].text, widths.right) if right >= 0 else 1,
-        )
+        narrow = min(widths.code, widths.right or widths.code)
+        texts = [line.text for line in lines[pairs[0][0] : pairs[-1][0] + 1]]
+        if self.view.side:
+            texts = [line.text for line in lines]
+        if max(map(len, texts)) <= narrow and _is_plain("".join(texts)):
+            return None
+        left, right = widths.code, widths.right
+        if not right:
+            return [rows_needed(text, left) for text in texts]
+        return [
+            max(
+                rows_needed(lines[old].text, left) if old >= 0 else 1,
+                rows_needed(lines[new].text, right) if new >= 0 else 1,
+            )
+            for old, new in pairs
+        ]
 
     @property
     def widest(self) -> int:
@@ -152,8 +163,11 @@ class Columns:
 
 
 def _cells(text: str) -> int:
-    plain = text.isascii() and text.isprintable()
-    return len(text) if plain else cell_len(shown_line(text))
+    return len(text) if _is_plain(text) else cell_len(shown_line(text))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _last_number(hunk: DiffHunk) -> int:

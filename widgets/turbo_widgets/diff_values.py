@@ -64,6 +64,8 @@ class DiffHunk:
         """How much of it lands."""
         if not self.accepted:
             return "none"
+        if all([line.accepted for line in self.lines]):  # noqa: C419  twice as fast as a generator
+            return "all"
         marks = {line.accepted for line in self.lines if line.kind in {"added", "removed"}}
         return "some" if len(marks) > 1 else "none" if marks == {False} else "all"
 

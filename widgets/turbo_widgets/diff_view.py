@@ -80,9 +80,8 @@ class DiffView(RowsView):
         self._lay_out()
         if not same:
             first = self._layout.heads.get((0, 0), self._layout.heads.get((0, WHOLE_FILE), 0))
-            self.set_rows(self.rows, cursor=first, index=self._layout)
+            self.move_to(first)
             self.scroll_home(animate=False, force=True)
-            self._say_where()
         self.refresh_bindings()
 
     def _forget_changed_texts(self, before: DiffValue) -> None:
