@@ -74,7 +74,13 @@ def anchored_places(rows: Rows, old: Sequence[str]) -> list[Aligned]:
     rivals = list(islice(_elsewhere(block, shared, best), MOST_COMPARED + 1))
     if len(rivals) > MOST_COMPARED:
         return []
-    return [best, *(one for one in (*found[1:], *rivals) if not _clearly(best, one))]
+    near = [one for one in (*found[1:], *rivals) if not _clearly(best, one)]
+    return [best, *(replace(one, first=one.first + _lead(one)) for one in near)]
+
+
+def _lead(one: Aligned) -> int:
+    """Count the rows of a place before the first that the block has."""
+    return next((at for at in one.pairs if at is not None), 0)
 
 
 class _Block:

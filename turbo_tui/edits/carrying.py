@@ -53,7 +53,14 @@ def carried(
             written += found[taken:stop]
             taken = stop
             continue
-        if not places and any(row.strip() for row in old[i1:i2]):
+        if i1 == i2:
+            # Where new rows go between two is not known when the file has more between them.
+            until = next((at for at in pairs[i2:] if at is not None), len(found))
+            if _holds(shifted[j1:j2], found[taken:until]):
+                taken = until
+            elif any(row.strip() for row in found[taken:until]):
+                return None
+        elif not places and any(row.strip() for row in old[i1:i2]):
             return None  # what it replaces is not there
         begin, stop = (places[0], places[-1] + 1) if places else (taken, taken)
         fresh = shifted[j1:j2]

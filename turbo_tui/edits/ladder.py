@@ -11,18 +11,20 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
 from turbo_tui.edits.elided import leaves_out, marks_gap
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
 from turbo_tui.edits.rows import Rows, cut
-from turbo_tui.edits.rungs import RUNGS, Candidate, Span, exact, short
+from turbo_tui.edits.rungs import RUNGS, Candidate, Climb, Span, exact, short
 from turbo_tui.edits.scopes import Scope, scope_of
 from turbo_tui.edits.text_file import Part, TextFile
 from turbo_tui.edits.values import Chunk, Rung
 
 _LOOSE = ("anchored", "elided")
+_STRICT: tuple[Climb, ...] = (exact, RUNGS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +106,45 @@ class _Ladder:
     # --- finding one chunk's place -------------------------------------------------
 
     def _settle(self, chunk: Chunk) -> list[_Settled]:
-        scope = scope_of(self.rows, chunk.context, self.after)
-        if not chunk.old:
-            return [self._insertion(chunk, scope)]
         if chunk.old == chunk.new:
             return []
         self._refuse_lazy(chunk)
-        for where in (scope.holds, None) if scope else (None,):
-            for climb in (exact, *(() if short(chunk.old) else RUNGS)):
-                free = self._free(list(climb(self.rows, chunk)))
-                if where is None and scope and free and free[0].rung in _LOOSE:
-                    break
-                found = self._chosen(
-                    chunk, [one for one in free if where is None or where(one.start)]
-                )
-                if found:
+        try:
+            scope = scope_of(self.rows, chunk.context, self.after)
+        except MatchError:
+            # A header that is none does not matter to a text that stands in one place alone.
+            with suppress(MatchError):
+                if chunk.old and (found := self._climb(chunk, _STRICT)):
                     return found
-        raise self._not_found(chunk)
+            raise
+        if not chunk.old:
+            return [self._insertion(chunk, scope)]
+        climbs = (exact,) if short(chunk.old) else (exact, *RUNGS)
+        found = scope and self._climb(chunk, climbs, scope)
+        found = found or self._climb(chunk, climbs, loosely=scope is None)
+        if not found:
+            raise self._not_found(chunk)
+        return found
+
+    def _climb(
+        self,
+        chunk: Chunk,
+        climbs: Sequence[Climb],
+        scope: Scope | None = None,
+        *,
+        loosely: bool = True,
+    ) -> list[_Settled]:
+        """Try one rung after the other, in a scope if there is one."""
+        elsewhere = not loosely
+        for climb in climbs:
+            free = self._free(list(climb(self.rows, chunk)))
+            if elsewhere and free and free[0].rung in _LOOSE:
+                return []  # what is nearly there must not win over what is there, elsewhere
+            inside = [one for one in free if scope is None or scope.holds(one.start)]
+            elsewhere = elsewhere or (bool(free) and not inside)
+            if found := self._chosen(chunk, inside):
+                return found
+        return []
 
     def _refuse_lazy(self, chunk: Chunk) -> None:
         """Refuse a text that would write `# ... existing code ...` in place of that code."""
@@ -198,11 +222,13 @@ class _Ladder:
 
     def _insertion(self, chunk: Chunk, scope: Scope | None) -> _Settled:
         text = self.rows.text
-        at = len(text) if scope is None else self.rows.starts[scope.header + 1]
+        at = len(text)
+        if scope is not None and not chunk.at_end:
+            at = self.rows.starts[scope.header + 1]
         new = chunk.new
-        if at == len(text) and text and not self.rows.ended and new:
-            new = "\n" + new.removesuffix("\n")
-        elif at < len(text) and not new.endswith("\n"):
+        if at == len(text) and text and not self.rows.ended:
+            new = "\n" + new.removesuffix("\n")  # the file goes on without a last line end
+        elif text and not new.endswith("\n"):
             new += "\n"
         return _Settled(at, at, "exact", (Span(at, at, new),))
 

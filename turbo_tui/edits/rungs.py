@@ -47,7 +47,7 @@ Climb = Callable[[Rows, Chunk], Iterator[Candidate]]
 def exact(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     """Yield where the very characters stand; whole rows go before parts of rows."""
     text, old = rows.text, chunk.old
-    starts = _occurrences(text, old)
+    starts = _occurrences(text, old, max(MOST_PLACES, chunk.count + 1))
     ends = [(start, start + len(old), chunk.new) for start in starts]
     if old.endswith("\n") and not rows.ended and len(old) > 1 and text.endswith(old[:-1]):
         # The last row lacks its line end and goes on lacking it.
@@ -65,11 +65,11 @@ def exact(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
         yield Candidate(start, end, "exact", lambda span=Span(start, end, new): (span,))
 
 
-def _occurrences(text: str, old: str) -> list[int]:
+def _occurrences(text: str, old: str, most: int = MOST_PLACES) -> list[int]:
     """Find all, overlapping ones too: two that overlap are two places all the same."""
     starts: list[int] = []
     at = text.find(old)
-    while at >= 0 and len(starts) < MOST_PLACES:
+    while at >= 0 and len(starts) < most:
         starts.append(at)
         at = text.find(old, at + 1)
     return starts
