@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import accumulate
 
 from turbo_tui.edits.elided import leaves_out, marks_gap
@@ -23,6 +24,7 @@ from turbo_tui.edits.scopes import Scope, scope_of
 from turbo_tui.edits.text_file import Part, TextFile
 from turbo_tui.edits.values import Chunk, Rung
 
+_MOST_COMPARED = 300  # rows of a span that are compared for rows that stay
 _LOOSE = ("anchored", "elided")
 _STRICT: tuple[Climb, ...] = (exact, RUNGS[0])
 
@@ -202,7 +204,8 @@ class _Ladder:
         raise ambiguous(self.rows.rows, lines, nearly=found[0].rung in _LOOSE)
 
     def _spans(self, one: Candidate) -> tuple[Span, ...]:
-        return tuple(_narrowed(self.rows.text, span) for span in one.write() or ())
+        text = self.rows.text
+        return tuple(span for wide in one.write() or () for span in _narrowed(text, wide))
 
     def _line(self, one: Candidate | _Settled) -> int:
         return self.rows.at(one.start) + 1
@@ -264,15 +267,21 @@ def _overlap(mine: Span, other: Span) -> bool:
     return mine.start < other.end and other.start < mine.end
 
 
-def _narrowed(text: str, span: Span) -> Span:
-    """Leave out the rows at both ends that stay as they are."""
+def _narrowed(text: str, span: Span) -> Iterator[Span]:
+    """Leave out the rows that stay as they are: at both ends, and in a small span between."""
     gone = _ended_rows(text[span.start : span.end])
     new = _ended_rows(span.new)
     head = _same(gone, new)
     tail = _same(gone[head:][::-1], new[head:][::-1])
-    start = span.start + sum(map(len, gone[:head]))
-    end = span.end - sum(map(len, gone[len(gone) - tail :]))
-    return Span(start, end, "".join(new[head : len(new) - tail]))
+    gone, new = gone[head : len(gone) - tail], new[head : len(new) - tail]
+    start = span.start + len("".join(_ended_rows(span.new)[:head]))
+    if not gone or not new or max(len(gone), len(new)) > _MOST_COMPARED:
+        yield Span(start, start + len("".join(gone)), "".join(new))
+        return
+    starts = list(accumulate(map(len, gone), initial=start))
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, gone, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield Span(starts[i1], starts[i2], "".join(new[j1:j2]))
 
 
 def _ended_rows(text: str) -> list[str]:
