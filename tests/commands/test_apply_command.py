@@ -239,10 +239,12 @@ def test_nothing_lands_in_gits_own_folder_or_where_a_folder_or_pipe_stands(
     root: Path, run: Run
 ) -> None:
     (root / ".git").mkdir()
+    (root / "sub").mkdir()
     os.mkfifo(root / "pipe")
     answer = (
         "*** Begin Patch\n*** Add File: .git/hooks/x\n+x\n*** Add File: a.py/x\n+x\n"
-        "*** Update File: pipe\n@@\n-x\n+y\n*** Delete File: .turbo/config.toml\n*** End Patch\n"
+        "*** Update File: pipe\n@@\n-x\n+y\n*** Delete File: sub\n"
+        "*** Delete File: .turbo/config.toml\n*** End Patch\n"
     )
 
     told = json.loads(run("apply", "--json", given=answer).out)
@@ -251,6 +253,7 @@ def test_nothing_lands_in_gits_own_folder_or_where_a_folder_or_pipe_stands(
         ".git/hooks/x",
         "a.py/x",
         "pipe",
+        "sub",
         ".turbo/config.toml",
     ]
     assert list((root / ".git").iterdir()) == []

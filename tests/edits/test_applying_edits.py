@@ -145,8 +145,8 @@ def test_a_name_that_is_nearly_right_is_suggested() -> None:
 def test_what_fails_after_many_failures_is_only_counted() -> None:
     outcome = applied({}, patch(*(f"*** Delete File: {number}" for number in range(300))))
 
-    assert len(outcome.failures) == 101
-    assert outcome.failures[-1].why == "200 more edits were not tried"
+    assert len(outcome.failures) == 51
+    assert outcome.failures[-1].why == "250 more edits were not tried"
 
 
 def test_binary_files_and_letters_an_encoding_lacks_are_refused() -> None:

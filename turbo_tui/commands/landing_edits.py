@@ -91,15 +91,12 @@ class Ground:
             if error.errno == errno.ENOENT:
                 return None
             raise UnreachableError(_unreadable(error)) from error
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISDIR(status.st_mode):
-                raise UnreachableError("it is a folder; name a file in it")
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreachableError("it is no regular file")
-            if status.st_size > _MOST_BYTES:
-                raise UnreachableError(f"it has {status.st_size:,} bytes, too many for an edit")
-            content = file.read()
+        try:
+            _refuse_others(os.fstat(fd))
+            with os.fdopen(os.dup(fd), "rb") as file:
+                content = file.read()
+        finally:
+            os.close(fd)
         self._read[path] = content
         return content
 
@@ -180,6 +177,20 @@ class Ground:
         content = self._read[path]
         mode = stat.S_IMODE((self._root / path).stat().st_mode)
         return ch.Node("file", mode, len(content), self._workspace.blobs.put(content))
+
+
+def _refuse_others(status: os.stat_result) -> None:
+    """Refuse what is no file of a size that can be edited.
+
+    Raises:
+        UnreachableError: It is none.
+    """
+    if stat.S_ISDIR(status.st_mode):
+        raise UnreachableError("it is a folder; name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreachableError("it is no regular file")
+    if status.st_size > _MOST_BYTES:
+        raise UnreachableError(f"it has {status.st_size:,} bytes, too many for an edit")
 
 
 def _unreadable(error: OSError) -> str:

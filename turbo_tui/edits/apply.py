@@ -19,7 +19,7 @@ from turbo_tui.edits.values import Chunk, FileEdit, Parsed
 Action = Literal["add", "update", "delete", "move"]
 
 _CLOSED = frozenset({".git", ".turbo"})
-_MOST_FAILURES = 100
+_MOST_FAILURES = 50
 _MOST_COMPARED_NAMES = 2_000
 _MOST_SEARCHED_FILES = 5_000
 _MOST_SEARCHED_BYTES = 1_000_000
