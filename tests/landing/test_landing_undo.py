@@ -436,3 +436,18 @@ async def test_a_file_replaced_by_a_symlink_since_its_review_is_refused(place: P
     assert replace(landing, conflicts=()) == Landing()
     assert place.tree() == before
     assert outside.read_bytes() == lines().content
+
+
+async def test_what_is_put_into_a_folder_on_its_way_out_comes_back_with_it(place: Place) -> None:
+    await place.step({"d/f": file(b"f"), "e": file(b"e")})
+    changes = between(place.tree(), {"e": file(b"E")}, place.blobs)
+
+    def save(step: str) -> None:
+        if step == "clean":
+            (hidden,) = (path for path in place.root.iterdir() if path.is_dir())
+            (hidden / "mine").write_bytes(b"mine")
+
+    lander = JournalLander(place.root, place.state, place.blobs, checkpoint=save)
+    await lander.land(changes, session_id="s", step_id="s2")
+
+    assert place.tree() == whole({"d/mine": file(b"mine"), "e": file(b"E")})

@@ -321,9 +321,9 @@ class Writer:
             with suppress(OSError), self.tree.parent(temp) as (above, name):
                 (os.rmdir if temp in folders else os.unlink)(name, dir_fd=above)
         left = [temp for temp in (*temps, *map(aside, temps)) if self._is_left(temp)]
-        for temp in left:
-            if temp in folders:  # what someone put into it just then must not stay hidden
-                with suppress(OSError):
+        for temp in folders.keys() & left:
+            with suppress(OSError):
+                if self.tree.names(temp):  # what someone put into it must not stay hidden
                     self.tree.rename(temp, folders[temp])
         return not left
 
