@@ -203,7 +203,8 @@ def with_extra_row(row: str, chance: random.Random) -> str:
 def changed_row_misquoted(edit: Edit, chance: random.Random) -> Damaged | None:
     """Misquote the very row that changes, and the same word in what takes its place."""
     at = edit.changed
-    words = re.findall(r"[A-Za-z_]{4,}", edit.old[at])
+    written = {"value", "first", "second", "replaced"}  # by the edits themselves
+    words = [word for word in re.findall(r"[A-Za-z_]{4,}", edit.old[at]) if word not in written]
     if not words or at == len(edit.old) - 1:
         return None
     word = chance.choice(words)

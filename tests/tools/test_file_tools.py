@@ -277,6 +277,37 @@ async def test_a_mismatch_shows_the_closest_lines_and_changes_nothing(context: T
     assert file.read_text() == "def f():\n    return 1\n"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def f():\n    a = “x”\n", "def f():\n    a = “y”\n", "quotes, dashes or spaces differed"),
+        ('def f():\n  a = "x"\n', 'def f():\n  a = "y"\n', "`new` was re-indented"),
+        ('    a = \\"x\\"\n', '    a = \\"y\\"\n', "escapes in it were undone"),
+        ('    a = "x" \n', '    a = "y"\n', "white space at line ends differed"),
+    ],
+)
+async def test_a_slip_is_looked_past_and_said(
+    context: ToolContext, old: str, new: str, said: str
+) -> None:
+    file = context.workspace / "a.py"
+    file.write_text('def f():\n    a = "x"\n    return a\n')
+
+    assert said in await call(context, "edit_file", path="a.py", old=old, new=new)
+    assert file.read_text() == 'def f():\n    a = "y"\n    return a\n'
+
+
+async def test_an_edit_that_was_made_before_or_leaves_code_out_is_said_so(
+    context: ToolContext,
+) -> None:
+    file = context.workspace / "a.py"
+    file.write_text("def f():\n    a = 1\n    return a + 1\n")
+
+    again = {"path": "a.py", "old": "return a + 5\n", "new": "return a + 1\n"}
+    assert "Go on with what is next" in await refused(context, "edit_file", **again)
+    lazy = {"path": "a.py", "old": "    a = 1\n", "new": "    # ... existing code ...\n"}
+    assert "leave the same lines out of `old` too" in await refused(context, "edit_file", **lazy)
+
+
 async def test_an_ambiguous_edit_names_the_lines(context: ToolContext) -> None:
     (context.workspace / "a.py").write_text("x\ny\nx\n")
 

@@ -1,4 +1,4 @@
-"""Edit a file by exact search and replace."""
+"""Edit a file by search and replace."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from turbo_tui.tools.arguments import Arguments, parameters
 
 SPEC = ToolSpec(
     "edit_file",
-    "Replace exact text in a file. `old` must occur exactly `count` times, with the file's own "
-    "indentation; include a line before and after to make it unique. Line numbers of read_file "
-    "are not part of the text. An empty `new` deletes.",
+    "Replace text in a file. Copy `old` from the file, with its indentation; it must occur exactly "
+    "`count` times: include a line before and after to make it unique. A slip in white space, "
+    "quotes or a line is looked past where one place alone fits, and the answer says so. Line "
+    "numbers of read_file are not part of the text. An empty `new` deletes.",
     parameters(
         ("path", "old", "new"),
         path={"type": "string", "description": "file, relative to the workspace"},
-        old={"type": "string", "description": "exact text to replace"},
+        old={"type": "string", "description": "the text to replace, as it stands there"},
         new={"type": "string", "description": "what takes its place"},
         count={"type": "integer", "description": "how often `old` occurs; default 1"},
     ),
@@ -81,8 +82,12 @@ def _edited(content: bytes, chunk: Chunk) -> tuple[bytes, Place]:
 def _advice(error: MatchError) -> str:
     if error.closest:
         return "Copy the lines marked + as `old`, without the mark (→ stands for a tab)."
-    if error.kind == "already_applied":
-        return "Go on with what is next."
-    if error.line:
-        return "Make `old` longer until it is unique, or give `count`."
-    return "Call read_file or search_text to see what is there."
+    match error.kind:
+        case "already_applied":
+            return "Go on with what is next."
+        case "ambiguous" | "count":
+            return "Make `old` longer until it is unique, or give `count`."
+        case "lazy":
+            return "Or leave the same lines out of `old` too."
+        case _:
+            return "Call read_file or search_text to see what is there."
