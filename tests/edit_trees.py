@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from turbo_tui.edits.apply import Applied, Failure, Reading, UnreachableError, apply_to
+from turbo_tui.edits.apply import apply_to
 from turbo_tui.edits.formats import FormatName, parse
+from turbo_tui.edits.outcome import Applied, Failure, Reading, UnreachableError
 
 Files = Mapping[str, str]
 

@@ -224,6 +224,15 @@ def test_permissions_stay_and_a_diff_can_make_a_file_executable(root: Path, run:
     assert modes["x.sh"] & 0o100
 
 
+def test_a_mode_that_the_file_has_is_no_change(root: Path, run: Run) -> None:
+    (root / "a.py").chmod(0o755)
+    mode = "diff --git a/a.py b/a.py\nold mode 100644\nnew mode 100755\n"
+
+    done = run("apply", given=mode)
+
+    assert (done.code, done.out) == (0, "Nothing to change: the files read so already.\n")
+
+
 def test_bytes_that_are_not_touched_stay(root: Path, run: Run) -> None:
     (root / "a.py").write_bytes(b"\xef\xbb\xbfdef main():\r\n    return 1\r\n# end")
     (root / "latin").write_bytes("é\nx\n".encode("latin-1"))

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.edit_trees import Refused, after, applied
-from turbo_tui.edits.apply import Reading, UnreachableError, apply_edits, apply_to
+from turbo_tui.edits.apply import apply_edits, apply_to
 from turbo_tui.edits.formats import parse
+from turbo_tui.edits.outcome import Reading, UnreachableError
 
 
 def patch(*lines: str) -> str:
@@ -133,6 +134,22 @@ def test_edits_through_a_link_and_of_its_target_are_edits_of_one_file() -> None:
     (file,) = apply_to(parse(answer, exists=lambda _: True), tree).files
 
     assert (file.path, file.content) == ("real", b"1\n2\n")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("*** Delete File: a",),
+        ("*** Update File: a", "*** Move to: b"),
+        ("*** Update File: a", "*** Move to: b", "@@", "-x", "+y"),
+        ("*** Update File: a", "@@", "+x"),
+    ],
+)
+def test_nothing_is_deleted_moved_or_appended_by_a_guess(lines: tuple[str, ...]) -> None:
+    with pytest.raises(Refused) as refused:
+        after({"d/a": "x\n"}, patch(*lines))
+
+    assert refused.value.failures[0].advice == "It could be one of: d/a."
 
 
 def test_a_name_that_is_nearly_right_is_suggested() -> None:

@@ -15,8 +15,9 @@ import click
 from turbo_tui.commands.headless import encodable
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.plain import plain, plain_lines
-from turbo_tui.edits.apply import EditedFile, Failure, Reading, apply_to
+from turbo_tui.edits.apply import apply_to
 from turbo_tui.edits.formats import FormatName, parse
+from turbo_tui.edits.outcome import EditedFile, Failure, Reading
 from turbo_tui.edits.text_file import NotTextError, decode
 from turbo_tui.edits.values import EditSyntaxError, Rung
 
@@ -108,6 +109,8 @@ def _applied(
         if landed.conflicts:
             failures = [Failure(each.path, 0, each.why) for each in landed.conflicts]
             outcome = replace(outcome, files=(), failures=tuple(failures))
+        elif not landed.session:
+            outcome = replace(outcome, files=())
         else:
             outcome = replace(outcome, session=landed.session, notes=landed.notes)
     return _told(outcome, as_json=as_json)

@@ -20,7 +20,7 @@ from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Conflict
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
-from turbo_tui.edits.apply import EditedFile, UnreachableError
+from turbo_tui.edits.outcome import EditedFile, UnreachableError
 from turbo_tui.wiring import Workspace
 from turbo_tui.wiring.workspace import make_state
 
@@ -121,7 +121,13 @@ class Ground:
         """
         workspace = self._workspace
         make_state(workspace.state)
-        changes = ch.ChangeSet(tuple(self._change(file) for file in files))
+        every = [self._change(file) for file in files]
+        # A mode that a diff asks for may be what the file has.
+        changes = ch.ChangeSet(
+            tuple(one for one in every if one.moved_from or one.before != one.after)
+        )
+        if not changes.files:
+            return Landed()
         blob = workspace.blobs.put(ch.to_json(changes))
         identity = new_session_id(workspace.state)
         paths = tuple(change.path for change in changes.files)

@@ -5,106 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
 
 from turbo_tui.core.changes import checked_path
-from turbo_tui.edits.ladder import Place, Replaced, replace_chunks
-from turbo_tui.edits.left_out import left_out
-from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.ladder import Place
 from turbo_tui.edits.names import slashed
-from turbo_tui.edits.numbered import unnumbered
+from turbo_tui.edits.outcome import (
+    Applied,
+    EditedFile,
+    Failure,
+    Reading,
+    RefusedError,
+    UnreachableError,
+)
+from turbo_tui.edits.rewriting import ended, refuse_left_out, replaced, rewritten
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
-
-Action = Literal["add", "update", "delete", "move"]
 
 _CLOSED = frozenset({".git", ".turbo"})
 _MOST_FAILURES = 50
 _MOST_COMPARED_NAMES = 2_000
 _MOST_SEARCHED_FILES = 5_000
 _MOST_SEARCHED_BYTES = 1_000_000
-
-
-class UnreachableError(ValueError):
-    """A path that may not be read or written; `str` says why, for the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class EditedFile:
-    """What happens to one path, all edits of it taken together.
-
-    Attributes:
-        content: Its bytes afterwards; None when it is deleted.
-        moved_from: The path it had.
-        mode: Permission bits that were asked for; 0 when none were.
-        places: Where its chunks were found, in the order of the answer.
-        replaced: It took the place of another file, or was written anew as a whole.
-        like: An existing file whose permissions a new one takes over: what it was moved from.
-    """
-
-    path: str
-    action: Action
-    content: bytes | None
-    moved_from: str = ""
-    mode: int = 0
-    places: tuple[Place, ...] = ()
-    replaced: bool = False
-    like: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why one edit cannot be made.
-
-    Attributes:
-        at: Line (1-based) of the answer where the edit begins.
-        advice: What to do about it; empty when `why` says it.
-        line: Line of the file to look at, 0 when there is none.
-        closest: The text there.
-    """
-
-    path: str
-    at: int
-    why: str
-    advice: str = ""
-    line: int = 0
-    closest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What came of an answer: files, or what failed and then no files."""
-
-    files: tuple[EditedFile, ...] = ()
-    failures: tuple[Failure, ...] = ()
-    shell: tuple[str, ...] = ()
-
-
-def _same(path: str) -> str:
-    return path
-
-
-def _none() -> Iterable[str]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The tree that edits are applied to; nothing is written.
-
-    Attributes:
-        read: Returns a file's bytes, None where nothing stands; raises UnreachableError for
-            a folder or what may not be read.
-        root: The workspace's absolute path, to make absolute paths relative; empty: refuse them.
-        real: Returns where a path leads once its links are followed; raises UnreachableError
-            when that is outside.
-        paths: Lists the workspace's files, for names that are missing or cut short.
-    """
-
-    read: Callable[[str], bytes | None]
-    root: str = ""
-    real: Callable[[str], str] = _same
-    paths: Callable[[], Iterable[str]] = _none
 
 
 def apply_edits(parsed: Parsed, read: Callable[[str], bytes | None]) -> Applied:
@@ -126,14 +47,6 @@ def apply_to(parsed: Parsed, tree: Reading) -> Applied:
     if draft.failures:
         return Applied((), tuple(draft.failures), parsed.shell)
     return Applied(tuple(draft.files()), (), parsed.shell)
-
-
-class _RefusedError(Exception):
-    """An edit that cannot be made."""
-
-    def __init__(self, why: str, advice: str = "", *, line: int = 0, closest: str = "") -> None:
-        super().__init__(why)
-        self.advice, self.line, self.closest = advice, line, closest
 
 
 @dataclass(slots=True)
@@ -167,7 +80,7 @@ class _Draft:
         """Make one edit, or note why it cannot be made."""
         try:
             self._make(edit)
-        except _RefusedError as error:
+        except RefusedError as error:
             self._fail(edit, str(error), error.advice, error.line, error.closest)
         except UnreachableError as error:
             self._fail(edit, str(error))
@@ -207,12 +120,12 @@ class _Draft:
         try:
             path = checked_path(_relative(slashed(path), self._tree.root))
         except ValueError as error:
-            raise _RefusedError(f"{error}", "Paths are relative to the workspace.") from None
+            raise RefusedError(f"{error}", "Paths are relative to the workspace.") from None
         if _CLOSED & set(path.lower().split("/")):
-            raise _RefusedError(f"{path!r} belongs to git's or turbo-tui's own files")
+            raise RefusedError(f"{path!r} belongs to git's or turbo-tui's own files")
         real = self._tree.real(path)
         if _CLOSED & set(real.lower().split("/")):
-            raise _RefusedError(f"{path!r} leads to git's or turbo-tui's own files")
+            raise RefusedError(f"{path!r} leads to git's or turbo-tui's own files")
         return real
 
     def _at(self, path: str) -> _Touched:
@@ -222,26 +135,29 @@ class _Draft:
             self._touched[path] = _Touched(content, path if content is not None else "")
         return self._touched[path]
 
-    def _existing(self, path: str) -> str:
-        """Return the checked path of a file that is there, a cut-short name completed."""
+    def _existing(self, path: str, chunks: Sequence[Chunk] = ()) -> str:
+        """Return the checked path of a file that is there.
+
+        A name that is cut short is completed only where the chunks' text must be in the file:
+        nothing is deleted or moved by a guess.
+        """
         checked = self._checked(path)
         if self._at(checked).content is not None:
             return checked
         gone = self._touched[checked]
         if gone.written_at:
-            raise _RefusedError(
+            raise RefusedError(
                 f"an edit before it (line {gone.written_at}) deletes or moves this file"
             )
-        slashed = path.replace("\\", "/")
-        named = slashed.rsplit("/", 1)[-1]
+        named = checked.rsplit("/", 1)[-1]
         fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
-        if len(fitting) == 1:
+        if len(fitting) == 1 and any(chunk.old for chunk in chunks):
             return self._checked(fitting[0])
         if fitting:
             listed = ", ".join(sorted(fitting)[:5])
-            raise _RefusedError("there is no such file", f"It could be one of: {listed}.")
-        close = get_close_matches(slashed, self._paths()[:_MOST_COMPARED_NAMES], n=3)
-        raise _RefusedError(
+            raise RefusedError("there is no such file", f"It could be one of: {listed}.")
+        close = get_close_matches(checked, self._paths()[:_MOST_COMPARED_NAMES], n=3)
+        raise RefusedError(
             "there is no such file", f"Did you mean {' or '.join(close)}?" if close else ""
         )
 
@@ -260,7 +176,7 @@ class _Draft:
                 if content is None or len(content) > _MOST_SEARCHED_BYTES:
                     continue
                 text = decode(content).text
-            except (_RefusedError, UnreachableError, NotTextError):
+            except (RefusedError, UnreachableError, NotTextError):
                 continue
             if all(text and part in text for part in wanted):
                 found.append(path)
@@ -269,7 +185,7 @@ class _Draft:
         why = (
             f"{len(found)} files hold its text: {', '.join(found[:5])}" if found else "none has it"
         )
-        raise _RefusedError(
+        raise RefusedError(
             f"the edit names no file, and {why}", "Write the file's path on the line before it."
         )
 
@@ -285,19 +201,19 @@ class _Draft:
         path = self._checked(edit.path)
         state = self._at(path)
         if state.written_at and state.content is not None:
-            raise _RefusedError(
+            raise RefusedError(
                 f"an edit before it (line {state.written_at}) writes this file already",
                 "Say it once.",
             )
         if state.content and not self._envelope:
-            raise _RefusedError(
+            raise RefusedError(
                 "a file is to be added that exists and is not empty",
                 "Edit it with the text that stands there, or delete it first.",
             )
         if copied is not None:
             state.content = copied.encode()
         elif state.content is not None:
-            state.content = _rewritten(state.content, content).encode()
+            state.content = rewritten(state.content, content).encode()
         else:
             state.content = content.encode("utf-8", "surrogateescape")
         state.written_at = edit.at or 1
@@ -307,14 +223,14 @@ class _Draft:
         """Refuse to delete or move what only leads to a file.
 
         Raises:
-            _RefusedError: Its last part is a link.
+            RefusedError: Its last part is a link.
         """
         relative = _relative(slashed(path), self._tree.root)
         above, _, name = relative.rpartition("/")
         place = "/".join(part for part in (self._tree.real(above) if above else "", name) if part)
         real = self._tree.real(relative)
         if real != place:
-            raise _RefusedError(
+            raise RefusedError(
                 f"it is a symbolic link to {real}, and links are not deleted or moved",
                 f"Name {real} itself, or delete the link by hand.",
             )
@@ -332,14 +248,14 @@ class _Draft:
         if edit.whole:
             self._write_whole(edit)
             return
-        path = self._existing(edit.path)
+        path = self._existing(edit.path, () if edit.moved_to else edit.chunks)
         state = self._at(path)
         if edit.chunks:
             before, places = state.content, len(state.places)
             try:
                 file = self._replaced(state, edit.chunks)
                 state.content = file.encode()
-            except (_RefusedError, UnicodeEncodeError):
+            except (RefusedError, UnicodeEncodeError):
                 state.content = before
                 del state.places[places:]
                 raise
@@ -351,14 +267,14 @@ class _Draft:
         path = self._whole_path(edit.path)
         state = self._at(path)
         if state.written_at and state.content is not None:
-            raise _RefusedError(
+            raise RefusedError(
                 f"the answer holds this file twice (line {state.written_at} too)", "Say it once."
             )
         if state.content is None:
             state.content = edit.content.encode("utf-8", "surrogateescape")
         else:
-            _refuse_elided(state.content, edit.content)
-            state.content = _rewritten(state.content, edit.content).encode()
+            refuse_left_out(state.content, edit.content)
+            state.content = rewritten(state.content, edit.content).encode()
         state.written_at = edit.at or 1
 
     def _whole_path(self, path: str) -> str:
@@ -378,27 +294,22 @@ class _Draft:
         self._refuse_link(edit.path)
         there = self._at(target)
         if there.written_at and there.content is not None:
-            raise _RefusedError(f"an edit before it (line {there.written_at}) writes {target}")
+            raise RefusedError(f"an edit before it (line {there.written_at}) writes {target}")
         if there.content is not None and not self._envelope:
-            raise _RefusedError(f"it is to be moved to {target}, which exists")
+            raise RefusedError(f"it is to be moved to {target}, which exists")
         self._touched[target] = replace(state, written_at=edit.at or 1)
         self._touched[path] = _Touched(None, "", written_at=edit.at or 1)
 
-    def _replaced(self, state: _Touched, chunks: tuple[Chunk, ...]) -> TextFile:
-        """Return the file with chunks replaced; say for each that fails why."""
+    def _replaced(self, state: _Touched, chunks: Sequence[Chunk]) -> TextFile:
+        """Return the file with chunks replaced; where they were goes to the state.
+
+        Raises:
+            RefusedError: One has no place.
+        """
         file = decode(state.content or b"")
-        text = file.text
-        chunks = tuple(_fitted(chunk, text) for chunk in chunks)
-        try:
-            done = replace_chunks(file, chunks)
-        except MatchError as error:
-            done = _replaced_unnumbered(file, chunks)
-            if done is None:
-                raise _match_refused(error, len(chunks)) from None
+        done = replaced(file, chunks)
         state.places += done.places
-        if self._envelope:
-            return _ended(done.file, text)
-        return done.file
+        return ended(done.file, file.text) if self._envelope else done.file
 
     # --- the outcome ---------------------------------------------------------------
 
@@ -417,10 +328,8 @@ class _Draft:
                     yield EditedFile(path, "delete", None)
             elif before is not None:
                 if state.content != before or state.mode:
-                    replaced = not places
-                    yield EditedFile(
-                        path, "update", state.content, "", state.mode, places, replaced
-                    )
+                    anew = not places and state.content != before
+                    yield EditedFile(path, "update", state.content, "", state.mode, places, anew)
             elif moved.get(state.came_from) == path and self._is_gone(state.came_from):
                 yield EditedFile(
                     path,
@@ -454,94 +363,3 @@ def _relative(path: str, root: str) -> str:
     if path.startswith("/"):
         return path
     return "/".join(part for part in path.split("/") if part not in {"", "."})
-
-
-def _fitted(chunk: Chunk, text: str) -> Chunk:
-    """Fit a chunk to how the file ends, and refuse to insert where numbers contradict.
-
-    Raises:
-        _RefusedError: Nothing but numbers says where lines go.
-    """
-    if not chunk.old and chunk.line and not chunk.context and not chunk.at_end:
-        last = text.count("\n") + (not text.endswith("\n") if text else 0)
-        if chunk.line not in {last, last + 1}:
-            raise _RefusedError(
-                f"lines are to go in at line {chunk.line}, with no line of the file beside them",
-                "Give a line before or after them as context.",
-            )
-        return replace(chunk, line=0)
-    if chunk.at_end and chunk.old and not chunk.old.endswith("\n") and text.endswith("\n"):
-        new = chunk.new if chunk.new.endswith("\n") or not chunk.new else f"{chunk.new}\n"
-        return replace(chunk, old=f"{chunk.old}\n", new=new)
-    return chunk
-
-
-def _ended(file: TextFile, text: str) -> TextFile:
-    """Give a file without a last line end one, where its last line was written anew.
-
-    Each line of the patch format is a whole line.
-    """
-    now = file.text
-    if not text or text.endswith("\n") or not now or now.endswith("\n"):
-        return file
-    if now.rsplit("\n", 1)[-1] == text.rsplit("\n", 1)[-1]:
-        return file
-    return file.replaced(len(now), len(now), "\n")
-
-
-def _rewritten(before: bytes, content: str) -> TextFile:
-    """Return a file with all its text replaced: encoding, mark and line ends stay."""
-    file = decode(before)
-    text = file.text
-    if (
-        text
-        and not text.endswith("\n")
-        and content.removesuffix("\n").endswith(text.rsplit("\n", 1)[-1])
-    ):
-        last = content.removesuffix("\n").rsplit("\n", 1)[-1]
-        if last == text.rsplit("\n", 1)[-1]:
-            content = content.removesuffix("\n")
-    return file.replaced(0, len(text), content)
-
-
-def _refuse_elided(before: bytes, content: str) -> None:
-    """Refuse a whole file that leaves some of itself out.
-
-    Raises:
-        _RefusedError: A line stands for others.
-    """
-    number = left_out(content, decode(before).text)
-    if number:
-        line = content.split("\n")[number - 1].strip()
-        raise _RefusedError(
-            f"line {number} of the new text, {line[:60]!r}, stands for code that is left out",
-            "Write all of the file, or edit only what changes.",
-        )
-
-
-def _replaced_unnumbered(file: TextFile, chunks: Sequence[Chunk]) -> Replaced | None:
-    """Try again without line numbers that were copied along; None when that is not it."""
-    bare = [unnumbered(chunk) for chunk in chunks]
-    if not any(bare):
-        return None
-    try:
-        return replace_chunks(file, [new or old for old, new in zip(chunks, bare, strict=True)])
-    except MatchError:
-        return None
-
-
-def _match_refused(error: MatchError, chunks: int) -> _RefusedError:
-    which = f"chunk {error.chunk + 1} of {chunks}: " if chunks > 1 else ""
-    return _RefusedError(f"{which}{error}", _advice(error), line=error.line, closest=error.closest)
-
-
-def _advice(error: MatchError) -> str:
-    match error.kind:
-        case "ambiguous":
-            return "Add lines before or after it until only one place fits."
-        case "missing" if error.closest:
-            return "Copy the lines marked + as they stand in the file (→ is a tab)."
-        case "missing":
-            return "Read the file again: what was written is not in it."
-        case _:
-            return ""

@@ -1,0 +1,122 @@
+"""Write one file's text anew, in part or as a whole, as the formats mean it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from turbo_tui.edits.ladder import Replaced, replace_chunks
+from turbo_tui.edits.left_out import left_out
+from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.numbered import unnumbered
+from turbo_tui.edits.outcome import RefusedError
+from turbo_tui.edits.text_file import TextFile, decode
+from turbo_tui.edits.values import Chunk
+
+
+def replaced(file: TextFile, chunks: Sequence[Chunk]) -> Replaced:
+    """Return a file with chunks replaced.
+
+    Raises:
+        RefusedError: One has no place; it says what stands there and what to do.
+    """
+    text = file.text
+    chunks = [_fitted(chunk, text) for chunk in chunks]
+    try:
+        return replace_chunks(file, chunks)
+    except MatchError as error:
+        done = _replaced_unnumbered(file, chunks)
+        if done is None:
+            raise _match_refused(error, len(chunks)) from None
+        return done
+
+
+def _fitted(chunk: Chunk, text: str) -> Chunk:
+    """Fit a chunk to how the file ends, and refuse to insert where numbers contradict.
+
+    Raises:
+        RefusedError: Nothing but numbers says where lines go.
+    """
+    if not chunk.old and chunk.line and not chunk.context and not chunk.at_end:
+        last = text.count("\n") + (not text.endswith("\n") if text else 0)
+        if chunk.line not in {last, last + 1}:
+            raise RefusedError(
+                f"lines are to go in at line {chunk.line}, with no line of the file beside them",
+                "Give a line before or after them as context.",
+            )
+        return replace(chunk, line=0)
+    if chunk.at_end and chunk.old and not chunk.old.endswith("\n") and text.endswith("\n"):
+        new = chunk.new if chunk.new.endswith("\n") or not chunk.new else f"{chunk.new}\n"
+        return replace(chunk, old=f"{chunk.old}\n", new=new)
+    return chunk
+
+
+def ended(file: TextFile, text: str) -> TextFile:
+    """Give a file without a last line end one, where its last line was written anew.
+
+    Each line of the patch format is a whole line.
+    """
+    now = file.text
+    if not text or text.endswith("\n") or not now or now.endswith("\n"):
+        return file
+    if now.rsplit("\n", 1)[-1] == text.rsplit("\n", 1)[-1]:
+        return file
+    return file.replaced(len(now), len(now), "\n")
+
+
+def rewritten(before: bytes, content: str) -> TextFile:
+    """Return a file with all its text replaced: encoding, mark and line ends stay."""
+    file = decode(before)
+    text = file.text
+    if (
+        text
+        and not text.endswith("\n")
+        and content.removesuffix("\n").endswith(text.rsplit("\n", 1)[-1])
+    ):
+        last = content.removesuffix("\n").rsplit("\n", 1)[-1]
+        if last == text.rsplit("\n", 1)[-1]:
+            content = content.removesuffix("\n")
+    return file.replaced(0, len(text), content)
+
+
+def refuse_left_out(before: bytes, content: str) -> None:
+    """Refuse a whole file that leaves some of itself out.
+
+    Raises:
+        RefusedError: A line stands for others.
+    """
+    number = left_out(content, decode(before).text)
+    if number:
+        line = content.split("\n")[number - 1].strip()
+        raise RefusedError(
+            f"line {number} of the new text, {line[:60]!r}, stands for code that is left out",
+            "Write all of the file, or edit only what changes.",
+        )
+
+
+def _replaced_unnumbered(file: TextFile, chunks: Sequence[Chunk]) -> Replaced | None:
+    """Try again without line numbers that were copied along; None when that is not it."""
+    bare = [unnumbered(chunk) for chunk in chunks]
+    if not any(bare):
+        return None
+    try:
+        return replace_chunks(file, [new or old for old, new in zip(chunks, bare, strict=True)])
+    except MatchError:
+        return None
+
+
+def _match_refused(error: MatchError, chunks: int) -> RefusedError:
+    which = f"chunk {error.chunk + 1} of {chunks}: " if chunks > 1 else ""
+    return RefusedError(f"{which}{error}", _advice(error), line=error.line, closest=error.closest)
+
+
+def _advice(error: MatchError) -> str:
+    match error.kind:
+        case "ambiguous":
+            return "Add lines before or after it until only one place fits."
+        case "missing" if error.closest:
+            return "Copy the lines marked + as they stand in the file (→ is a tab)."
+        case "missing":
+            return "Read the file again: what was written is not in it."
+        case _:
+            return ""
