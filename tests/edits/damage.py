@@ -241,6 +241,20 @@ def both(first: Damage, second: Damage) -> Damage:
     return damage
 
 
+def edge_paraphrased(end: int) -> Damage:
+    """Paraphrase the first or the last row, a comment that stays."""
+
+    def damage(edit: Edit, chance: random.Random) -> Damaged | None:
+        old, new = list(edit.old), list(edit.new)
+        row = paraphrased(old[end], chance)
+        if not new or old[end] != new[end] or row == old[end]:
+            return None
+        old[end] = new[end] = row
+        return Damaged(text_of(old), text_of(new), (end % len(old),))
+
+    return damage
+
+
 MISQUOTED = one_row(misquoted)
 MISSING = one_row(lambda _row, _chance: None)
 
@@ -265,6 +279,8 @@ DAMAGES: dict[str, Damage] = {
     "paraphrased comment": one_row(paraphrased),
     "misquoted row": MISQUOTED,
     "misquoted row that changes": changed_row_misquoted,
+    "paraphrased first row": edge_paraphrased(0),
+    "paraphrased last row": edge_paraphrased(-1),
     "shallower, misquoted row": both(MISQUOTED, shallower),
     "smart quotes, tabs": both(everywhere(smart), everywhere(tabs)),
     "trailing spaces, missing row": both(

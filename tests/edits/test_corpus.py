@@ -19,6 +19,8 @@ FLOORS = {
     "misquoted row": (80, 40),
     "misquoted row that changes": (80, 35),
     "paraphrased comment": (80, 40),
+    "paraphrased first row": (80, 40),
+    "paraphrased last row": (80, 30),
     "shallower, misquoted row": (80, 70),
     "trailing spaces, missing row": (80, 75),
     "left out: ...": (70, 25),

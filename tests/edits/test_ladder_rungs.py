@@ -230,6 +230,20 @@ def test_a_block_of_which_little_is_there_is_refused() -> None:
     assert failed(BLOCK, old).kind == "missing"
 
 
+def test_a_twin_under_another_name_is_not_taken_for_the_block() -> None:
+    assert failed(BLOCK.replace("total(", "price_of("), BLOCK).kind == "missing"
+
+
+def test_a_comment_at_the_edge_need_not_be_there() -> None:
+    old = "# sums it\n" + BLOCK
+    text = "import os\n# adds\n" + BLOCK
+
+    assert seen(text, old, old.replace("price", "cost")) == (
+        text.replace("price", "cost"),
+        "anchored",
+    )
+
+
 # --- code left out ---------------------------------------------------------------
 
 

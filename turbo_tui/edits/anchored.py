@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import accumulate, islice
+from itertools import accumulate, islice, product
 
 from turbo_tui.edits.indentation import indent
 from turbo_tui.edits.likeness import likeness, plain
@@ -47,8 +47,15 @@ class Aligned:
     lacking: int
 
 
-def anchored_places(rows: Rows, old: Sequence[str]) -> list[Aligned]:
+def anchored_places(
+    rows: Rows, old: Sequence[str], loose: tuple[int, int] = (0, 0)
+) -> list[Aligned]:
     """Find the place where a block is meant that differs from what is there.
+
+    Args:
+        rows: The text.
+        old: The block; its first and last row are blank in no case.
+        loose: How many rows at its head and tail are context, and so need not be there.
 
     Returns:
         The place, and after it all that are nearly as good, even such as the block's ends do not
@@ -62,7 +69,7 @@ def anchored_places(rows: Rows, old: Sequence[str]) -> list[Aligned]:
     if told < 2:  # noqa: PLR2004
         return []
     shared = _shared(keys, set(wanted))
-    places = list(islice(_between_anchors(keys, wanted, shared), MOST_COMPARED + 1))
+    places = _windows(keys, wanted, shared, loose)
     if not places or len(places) > MOST_COMPARED:
         return []
     found = sorted(
@@ -206,6 +213,25 @@ def _clearly(best: Aligned, other: Aligned) -> bool:
 def _shared(keys: Sequence[str], wanted: set[str]) -> list[int]:
     """Count, up to each row, those that the block has too."""
     return list(accumulate((bool(key) and key in wanted for key in keys), initial=0))
+
+
+def _windows(
+    keys: Sequence[str], wanted: Sequence[str], shared: Sequence[int], loose: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Return places between anchors, the outermost that there are; one more than may be compared.
+
+    Rows of context that are not there are left out of the anchors, not of what is compared.
+    """
+    for heads, tails in sorted(product(range(loose[0] + 1), range(loose[1] + 1)), key=sum):
+        inner = wanted[heads : len(wanted) - tails]
+        if len(inner) < 2 or not inner[0] or not inner[-1]:  # noqa: PLR2004
+            continue
+        found = islice(_between_anchors(keys, inner, shared), MOST_COMPARED + 1)
+        if places := [
+            (max(first - heads, 0), min(stop + tails, len(keys))) for first, stop in found
+        ]:
+            return places
+    return []
 
 
 def _between_anchors(

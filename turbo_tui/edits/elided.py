@@ -24,6 +24,11 @@ _MOST_WORDS = 10
 _MOST_WAYS = 64
 
 
+def is_comment(row: str) -> bool:
+    """Say whether a row is a comment, in most languages."""
+    return row.lstrip().startswith(("#", "//", "/*", "*", "--", "<!--"))
+
+
 def marks_gap(row: str) -> bool:
     """Say whether a row stands for code that is left out."""
     body = _COMMENT.sub(r"\1", row.strip())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
-from turbo_tui.edits.elided import chains, marks_gap, parts
+from turbo_tui.edits.elided import chains, is_comment, marks_gap, parts
 from turbo_tui.edits.escapes import UNDOING
 from turbo_tui.edits.indentation import off
 from turbo_tui.edits.likeness import folded, plain, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.values import Chunk, Rung
+
+_LOOSE_ROWS = 2  # of context at each end, which may not be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +215,25 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     *_, (old, new) = _without_edges(cut(chunk.old), cut(chunk.new))
     if any(marks_gap(row) for row in new):
         return  # it would be written
-    for index, found in enumerate(anchored_places(rows, old)):
+    loose = (_context(old, new), _context(old[::-1], new[::-1]))
+    for index, found in enumerate(anchored_places(rows, old, loose)):
         place = (found.first, found.stop)
         one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
         yield replace(one, write=_nothing) if index else one
+
+
+def _context(old: Sequence[str], new: Sequence[str]) -> int:
+    """Count the first rows that need not be in the file: what stays and names nothing.
+
+    A row of code at the edge must be there, since it tells one block from its twin.
+    """
+    pairs = zip(old[:_LOOSE_ROWS], new, strict=False)
+    return sum(
+        1
+        for _ in takewhile(
+            lambda pair: pair[0] == pair[1] and (short(pair[0]) or is_comment(pair[0])), pairs
+        )
+    )
 
 
 def _nothing() -> None:
