@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.errors import LandingError
 from turbo_tui.landing import JournalLander, open_lander
+from turbo_tui.landing.beneath import Tree
+from turbo_tui.landing.writer import Writer
 
 NOBODY = 65534
 OLD = {name: file(name.encode()) for name in "abcde"} | {"d2/x": file(b"x"), "l": link("a")}
@@ -399,3 +402,123 @@ def test_a_full_disk_leaves_what_was_to_be_taken_back_or_forth_as_it_was(
     filler.unlink()
     asyncio.run(getattr(lander, way)(landing_id))
     assert read_tree(root) == whole(old if way == "undo" else new)
+
+
+# --- folders on their way out ----------------------------------------------------
+
+FOLDERS = {"d/e/f": file(b"f"), "g": file(b"g")}
+
+
+def removing_folders(place: Path) -> tuple[Path, Path, FolderBlobs, ChangeSet]:
+    root, state = place / "ws", place / "state"
+    blobs = FolderBlobs(state / "blobs")
+    write_tree(root, FOLDERS)
+    return root, state, blobs, between(FOLDERS, {"g": file(b"G", 0o755)}, blobs)
+
+
+def test_a_folder_that_may_not_be_written_is_removed_and_made_again(open_place: Path) -> None:
+    root, state, blobs, changes = removing_folders(open_place)
+    (root / "d/e/f").unlink()
+    changes = ChangeSet(tuple(change for change in changes.files if change.path != "d/e/f"))
+    owned_by_nobody(root, state)
+    (root / "d/e").chmod(0o555)
+    stood = read_tree(root)
+    folders = [replace(c, before=Node("folder", 0o555)) for c in changes.files if c.path == "d/e"]
+    rest = [change for change in changes.files if change.path != "d/e"]
+
+    def act() -> str:
+        lander = open_lander(root, state, blobs)
+        land(lander, ChangeSet((*folders, *rest)))
+        (entry,) = lander.landings()
+        assert not (root / "d").exists()
+        asyncio.run(lander.undo(entry.landing_id))
+        return "done"
+
+    assert as_nobody(act) == "done"
+    assert read_tree(root) == stood
+
+
+@pytest.mark.parametrize("refused_at", ["", "sync"])
+def test_where_folders_cannot_be_moved_they_are_removed_and_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused_at: str
+) -> None:
+    root, state, blobs, changes = removing_folders(tmp_path)
+    rename = Tree.rename
+
+    def rename_files(tree: Tree, source: str, target: str) -> None:
+        if tree.is_folder(source):
+            raise OSError(18, "Invalid cross-device link")  # as an overlay says
+        rename(tree, source, target)
+
+    def refuse(step: str) -> None:
+        if step == refused_at:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Tree, "rename", rename_files)
+    lander = JournalLander(root, state, blobs, checkpoint=refuse)
+    if refused_at:
+        with pytest.raises(LandingError, match="The tree is as it was"):
+            land(lander, changes)
+        assert read_tree(root) == whole(FOLDERS)
+    else:
+        land(lander, changes)
+        assert read_tree(root) == {"g": file(b"G", 0o755)}
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_what_is_put_into_a_folder_at_the_last_moment_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    root, state, blobs, changes = removing_folders(tmp_path)
+    rename = Tree.rename
+
+    def be_quicker(tree: Tree, source: str, target: str) -> None:
+        if source == "d/e":
+            (root / "d/e/mine").write_bytes(b"mine")
+            if not moved:
+                raise OSError(18, "Invalid cross-device link")
+        rename(tree, source, target)
+
+    monkeypatch.setattr(Tree, "rename", be_quicker)
+    lander = open_lander(root, state, blobs)
+
+    landing = asyncio.run(lander.land(changes, session_id="s", step_id="1"))
+
+    assert read_tree(root) == whole({"d/e/mine": file(b"mine"), "g": file(b"G", 0o755)})
+    assert "d/e: the folder stays, something new is in it" in landing.notes
+
+
+def test_a_folder_that_cannot_be_given_its_mode_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, state = tmp_path / "ws", tmp_path / "state"
+    blobs = FolderBlobs(state / "blobs")
+    write_tree(root, {"a": file(b"a")})
+
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Writer, "finish_folder", refuse)
+    with pytest.raises(LandingError, match=r"stopped at 'n': Operation not permitted"):
+        land(open_lander(root, state, blobs), between({}, {"n/m": file(b"m")}, blobs))
+
+    assert read_tree(root) == {"a": file(b"a")}
+
+
+def test_a_clean_up_that_is_refused_is_done_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, state, blobs, changes = removing_folders(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", _refused)
+        patch.setattr(os, "rmdir", _refused)
+        land(open_lander(root, state, blobs), changes)
+    assert [path for path in root.iterdir() if path.name.startswith(".turbo-tui-")]
+
+    assert asyncio.run(open_lander(root, state, blobs).recover()) == ()
+
+    assert read_tree(root) == {"g": file(b"G", 0o755)}
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise PermissionError(13, "Permission denied")
