@@ -40,6 +40,7 @@ def block(old: str, new: str, marks: int = 7) -> str:
         "In `src/app.py`, change this:\n\n```python\n",
         "Update src/app.py:\n",
         "src\\app.py\n",
+        "src/app.py\n<source>python\n",
     ],
 )
 def test_the_file_is_found_wherever_models_name_it(before: str) -> None:
@@ -62,6 +63,7 @@ def test_markers_have_five_to_nine_characters(marks: int) -> None:
         "src/app.py\n<<<<<<< SEARCH\n:start_line:2\n-------\ntwo\n=======\nTWO\n>>>>>>> REPLACE\n",
         "src/app.py\n  <<<<<<< SEARCH\n  two\n  =======\n  TWO\n  >>>>>>> REPLACE\n",
         "src/app.py\n```\n<<<<<<< SEARCH\ntwo\n=======\nTWO\n=======\n```\n",
+        "src/app.py\n<<<<<<< SEARCH\ntwo\n=======\nTWO\n=======\n>>>>>>> REPLACE\n",
         "src/app.py\n<<<<<<< SEARCH\n2 | two\n=======\n2 | TWO\n>>>>>>> REPLACE\n",
         "src/app.py\n<<<<<<< SEARCH\n2 | two\n3 | three\n\n=======\nTWO\nthree\n>>>>>>> REPLACE\n",
     ],
@@ -118,6 +120,15 @@ def test_a_line_of_the_text_that_looks_like_the_divider_has_to_be_told_apart() -
     assert after(files, "a.md\n" + block(text, "new\n", 9)) == {"a.md": "new\n"}
     escaped = block(text, "new\n").replace("Title\n=", "Title\n\\=")
     assert after(files, "a.md\n" + escaped) == {"a.md": "new\n"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x\n=======\nnew\nHeading\n=======\n", "<<<<<<< HEAD\nx\n=======\ny\n>>>>>>> b\n=======\n"],
+)
+def test_a_last_divider_is_not_dropped_where_it_may_be_text(text: str) -> None:
+    with pytest.raises(EditSyntaxError, match="could each be"):
+        after(FILES, f"b.txt\n<<<<<<< SEARCH\n{text}>>>>>>> REPLACE\n")
 
 
 @pytest.mark.parametrize(

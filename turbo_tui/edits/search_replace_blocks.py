@@ -29,6 +29,9 @@ _ESCAPED = re.compile(
     r"^([ \t]*)\\(?=(?:<{5,9}(?: ?SEARCH>?)?|={5,9}|>{5,9}(?: ?REPLACE)?|-{5,9}"
     r"|:(?:start|end)_line:.*)[ \t]*$)"
 )
+_CONFLICT = re.compile(r"^(?:<{7}|\|{7}|>{7})(?: |$)")
+_TAG = re.compile(r"^[ \t]*</?(?:source|code|pre|codeblock|sourcecode)>\w*[ \t]*$")
+_HEADING_SLACK = 2  # characters by which an underline may be longer or shorter
 _LOOKED_BACK = 5  # lines before a block in which its file may be named
 
 
@@ -91,6 +94,8 @@ def _block(lines: Sequence[str], start: int) -> _Block:
         raise EditSyntaxError(
             "the SEARCH block has no line ======= before >>>>>>> REPLACE", start + 1
         )
+    if tail and len(dividers) == 2 and _is_stray(lines, start, dividers, stop):  # noqa: PLR2004
+        stop, dividers = dividers[1], dividers[:1]
     if len(dividers) > 1:
         dividers = _of_the_marks_own_length(lines, start, dividers)
     if len(dividers) > 1:
@@ -104,6 +109,23 @@ def _block(lines: Sequence[str], start: int) -> _Block:
     old = _body(lines[start + 1 : dividers[0]], indent)
     new = _body(lines[dividers[0] + 1 : stop], indent)
     return _Block(tuple(old), tuple(new), end)
+
+
+def _is_stray(lines: Sequence[str], start: int, dividers: Sequence[int], tail: int) -> bool:
+    """Tell whether the second ======= only stands before >>>>>>> REPLACE out of habit.
+
+    It is text where it may underline a heading, or where a merge conflict is edited.
+    """
+    if dividers[1] != tail - 1 or any(_CONFLICT.match(line) for line in lines[start + 1 : tail]):
+        return False
+    return not any(_underlines(lines, row) for row in dividers)
+
+
+def _underlines(lines: Sequence[str], row: int) -> bool:
+    above = lines[row - 1].strip()
+    if not above or _DIVIDER.match(above) or _HEAD.match(above):
+        return False
+    return abs(len(above) - len(lines[row].strip())) <= _HEADING_SLACK
 
 
 def _closed_by_divider(
@@ -150,7 +172,7 @@ def _name(lines: Sequence[str], head: int, floor: int, after: str, exists: Exist
         named = name_on(line, exists) if info is None else name_in_info(info, exists)
         if named:
             return named
-        if info is None and line.strip():
+        if info is None and line.strip() and not _TAG.match(line):
             return name_mentioned(line, exists)
     return ""
 
