@@ -9,13 +9,8 @@ import pytest
 from tests.fakes import FAKE_REPORT, MemoryBlobs
 from turbo_tui.app.cards import card_for
 from turbo_tui.app.opened import consent_question, resume_question, trust_question
-from turbo_tui.app.present import (
-    DiffPresenter,
-    LogPresenter,
-    empty_diff,
-    plan_value,
-    sandbox_word,
-)
+from turbo_tui.app.present import LogPresenter, plan_value, sandbox_word
+from turbo_tui.app.present_changes import DiffPresenter, empty_diff
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.plan import Step
@@ -102,15 +97,14 @@ def test_decisions_mark_hunks_and_files() -> None:
     assert (value.ignored[0].count, value.ignored[0].accepted) == (2, True)
 
 
-def test_a_huge_hunk_says_what_it_does_not_show() -> None:
+def test_a_huge_hunk_is_shown_whole() -> None:
     kept = Kept()
-    change = FileChange("a", None, kept.file(b"line\n" * 6_000))
-    blob = kept.review.keep(ChangeSet((change,)))
-    state = StepState(Step("s1", "t"), "staged", changes=blob)
+    content = b"".join(b"line %d\n" % number for number in range(6_000))
+    change = FileChange("big.txt", None, kept.file(content))
 
-    hunk = DiffPresenter(kept.review).show(state, Decisions(blob)).files[0].hunks[0]
+    (file,) = DiffPresenter(kept.review).changes(ChangeSet((change,)), "big").files
 
-    assert hunk.lines[-1].text == "1,000 more lines are not shown"
+    assert len(file.hunks[0].lines) == 6_000
 
 
 def test_conflicts_stand_at_their_file_or_above_all() -> None:

@@ -26,6 +26,12 @@ ASKED_FOR_FRAMES, YES_FRAMES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
 FRAME_BEGINS, FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
 
 
+def _take_terminal(*, deaf: bool) -> None:
+    ioctl(0, termios.TIOCSCTTY, 0)
+    if deaf:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
 class Screen:
     """turbo-tui in a terminal of its own.
 
@@ -33,9 +39,12 @@ class Screen:
         turbo: The user whose shell starts it.
         args: Of the command line.
         size: Columns and rows.
+        deaf: SIGHUP never reaches it, as under some wrappers.
     """
 
-    def __init__(self, turbo: Turbo, *args: str, size: tuple[int, int] = (120, 40)) -> None:
+    def __init__(
+        self, turbo: Turbo, *args: str, size: tuple[int, int] = (120, 40), deaf: bool = False
+    ) -> None:
         self._columns, self._rows = size
         self._master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self._rows, self._columns, 0, 0))
@@ -47,7 +56,7 @@ class Screen:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  one thread here
+            preexec_fn=lambda: _take_terminal(deaf=deaf),  # noqa: PLW1509  one thread here
         )
         os.close(slave)
         self._terminal = pyte.Screen(self._columns, self._rows)

@@ -159,8 +159,11 @@ def test_a_killed_app_shows_again_what_it_showed(turbo: Turbo) -> None:
     assert not (turbo.workspace / "begun.txt").exists()
 
 
-def test_a_lost_terminal_leaves_a_resumable_session_and_no_process(turbo: Turbo) -> None:
-    with Screen(turbo) as screen:
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_lost_terminal_leaves_a_resumable_session_and_no_process(
+    turbo: Turbo, *, deaf: bool
+) -> None:
+    with Screen(turbo, deaf=deaf) as screen:
         screen.wait_for("Type below")
         screen.type("rename the function unstyle to plain")
         screen.press("enter")

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.views import StepState, Views, unlanded_below
+from turbo_tui.core.views import StepState, Verification, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
 
 START = Choice("go", "g", "start")
 APPROVE = Choice("approve", "a", "land it")
+VERIFY = Choice("verify", "K", "run its checks on that")
+APPROVE_VERIFIED = Choice("approve_verified", "A", "and land it if they pass")
 REJECT = Choice("reject", "r", "reject…")
 SKIP = Choice("skip", "s", "skip")
 RETRY = Choice("retry", "t", "try again")
@@ -152,7 +154,9 @@ def _review_card(views: Views, state: StepState) -> Card:
     below = unlanded_below(views.plan, state)
     card = _own_review_card(state)
     lines = (*ground_words(state), *card.lines)
-    choices = card.choices
+    choices = _with_verify(views, state, card.choices)
+    verified = verify_words(views.review.verification(state.step.id, state.shown))
+    lines = (*((verified,) if verified else ()), *lines)
     if below:
         names = f"step {_ids(below)}" if len(below) == 1 else f"steps {_ids(below)}"
         lines = (f"Made on top of {names}: it can land once that is decided.", *lines)
@@ -160,6 +164,17 @@ def _review_card(views: Views, state: StepState) -> Card:
         review = Choice("review", "v", f"review step {first}")
         choices = (review, *(choice for choice in choices if choice != APPROVE))
     return replace(card, lines=lines, choices=choices, subject=state.step.id)
+
+
+def _with_verify(views: Views, state: StepState, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """Offer to verify a choice: all of it was checked when the step ended."""
+    decided = views.review.decisions(state.step.id, state.shown)
+    if APPROVE not in choices or not state.step.checks:
+        return choices
+    if not (decided.choices or decided.ignored_on or state.merged or state.moved):
+        return choices
+    at = choices.index(APPROVE) + 1
+    return (*choices[:at], VERIFY, APPROVE_VERIFIED, *choices[at:])
 
 
 def _own_review_card(state: StepState) -> Card:
@@ -230,3 +245,22 @@ def _rest_card(views: Views) -> Card | None:
 def _first_lines(text: str, most: int = 3) -> tuple[str, ...]:
     lines = [line for line in text.strip().split("\n") if line.strip()]
     return (*lines[:most], "…") if len(lines) > most else tuple(lines)
+
+
+def verify_words(result: Verification) -> str:
+    """Say what is known of what is accepted now; empty when nothing is."""
+    match result.status:
+        case "never":
+            return ""
+        case "running":
+            return "Verifying what you accepted …"
+        case "passed":
+            return "What you accepted passes the step's checks."
+        case "failed":
+            count = plural(len(result.failures), "check")
+            first = result.failures[0].strip().split("\n")[0] if result.failures else ""
+            return f"What you accepted fails {count}: {first}"
+        case "stopped":
+            return f"What you accepted was not verified: {result.reason}"
+        case "stale":
+            return "You decided something else since it was verified."

@@ -12,10 +12,10 @@ from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
 from turbo_tui.app.looking import Looking
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
+from turbo_tui.app.reviewing import Reviewing
 from turbo_tui.app.taking_back import TakingBack
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.views import StepState, lying_on, unlanded_below
-from turbo_tui.engine.review import Review
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.plan_pane import PlanPane
 
@@ -44,6 +44,7 @@ class Desk:
         self.opened = opened
         self.feed = Feed(opened, screen)
         self.looking = Looking(house, screen, opened)
+        self.reviewing = Reviewing(house, screen, opened.run, self.feed)
         self._house = house
         self._clock = clock
         self._screen = screen
@@ -131,6 +132,8 @@ class Desk:
             "go": lambda: self._try(self._run.go),
             "review": lambda: self._show_review(step_id),
             "approve": lambda: self._approve(step_id, card.key),
+            "approve_verified": lambda: self._approve(step_id, card.key, verify=True),
+            "verify": lambda: self.reviewing.verify(step_id),
             "reject": lambda: self._reject(step_id),
             "skip": lambda: self._drop(step_id, lambda: self._run.skip(step_id)),
             "retry": lambda: self._drop(step_id, lambda: self._run.retry(step_id)),
@@ -146,10 +149,10 @@ class Desk:
         selected = self._screen.query_one(PlanPane).selected
         return selected.step_id if selected is not None else ""
 
-    def _approve(self, step_id: str, asked: str) -> None:
+    def _approve(self, step_id: str, asked: str, *, verify: bool = False) -> None:
         state = self._run.views.plan.state(step_id)
         if state is not None and review_key(state) == asked:  # else it is no longer what was shown
-            self._try(lambda: self._run.approve(step_id))
+            self._try(lambda: self._run.approve(step_id, verify=verify))
 
     def _show_review(self, step_id: str) -> None:
         """Go to the step that must be decided first."""
@@ -220,11 +223,15 @@ class Desk:
     def _reject(self, step_id: str) -> None:
         above = self._falling(step_id)
         falls = f"\nMade on top of it, and run again afterwards: {above}." if above else ""
+        said = self.reviewing.comments(step_id)
+        then = "Enter alone drops everything it did."
+        if said:
+            them = "comment goes" if said == 1 else "comments go"
+            then = f"Your {said} {them} with it, and it is tried again on enter alone as well."
         field = FieldScreen(
             f"Reject step {step_id}",
-            "Say what to do otherwise and it is tried again on top of its work.\n"
-            f"Enter alone drops everything it did.{falls}",
-            enter="reject",
+            f"Say what to do otherwise and it is tried again on top of its work.\n{then}{falls}",
+            enter="try again" if said else "reject",
             placeholder="what should be different (may be empty)",
         )
 
@@ -233,23 +240,6 @@ class Desk:
                 self._try(lambda: self._run.reject(step_id, feedback))
 
         self._house.put_up(field, reject)
-
-    # --- the review --------------------------------------------------------------
-
-    def decide_hunk(self, path: str, hunk: int, *, accepted: bool) -> None:
-        """Take a hunk or file in, or leave it out."""
-        step_id = self.feed.step_id
-        self._try(lambda: self._run.decide_hunk(step_id, path, hunk, accepted=accepted))
-
-    def decide_ignored(self, folder: str, *, accepted: bool) -> None:
-        """Let an ignored folder land, or not."""
-        step_id = self.feed.step_id
-        self._try(lambda: self._run.decide_ignored(step_id, folder, accepted=accepted))
-
-    @property
-    def review(self) -> Review:
-        """Where contents are read."""
-        return self._run.review
 
     # --- undo and interrupt ----------------------------------------------------------
 

@@ -9,13 +9,8 @@ from typing import Protocol
 
 from turbo_tui.app.cards import card_for, current_step
 from turbo_tui.app.opened import Opened
-from turbo_tui.app.present import (
-    DiffPresenter,
-    LogPresenter,
-    empty_diff,
-    plan_value,
-    status_value,
-)
+from turbo_tui.app.present import LogPresenter, plan_value, status_value
+from turbo_tui.app.present_changes import DiffPresenter, empty_diff
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import StepState, unlanded_below
 from turbo_widgets.approval_bar import Card
@@ -128,6 +123,7 @@ class Feed:
             views.asks.revision,
             views.cost.revision,
             views.timeline.revision,
+            views.review.revision,
             busy,
             self._run.deciding,
             self.planner,
@@ -235,8 +231,7 @@ class Feed:
                 state.shown,
                 state.moved,
                 tuple(state.conflicts.items()),
-                tuple(decisions.rejected.items()),
-                decisions.ignored_on,
+                decisions,
             )
         if mark == self._seen.diff:
             return False

@@ -34,7 +34,8 @@ _PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
 
 
 def _choice(key: str, action: str, words: str) -> Binding:
-    return Binding(key, f"choose('{action}')", words, show=False)  # the card shows it
+    # The card shows it, and what it shows holds whatever pane has the keys.
+    return Binding(key, f"choose('{action}')", words, show=False, priority=True)
 
 
 class SessionScreen(Screen[None]):
@@ -82,6 +83,8 @@ class SessionScreen(Screen[None]):
         _choice("n", "answer_no", "No…"),
         _choice("g", "go", "Start"),
         _choice("a", "approve", "Land it"),
+        _choice("A", "approve_verified", "Land it if its checks pass on that"),
+        _choice("K", "verify", "Run its checks on what is in"),
         _choice("r", "reject", "Reject…"),
         _choice("t", "retry", "Try again"),
         _choice("c", "proceed", "Go on from its work"),
@@ -330,12 +333,18 @@ class SessionScreen(Screen[None]):
     @property
     def in_field(self) -> bool:
         """A field has the keys."""
-        return isinstance(self.focused, Input)
+        return isinstance(self.focused, Input) or self._in_editor
 
     @property
     def typing(self) -> bool:
         """The user is in a field that has text."""
-        return isinstance(self.focused, Input) and bool(self.focused.value)
+        focused = self.focused
+        return self._in_editor or (isinstance(focused, Input) and bool(focused.value))
+
+    @property
+    def _in_editor(self) -> bool:
+        # Not by its class: what an editor needs is not loaded at the start.
+        return self.focused is not None and self.focused.has_class("takes-text")
 
     def on_input_changed(self) -> None:
         """Remember when something was typed."""
@@ -350,7 +359,7 @@ class SessionScreen(Screen[None]):
         match action:
             case "choose":
                 bar = self._furniture.bar if self._furniture is not None else None
-                return bar is not None and bar.offers(str(parameters[0]))
+                return bar is not None and not self.in_field and bar.offers(str(parameters[0]))
             case "undo":
                 return self.desk is not None and self.desk.can_undo
             case "timeline":

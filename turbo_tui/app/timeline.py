@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from turbo_tui.app.present import DiffPresenter
+from turbo_tui.app.present_changes import DiffPresenter
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.ports import Conflict
 from turbo_tui.core.views import LandingEntry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from turbo_tui.app.opened import Opened, OpenRun, Question
     from turbo_widgets.approval_bar import ApprovalBar
     from turbo_widgets.diff_pane import DiffPane
+    from turbo_widgets.hunk_editor import HunkEditor
     from turbo_widgets.knowledge_pane import KnowledgePane
 
 Given = TypeVar("Given")
@@ -38,6 +40,7 @@ BEAT_S = 1 / 20
 _TWICE_S = 2.0
 _FIRST_FRAME_S = 0.03  # keys typed during launch are echoed before anything else is done
 _HANGUP = 128
+_TERMINAL_LOOK_S = 1.0
 
 
 class TurboApp(App[int]):
@@ -123,6 +126,25 @@ class TurboApp(App[int]):
         self.call_after_refresh(self.set_timer, _FIRST_FRAME_S, self._open_behind)
 
         self._ignore_continuing_without_a_stop()
+        self._watch_terminal()
+
+    def _watch_terminal(self) -> None:
+        """Leave when the terminal is gone, also where nobody sends SIGHUP for it.
+
+        At its end of file Textual's driver would read again at once, and for ever. tty_ioctl(4).
+        """
+        fd = getattr(self._driver, "fileno", -1)
+        if not isinstance(fd, int) or fd < 0 or not os.isatty(fd):
+            return
+        lost = select.poll()
+        lost.register(fd, 0)
+
+        def look() -> None:
+            if lost.poll(0):
+                timer.stop()
+                self._signalled(signal.SIGHUP)
+
+        timer = self.set_interval(_TERMINAL_LOOK_S, look)
 
     def _ignore_continuing_without_a_stop(self) -> None:
         """Let SIGCONT repaint only what SIGTSTP had stopped.
@@ -341,12 +363,32 @@ class TurboApp(App[int]):
     def on_diff_pane_hunk_wanted(self, event: DiffPane.HunkWanted) -> None:
         """Take a hunk in, or leave it out."""
         if self.desk is not None:
-            self.desk.decide_hunk(event.path, event.hunk, accepted=event.accepted)
+            self.desk.reviewing.decide_hunk(event)
+
+    def on_diff_pane_lines_wanted(self, event: DiffPane.LinesWanted) -> None:
+        """Take lines in, or leave them out."""
+        if self.desk is not None:
+            self.desk.reviewing.decide_lines(event)
+
+    async def on_diff_pane_edit_wanted(self, event: DiffPane.EditWanted) -> None:
+        """Edit a hunk or a file."""
+        if self.desk is not None:
+            await self.desk.reviewing.edit(event.path, event.hunk)
+
+    def on_hunk_editor_edited(self, event: HunkEditor.Edited) -> None:
+        """Let land what the user wrote."""
+        if self.desk is not None:
+            self.desk.reviewing.keep_edit(event)
+
+    def on_diff_pane_comment_wanted(self, event: DiffPane.CommentWanted) -> None:
+        """Keep a word on a line."""
+        if self.desk is not None:
+            self.desk.reviewing.comment(event)
 
     def on_diff_pane_ignored_wanted(self, event: DiffPane.IgnoredWanted) -> None:
         """Let an ignored folder land, or not."""
         if self.desk is not None:
-            self.desk.decide_ignored(event.folder, accepted=event.accepted)
+            self.desk.reviewing.decide_ignored(event.folder, accepted=event.accepted)
 
     def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         """Do what the card's key means."""
@@ -378,6 +420,7 @@ class TurboApp(App[int]):
                 ("search", "Search the project"),
                 ("models", "Set up the models"),
                 ("undo", "Take back the last landed step"),
+                ("timeline", "Timeline: what landed, and the tree then"),
                 ("help", "Help and keys"),
             ):
                 if screen.check_action(name, ()):

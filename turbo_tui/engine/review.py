@@ -34,6 +34,14 @@ class Review:
         """
         return ch.from_json(self._blobs.get(blob))
 
+    def bytes_of(self, blob: str) -> bytes:
+        """Return kept bytes, as the user wrote them.
+
+        Raises:
+            SessionError: The blob is missing or not what its hash says.
+        """
+        return self._blobs.get(blob)
+
     def diff(self, change: ch.FileChange) -> diffs.FileDiff | None:
         """Return a file's hunks; None where it lands whole or not at all (binary, mode, …)."""
         return self._diff(change)

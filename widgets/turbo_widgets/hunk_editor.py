@@ -75,7 +75,12 @@ class HunkEditor(TextArea):
         if not fits_in_place(text):
             raise ValueError(f"{path}: this text cannot be edited in place; use $EDITOR.")
         super().__init__(
-            text, soft_wrap=False, show_line_numbers=False, tab_behavior="indent", compact=True
+            text,
+            soft_wrap=False,
+            show_line_numbers=False,
+            tab_behavior="indent",
+            compact=True,
+            classes="takes-text",
         )
         self._path = path
         self._hunk = hunk

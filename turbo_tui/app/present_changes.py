@@ -1,0 +1,285 @@
+"""A step's change set -> what the diff pane shows, with the marks of what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from turbo_tui.app.cards import ground_words
+from turbo_tui.core import diffs
+from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.choosing import FileChoice
+from turbo_tui.core.matching import changed_regions, lines_of
+from turbo_tui.core.views import Comment, Decisions, StepState
+from turbo_tui.engine.review import Review
+from turbo_widgets.diff_pane import (
+    DiffComment,
+    DiffFile,
+    DiffHunk,
+    DiffIgnored,
+    DiffLine,
+    DiffValue,
+)
+from turbo_widgets.diff_pane import LineKind as ShownKind
+
+
+class DiffPresenter:
+    """Turn a step's change set into what the diff pane shows; hunks are decoded once.
+
+    Args:
+        review: Where change sets and contents are read.
+    """
+
+    def __init__(self, review: Review) -> None:
+        self._review = review
+        self._files: dict[tuple[str, str], DiffFile] = {}
+
+    def show(self, state: StepState, decisions: Decisions) -> DiffValue:
+        """Show a step's changes with the marks of what was decided.
+
+        May read many contents the first time: call it off the event loop.
+        """
+        blob = state.shown
+        if not blob:
+            return empty_diff(state)
+        changes = self._review.change_set(blob)
+        files: list[DiffFile] = []
+        for change in changes.files:
+            file = self._files.get((blob, change.path))
+            if file is None:
+                file = self._files[blob, change.path] = self._file(change)
+            why = state.conflicts.get(change.path, "")
+            if why:
+                word = "merged" if state.merged else "conflict"
+                file = replace(file, notes=(f"{word}: {why}", *file.notes))
+            if state.reviewable:
+                file = replace(
+                    file,
+                    by_line=bool(file.hunks) and diffs.has_lines(change),
+                    editable=diffs.is_editable(change),
+                )
+            marked = self._decided(change, file, decisions.choice(change.path))
+            files.append(_commented(marked, decisions.comments))
+        ignored = tuple(
+            DiffIgnored(folder.folder, len(folder.changes), folder.folder in decisions.ignored_on)
+            for folder in changes.ignored
+        )
+        message = ""
+        shown = {change.path for change in changes.files}
+        elsewhere = [f"{path}: {why}" for path, why in state.conflicts.items() if path not in shown]
+        if elsewhere:
+            message = "\n".join(elsewhere)
+        return DiffValue(
+            title=f"step {state.step.id}",
+            files=tuple(files),
+            ignored=ignored,
+            warnings=changes.warnings,
+            notes=(*ground_words(state), *changes.notes),
+            message=message,
+            decidable=state.reviewable,
+            commentable=state.reviewable,
+        )
+
+    def changes(self, changes: ChangeSet, title: str, notes: Sequence[str] = ()) -> DiffValue:
+        """Show a change set that nothing is decided on; call it off the event loop."""
+        return DiffValue(
+            title=title,
+            files=tuple(self._file(change) for change in changes.files),
+            notes=(*notes, *changes.notes),
+            decidable=False,
+        )
+
+    def _file(self, change: FileChange) -> DiffFile:
+        notes = _notes(change, self._review)
+        diff = self._review.diff(change)
+        if diff is None or not diff.hunks:
+            return DiffFile(change.path, change.action, (), notes)
+        added, removed = diffs.counts(diff)
+        shown = [diffs.display_lines(hunk) for hunk in diff.hunks]
+        crlf = all(line.text.endswith("␍") or line.unterminated for part in shown for line in part)
+        if crlf and any(line.text.endswith("␍") for line in shown[0]):
+            notes = (*notes, "CRLF line ends")
+        hunks = tuple(
+            DiffHunk(f"line {max(hunk.new_start, hunk.old_start) + 1}", _lines(part, crlf=crlf))
+            for hunk, part in zip(diff.hunks, shown, strict=True)
+        )
+        return DiffFile(
+            change.path,
+            change.action,
+            hunks,
+            notes,
+            added=added,
+            removed=removed,
+            by_hunk=diffs.has_choice(change) and len(hunks) > 1,
+        )
+
+    def _decided(self, change: FileChange, file: DiffFile, choice: FileChoice) -> DiffFile:
+        """Put the marks of a choice on a file; what the user wrote is shown as it lands."""
+        if diffs.WHOLE_FILE not in choice.rejected and choice.content:
+            return self._rewritten(change, file, choice.content)
+        file = _marked(file, choice)
+        shown = self._review.diff(change)
+        if shown is None or not choice.edited:
+            return file
+        hunks = list(file.hunks)
+        for index, blob in choice.edited.items():
+            if index < len(hunks):
+                lines = _edited_lines(shown.hunks[index], self._review.bytes_of(blob))
+                hunks[index] = replace(hunks[index], lines=lines, edited=True)
+        return replace(file, hunks=tuple(hunks))
+
+    def _rewritten(self, change: FileChange, file: DiffFile, blob: str) -> DiffFile:
+        content = self._review.bytes_of(blob)
+        mode = change.after.mode if change.after is not None else 0o644
+        after = Node("file", mode, len(content), blob)
+        made = self._file(replace(change, after=after))
+        return replace(
+            made, by_hunk=False, by_line=False, editable=file.editable, edited=True, accepted=True
+        )
+
+
+_KINDS: dict[str, ShownKind] = {" ": "same", "+": "added", "-": "removed"}
+
+
+def _lines(shown: Sequence[diffs.DisplayLine], *, crlf: bool) -> tuple[DiffLine, ...]:
+    lines: list[DiffLine] = []
+    for line in shown:
+        text = line.text.removesuffix("␍") if crlf else line.text
+        lines.append(DiffLine(_KINDS[line.kind], text, line.old_number or 0, line.new_number or 0))
+        if line.unterminated:
+            lines.append(DiffLine("note", "no newline at the end"))
+    return tuple(lines)
+
+
+def _marked(file: DiffFile, choice: FileChoice) -> DiffFile:
+    out = diffs.WHOLE_FILE in choice.rejected
+    hunks: list[DiffHunk] = []
+    for index, hunk in enumerate(file.hunks):
+        left_out = choice.left_out.get(index, frozenset[int]())
+        lines = _without(hunk.lines, left_out) if left_out else hunk.lines
+        accepted = not out and index not in choice.rejected
+        hunks.append(replace(hunk, lines=lines, accepted=accepted))
+    accepted = not out and not (choice.rejected and not file.by_hunk)
+    return replace(file, hunks=tuple(hunks), accepted=accepted)
+
+
+def _without(lines: tuple[DiffLine, ...], left_out: Collection[int]) -> tuple[DiffLine, ...]:
+    marked: list[DiffLine] = []
+    index = -1
+    for line in lines:
+        index += line.kind != "note"
+        out = line.kind != "note" and index in left_out
+        marked.append(replace(line, accepted=False) if out else line)
+    return tuple(marked)
+
+
+def hunk_lines(hunk: DiffHunk, shown: Collection[int]) -> tuple[int, ...]:
+    """Return the indices that the engine knows for lines as the pane counts them."""
+    index = -1
+    found: list[int] = []
+    for place, line in enumerate(hunk.lines):
+        index += line.kind != "note"
+        if place in shown and line.kind != "note":
+            found.append(index)
+    return tuple(found)
+
+
+def _edited_lines(hunk: diffs.Hunk, written: bytes) -> tuple[DiffLine, ...]:
+    """Compare what a hunk replaces with what the user wrote in its place."""
+    old = [line.content for line in hunk.lines if line.kind != "+"]
+    new = lines_of(written)
+    lines: list[diffs.Line] = []
+    at = 0
+    for region in changed_regions(old, new):
+        lines += [diffs.Line(" ", content) for content in old[at : region.old_start]]
+        lines += [diffs.Line("-", each) for each in old[region.old_start : region.old_end]]
+        lines += [diffs.Line("+", each) for each in new[region.new_start : region.new_end]]
+        at = region.old_end
+    lines += [diffs.Line(" ", content) for content in old[at:]]
+    shown = replace(hunk, old_count=len(old), new_count=len(new), lines=tuple(lines))
+    display = diffs.display_lines(shown)
+    crlf = all(line.text.endswith("␍") or line.unterminated for line in display)
+    return _lines(display, crlf=crlf)
+
+
+def _commented(file: DiffFile, comments: Sequence[Comment]) -> DiffFile:
+    here = [each for each in comments if each.path == file.path]
+    if not here:
+        return file
+    hunks = list(file.hunks)
+    for comment in here:
+        index, line = _place_of(hunks, comment)
+        if index < len(hunks):
+            said = DiffComment(line, comment.text)
+            hunks[index] = replace(hunks[index], comments=(*hunks[index].comments, said))
+    return replace(file, hunks=tuple(hunks))
+
+
+def _place_of(hunks: Sequence[DiffHunk], comment: Comment) -> tuple[int, int]:
+    """Return hunk and line of a comment; the first hunk's heading where its line is not shown."""
+    for index, hunk in enumerate(hunks):
+        for place, line in enumerate(hunk.lines):
+            number = line.old if comment.side == "old" else line.new
+            if number == comment.line and (comment.side == "new" or line.kind == "removed"):
+                return index, place
+    return 0, -1
+
+
+def _notes(change: FileChange, review: Review) -> tuple[str, ...]:
+    before, after = change.before, change.after
+    notes: list[str] = []
+    if change.moved_from:
+        notes.append(f"moved from {change.moved_from}")
+    if not change.base_known:
+        notes.append("the file changed while the step ran: both versions are shown, not merged")
+    if before and after and before.kind != after.kind:
+        notes.append(f"a {before.kind} becomes a {after.kind}")
+    if before and after and before.mode != after.mode:
+        notes.append(f"mode {before.mode:o} becomes {after.mode:o}")
+    if after and not before and after.kind == "file" and after.mode & 0o111:
+        notes.append(f"executable (mode {after.mode:o})")
+    for node, word in ((before, "was"), (after, "is")):
+        if node and node.kind == "symlink":
+            target = review.content(node).decode(errors="surrogateescape")
+            notes.append(f"{word} a link to {target}")
+        if node and node.kind == "folder":
+            notes.append(f"{word} a folder")
+    if _is_blob(before, review) or _is_blob(after, review):
+        sizes = [_size(node) for node in (before, after) if node]
+        notes.append(f"not shown as text: {' becomes '.join(sizes)}")
+    return tuple(notes)
+
+
+def _is_blob(node: Node | None, review: Review) -> bool:
+    if node is None or node.kind != "file" or not node.size_bytes:
+        return False
+    return node.size_bytes > diffs.MOST_TEXT_BYTES or diffs.is_binary(review.content(node))
+
+
+def _size(node: Node) -> str:
+    size = float(node.size_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1_000:  # noqa: PLR2004 (the unit itself)
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1_000
+    return f"{size:.1f} GB"
+
+
+def empty_diff(state: StepState | None) -> DiffValue:
+    """Say why there is nothing to see."""
+    if state is None:
+        return DiffValue(message="What a step changes is shown here, before it lands.")
+    words = {
+        "proposed": "has not run yet.",
+        "running": "is running; its changes are shown when it is done.",
+        "landed": "has landed: " + (", ".join(state.paths) or "nothing"),
+        "done": "is done and changed no files.",
+        "rejected": "was rejected; nothing of it landed.",
+        "skipped": "was skipped.",
+        "failed": "failed before it changed any file.",
+        "interrupted": "was cut off before it changed any file.",
+    }
+    word = words.get(state.status, state.status)
+    said = state.reason.strip() if state.status in {"done", "failed"} else ""
+    message = f"Step {state.step.id} {word}"
+    return DiffValue(f"step {state.step.id}", message=message, body=said, decidable=False)

@@ -1,0 +1,180 @@
+"""What the user decides in the diff pane: marks, edits, words on lines, and verifying it all."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from turbo_tui.app.cards import verify_words
+from turbo_tui.app.feed import Feed
+from turbo_tui.app.house import House
+from turbo_tui.app.present_changes import hunk_lines
+from turbo_tui.core.changes import FileChange
+from turbo_tui.core.errors import TurboError, UsageError
+from turbo_tui.engine.run import Run
+from turbo_widgets.diff_pane import WHOLE_FILE, DiffPane
+from turbo_widgets.hunk_editor import HunkEditor, fits_in_place
+
+if TYPE_CHECKING:
+    from turbo_tui.app.session_screen import SessionScreen
+
+
+class Reviewing:
+    """Hand what the diff pane asks for to the run, for the step whose changes are shown.
+
+    Args:
+        house: The app.
+        screen: Where the pane is.
+        run: The session's.
+        feed: Knows which step is shown.
+    """
+
+    def __init__(self, house: House, screen: SessionScreen, run: Run, feed: Feed) -> None:
+        self._house = house
+        self._screen = screen
+        self._run = run
+        self._feed = feed
+
+    def _try(self, act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return False
+        return True
+
+    # --- marks ---------------------------------------------------------------------
+
+    def decide_hunk(self, wanted: DiffPane.HunkWanted) -> None:
+        """Take a hunk or file in, or leave it out."""
+        step_id = self._feed.step_id
+        self._try(
+            lambda: self._run.decide_hunk(
+                step_id, wanted.path, wanted.hunk, accepted=wanted.accepted
+            )
+        )
+
+    def decide_lines(self, wanted: DiffPane.LinesWanted) -> None:
+        """Take lines of a hunk in, or leave them out."""
+        step_id, pane = self._feed.step_id, self._screen.furniture.diff
+        file = next((each for each in pane.value.files if each.path == wanted.path), None)
+        if file is None or wanted.hunk >= len(file.hunks):
+            return  # it is no longer what was shown
+        lines = hunk_lines(file.hunks[wanted.hunk], wanted.lines)
+        self._try(
+            lambda: self._run.decide_lines(
+                step_id, wanted.path, wanted.hunk, lines, accepted=wanted.accepted
+            )
+        )
+
+    def decide_ignored(self, folder: str, *, accepted: bool) -> None:
+        """Let an ignored folder land, or not."""
+        step_id = self._feed.step_id
+        self._try(lambda: self._run.decide_ignored(step_id, folder, accepted=accepted))
+
+    # --- edits -----------------------------------------------------------------------
+
+    async def edit(self, path: str, hunk: int) -> None:
+        """Edit what lands of a hunk, or of a whole file: here, or in the user's own editor."""
+        step_id = self._feed.step_id
+        try:
+            content = self._begun(step_id, path, hunk)
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return
+        text = content.decode("utf-8", "replace")
+        here = text.encode() == content and fits_in_place(text)
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if editor and (hunk == WHOLE_FILE or not here):
+            self._edit_outside(editor, path, hunk, content)
+        elif here:
+            await self._screen.furniture.diff.edit_in_place(path, hunk, text)
+        else:
+            self._house.tell(
+                f"{path} cannot be edited here as it is (line ends, controls or bytes that are "
+                "not UTF-8). Set EDITOR, for example EDITOR=vim, to edit it there.",
+                bad=True,
+            )
+
+    def _begun(self, step_id: str, path: str, hunk: int) -> bytes:
+        """Return what an editor begins with: what would land now."""
+        change = self._change(step_id, path)
+        state = self._run.footing.reviewable(step_id)
+        decided = self._run.views.review.decisions(step_id, state.shown)
+        if hunk != WHOLE_FILE and path not in decided.contents:
+            return self._run.review.hunk_text(change, hunk, decided)
+        lands = self._run.review.lands(change, decided)
+        return self._run.review.content(lands.after if lands is not None else change.after)
+
+    def _change(self, step_id: str, path: str) -> FileChange:
+        changes = self._run.change_set(step_id).files
+        found = next((each for each in changes if each.path == path), None)
+        if found is None:
+            raise UsageError(f"{path} is not among the changes of step {step_id} any more.")
+        return found
+
+    def _edit_outside(self, editor: str, path: str, hunk: int, content: bytes) -> None:
+        """Hand a copy to the user's editor, and take what it left."""
+        suffix = "".join(PurePosixPath(path).suffixes[-2:])
+        with tempfile.TemporaryDirectory(prefix="turbo-tui-edit-") as folder:
+            copy = Path(folder) / f"{PurePosixPath(path).name.removesuffix(suffix)}{suffix}"
+            copy.write_bytes(content)
+            self._house.outside([*shlex.split(editor), os.fspath(copy)])
+            try:
+                written = copy.read_bytes()
+            except OSError as error:
+                self._house.tell(f"What you wrote cannot be read: {error.strerror}.", bad=True)
+                return
+        if written == content:
+            self._house.tell("Nothing was changed.")
+            return
+        self._keep(path, hunk, written)
+
+    def keep_edit(self, edited: HunkEditor.Edited) -> None:
+        """Let land what was written in place."""
+        self._keep(edited.path, edited.hunk, edited.text.encode())
+
+    def _keep(self, path: str, hunk: int, content: bytes) -> None:
+        step_id = self._feed.step_id
+        if hunk == WHOLE_FILE:
+            done = self._try(lambda: self._run.edit_content(step_id, path, content))
+        else:
+            done = self._try(lambda: self._run.edit_hunk(step_id, path, hunk, content))
+        if done:
+            self._house.tell(f"{path}: what you wrote lands instead.")
+
+    # --- words -------------------------------------------------------------------------
+
+    def comment(self, wanted: DiffPane.CommentWanted) -> None:
+        """Keep a word on a line; it goes to the step when that is run again."""
+        step_id = self._feed.step_id
+        self._try(
+            lambda: self._run.comment(step_id, wanted.path, wanted.number, wanted.side, wanted.text)
+        )
+
+    def comments(self, step_id: str) -> int:
+        """Count the words on lines of a step."""
+        state = self._run.views.plan.state(step_id)
+        if state is None:
+            return 0
+        return len(self._run.views.review.decisions(step_id, state.shown).comments)
+
+    # --- verifying -----------------------------------------------------------------------
+
+    def verify(self, step_id: str) -> None:
+        """Run the step's checks on exactly what is accepted; nothing waits for it."""
+        self._house.in_background(self._verify(step_id), group="verify")
+
+    async def _verify(self, step_id: str) -> None:
+        try:
+            result = await self._run.verify(step_id)
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return
+        said = verify_words(result)
+        if said:
+            self._house.tell(said, bad=result.status != "passed")
