@@ -179,6 +179,11 @@ def test_a_whole_line_goes_before_a_part_of_one() -> None:
     assert edited("  x = 1\nx = 1\n", Chunk("x = 1\n", "x = 2\n")) == "  x = 1\nx = 2\n"
 
 
+def test_a_whole_line_whose_new_text_lacks_its_end_does_not_swallow_the_next_line() -> None:
+    assert edited("x = 1\ny = 2\n", Chunk("x = 1\n", "x = 3")) == "x = 3\ny = 2\n"
+    assert edited("x = 1\ny = 2\n", Chunk("= 1\n", "= 3 + ")) == "x = 3 + y = 2\n"
+
+
 def test_occurrences_that_overlap_are_two_places() -> None:
     assert failed("}\n}\n}\n", Chunk("}\n}\n", "}\n")).lines == (1, 2)
 

@@ -234,6 +234,13 @@ def test_a_twin_under_another_name_is_not_taken_for_the_block() -> None:
     assert failed(BLOCK.replace("total(", "price_of("), BLOCK).kind == "missing"
 
 
+def test_dots_that_are_code_are_no_gap() -> None:
+    text = "class P(Protocol):\n    def a(self) -> int:\n        # foo bar baz\n        ...\n"
+    old = "    def a(self) -> int:\n        # foo bar qux\n        ...\n"
+
+    assert seen(text, old, old.replace("int", "str")) == (text.replace("int", "str"), "anchored")
+
+
 def test_a_comment_at_the_edge_need_not_be_there() -> None:
     old = "# sums it\n" + BLOCK
     text = "import os\n# adds\n" + BLOCK

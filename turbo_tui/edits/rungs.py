@@ -62,6 +62,9 @@ def exact(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
         ends = [found for found in aligned if found[1] == len(text) or text[found[1]] == "\n"]
     elif _lost_indentation(rows, chunk, ends):
         return
+    if old.endswith("\n") and chunk.new and not chunk.new.endswith("\n") and not chunk.at_end:
+        # Whole lines are replaced: the next line does not become a part of the last one.
+        ends = [_with_line_end(text, found) for found in ends]
     if chunk.count > 1:
         ends = _apart(ends)
     for start, end, new in ends:
@@ -76,6 +79,12 @@ def _occurrences(text: str, old: str, most: int = MOST_PLACES) -> list[int]:
         starts.append(at)
         at = text.find(old, at + 1)
     return starts
+
+
+def _with_line_end(text: str, found: tuple[int, int, str]) -> tuple[int, int, str]:
+    start, end, new = found
+    whole = start == 0 or text[start - 1] == "\n"
+    return (start, end - 1, new) if whole and end < len(text) else found
 
 
 def _apart(ends: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -213,11 +222,12 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     Others that it fits nearly as well come after it; nothing is ever written there.
     """
     *_, (old, new) = _without_edges(cut(chunk.old), cut(chunk.new))
-    if any(marks_gap(row) for row in new):
-        return  # it would be written
+    gaps = {row.strip() for row in new if marks_gap(row)}
     loose = (_context(old, new), _context(old[::-1], new[::-1]))
     for index, found in enumerate(anchored_places(rows, old, loose)):
         place = (found.first, found.stop)
+        if not gaps <= {row.strip() for row in rows.rows[found.first : found.stop]}:
+            return  # what stands for code that is left out would be written
         one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
         yield replace(one, write=_nothing) if index else one
 
