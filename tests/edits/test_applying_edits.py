@@ -177,6 +177,15 @@ def test_binary_files_and_letters_an_encoding_lacks_are_refused() -> None:
     assert "latin-1 has no '✔'" in outcome.failures[1].why
 
 
+def test_blanks_that_both_sides_write_differently_never_vanish() -> None:
+    old, new = "function  old() {\n  a\n", "function new() {\n  b\n"
+    answer = f"f\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n"
+
+    assert after({"f": "  function old() {\n    a\n"}, answer)["f"].startswith(
+        "  function new() {\n"
+    )
+
+
 _MARKS = st.sampled_from([b"", b"\xef\xbb\xbf"])
 _ENDS = st.sampled_from(["\n", "\r\n"])
 _WORDS = st.text("abc é✔", max_size=6)

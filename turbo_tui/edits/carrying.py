@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from turbo_tui.edits.indentation import indent, reindent
 from turbo_tui.edits.likeness import likeness, undone
 
-_WORD = re.compile(r"\w+|\s|[^\w\s]")
+# A run of blanks is one word: two sides that each drop one of two would leave none.
+_WORD = re.compile(r"\w+|\n|[^\S\n]+|[^\w\s]")
 _ALIKE = 0.5  # of 1, below which a new row is no change of an old one
 _MOST_WORDS = 1_500  # of a text that is merged word by word: it costs the square
 

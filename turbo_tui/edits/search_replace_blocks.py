@@ -131,10 +131,11 @@ def _underlines(lines: Sequence[str], row: int) -> bool:
 def _closed_by_divider(
     lines: Sequence[str], start: int, stop: int, dividers: list[int]
 ) -> tuple[list[int], int]:
-    """Take a second ======= for the end of a block where nothing but a fence comes after it."""
+    """Take a second ======= for the end of a block where only a fence or a gap comes after it."""
     if len(dividers) == 2:  # noqa: PLR2004  one parts, one closes
-        after = [line for line in lines[dividers[1] + 1 : stop] if line.strip()]
-        if all(is_fence(line) for line in after[:1]):
+        after = lines[dividers[1] + 1] if dividers[1] + 1 < stop else ""
+        ends = not after.strip() or is_fence(after)
+        if ends and not any(_underlines(lines, row) for row in dividers):
             return dividers[:1], dividers[1]
     raise EditSyntaxError("the SEARCH block is not closed by a line >>>>>>> REPLACE", start + 1)
 
