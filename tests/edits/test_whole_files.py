@@ -44,11 +44,19 @@ def test_new_files_are_made_and_unnamed_fences_are_no_edits() -> None:
         "Use it like this:\n```python\nimport b\n```\n",
         "See `a.txt` and `src/b.py`, here are both:\n```\nx\n```\n",
         "Done.\n",
+        "Files:\n- a.txt\n```\nx\n```\n",
+        "src/b.py\n```bash\npython src/b.py\n```\n",
+        "src/b.py\n```diff\n x = 1\n```\n",
     ],
 )
 def test_what_may_be_an_example_is_no_file(answer: str) -> None:
     with pytest.raises(EditSyntaxError, match="There is no edit in it"):
         parse(answer, exists=FILES.__contains__)
+
+
+def test_a_script_is_a_file_in_a_shell_fence_too() -> None:
+    assert after({}, "run.sh\n```bash\nmake\n```\n") == {"run.sh": "make\n"}
+    assert parse("run.sh\n```bash\nmake\n```\n", exists=lambda _: False).shell == ()
 
 
 def test_a_file_with_fences_needs_a_longer_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from turbo_tui.edits.fences import Block, blocks, info_of, is_shell
@@ -16,6 +17,8 @@ src/app.py
 ```"""
 
 _LOOKED_BACK = 3
+_SHELL_ENDINGS = (".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".cmd")
+_BULLET = re.compile(r"^[ \t]*[-+*][ \t]")
 
 
 def find(lines: Sequence[str], exists: Exists) -> Found:
@@ -30,13 +33,20 @@ def find(lines: Sequence[str], exists: Exists) -> Found:
     for block in blocks(lines):
         path = _name(lines, block, floor, exists)
         floor = block.end
-        if not path:
+        if not path or _is_about(block, path):
             continue
         _refuse_doubt(block, path)
         content = "".join(f"{line}\n" for line in block.body)
         edits.append(FileEdit(path, "update", content=content, whole=True, at=block.start + 1))
         spans.append((block.start, block.end))
     return Found(tuple(edits), tuple(spans))
+
+
+def _is_about(block: Block, path: str) -> bool:
+    """Tell whether a block is a command or a diff that only speaks of the file."""
+    if is_shell(block):
+        return "." in path.rsplit("/", 1)[-1] and not path.endswith(_SHELL_ENDINGS)
+    return block.language in {"diff", "patch"} and not path.endswith((".diff", ".patch"))
 
 
 def _refuse_doubt(block: Block, path: str) -> None:
@@ -62,6 +72,8 @@ def _name(lines: Sequence[str], block: Block, floor: int, exists: Exists) -> str
             continue
         if info_of(line) is not None:
             break
+        if _BULLET.match(line):
+            return ""  # a list of files, and then something else
         named = name_on(line, exists)
         if not named and not is_shell(block):
             named = name_handed_over(line, exists)
