@@ -35,6 +35,10 @@ def block(old: str, new: str, marks: int = 7) -> str:
         "// src/app.py\n",
         "<!-- src/app.py -->\n",
         "./src/app.py\n",
+        "### `src/app.py` (modified)\n",
+        "src/app.py (updated imports):\n",
+        "File 2: `src/app.py`\n",
+        "Edit file src/app.py:\n",
         " ```python\nsrc/app.py\n```\n```python\n",
         "Some words first.\n\nsrc/app.py\n",
         "In `src/app.py`, change this:\n\n```python\n",
@@ -103,6 +107,15 @@ def test_an_empty_search_makes_a_file_and_never_writes_over_one() -> None:
     assert after({"empty.py": ""}, "empty.py\n" + block("", "x\n")) == {"empty.py": "x\n"}
     with pytest.raises(Refused, match="exists and is not empty"):
         after(FILES, "b.txt\n" + block("", "hello\n"))
+
+
+@pytest.mark.parametrize(
+    "name", ["app/(group)/[id]/page.tsx", "routes/$id.tsx", "Makefile", ".github/x.yml", "ü.md"]
+)
+def test_odd_names_of_new_files_are_names(name: str) -> None:
+    created = block("", "x\n")
+
+    assert after({}, f"**{name}** (new file)\n```\n{created}```\n")[name] == "x\n"
 
 
 def test_blocks_compose_in_order() -> None:

@@ -12,11 +12,16 @@ _LEADS = re.compile(
 )
 _TAILS = re.compile(r"(?:-->|\*/)$")
 _LABEL = re.compile(
-    r"^(?:(?:in|edit|update|create|modify|new|the)[ \t]+)*(?:file[ _-]?(?:name|path)?|path)"
+    r"^(?:(?:in|edit|update|create|modify|new|the)[ \t]+)*"
+    r"(?:file[ _-]?(?:name|path)?|path)(?:[ \t]+\d{1,3})?"
     r"[ \t]*[:=]?[*_`]*[ \t]+|^(?:file[ _-]?(?:name|path)?|path)[:=]",
     re.IGNORECASE,
 )
-_PLAIN = re.compile(r"^[^\s<>|\"*?:;,`'\\{}$!=]+$")
+_NOTE = re.compile(
+    r"[ \t]*\((?:new|created?|modified|updated?|edit(?:ed)?|changed|existing)[^()]{0,40}\)$",
+    re.IGNORECASE,
+)
+_PLAIN = re.compile(r"^[^\s<>|\"*?:;,`'\\{}!=]+$")
 _ENDING = re.compile(r"[^/.]\.[A-Za-z0-9_+-]{1,12}$|(?:^|/)\.[A-Za-z][\w.-]+$")
 _NO_ENDING = frozenset(
     (
@@ -65,7 +70,7 @@ def name_on(line: str, exists: Exists) -> str:
         if not text.startswith("_"):
             text = text.removesuffix("_") if text.endswith("._") else text
         unlabelled = _LABEL.sub("", text, count=1)
-        text = unlabelled or text
+        text = _NOTE.sub("", unlabelled or text)
     text = text.strip("\"'").strip()
     text = slashed(text.removeprefix("./"))
     return text if looks_like_a_path(text, exists) else ""
