@@ -451,3 +451,31 @@ async def test_what_is_put_into_a_folder_on_its_way_out_comes_back_with_it(place
     await lander.land(changes, session_id="s", step_id="s2")
 
     assert place.tree() == whole({"d/mine": file(b"mine"), "e": file(b"E")})
+
+
+async def test_a_file_that_was_moved_below_its_own_name_and_back_is_found(place: Place) -> None:
+    first = await place.step({"a": file(b"x")})
+    content = node(file(b"x"), place.blobs)
+    second = await place.land(ChangeSet((FileChange("a/a", content, content, "a"),)))
+    assert place.tree() == whole({"a/a": file(b"x")})
+
+    await place.lander.undo(second)
+    await place.lander.undo(first)
+    assert place.tree() == {}
+    await place.lander.redo(first)
+    await place.lander.redo(second)
+
+    assert place.tree() == whole({"a/a": file(b"x")})
+
+
+async def test_another_file_of_the_same_name_is_not_followed(place: Place) -> None:
+    first = await place.step({"a": file(b"x"), "b": file(b"b")})
+    await place.step({"b": file(b"b")})
+    await place.step({"a": file(b"another"), "b": file(b"b")})
+    content = node(file(b"another"), place.blobs)
+    await place.land(ChangeSet((FileChange("c", content, content, "a"),)))
+
+    undone = await place.lander.undo(first)
+
+    assert undone.paths == ("b",)
+    assert place.tree() == {"c": file(b"another")}

@@ -66,13 +66,31 @@ class History:
 
         A change that moves it itself stays as it is: two moves of one file are at odds.
         """
-        if change.before is None or change.moved_from:
+        if change.before is None or change.moved_from or _is_folder(change.before):
             return change
         at = change.path
-        for entry in self.after(since):
-            moves = (each.path for each in entry.changes.files if each.moved_from == at)
-            at = next(moves, at)
+        for entry in self._net(since):
+            moved_to = self._moves(entry).get(at, "")
+            if not moved_to and any(c.path == at and c.after is None for c in entry.changes.files):
+                return change  # that file is gone: one of its name is another
+            at = moved_to or at
         return replace(change, path=at)
+
+    def _net(self, since: str) -> list[Entry]:
+        """Return what landed after an id, without what was taken back again since."""
+        last: dict[str, Entry] = {}
+        for entry in self.after(since):
+            root = self.root(entry)[0].landing_id
+            if last.pop(root, None) is None:
+                last[root] = entry
+        return sorted(last.values(), key=lambda entry: entry.landing_id)
+
+    def _moves(self, entry: Entry) -> dict[str, str]:
+        """Return where a landing moved files: old path -> new path."""
+        # An inverse that makes room for a file again does not say that it is a move.
+        root, depth = self.root(entry)
+        moves = {each.moved_from: each.path for each in root.changes.files if each.moved_from}
+        return {new: old for old, new in moves.items()} if depth % 2 else moves
 
     def before(self, later: Sequence[Entry]) -> dict[str, Node | None]:
         """Return what stood at each path that some landings touched, before the first of them."""
