@@ -71,6 +71,12 @@ def test_the_same_lines_further_in_are_another_place() -> None:
     assert failed(text, "go(1)\nstop(1)\n").lines == (2, 5)
 
 
+def test_a_bracket_that_is_off_does_not_stand_for_the_one_the_model_forgot() -> None:
+    text = "    if (a) {\n        if (b) {\n            call(a)\n        }\n    }\n"
+
+    assert failed(text, "            call(a)\n    }\n").kind == "missing"
+
+
 # --- look-alikes -----------------------------------------------------------------
 
 
@@ -131,6 +137,12 @@ def test_composed_and_decomposed_letters_are_the_same() -> None:
 )
 def test_escapes_are_undone_in_old_and_new(text: str, old: str, new: str, expected: str) -> None:
     assert seen(text, old, new) == (expected, "escapes")
+
+
+def test_a_line_end_after_an_escaped_one_is_no_blank_line() -> None:
+    text = "call(a)\nend(b)\nx = 1\n\ncall(a)\nend(b)\n\n"
+
+    assert failed(text, "call(a)\\nend(b)\\n\n").lines == (1, 5)
 
 
 def test_escapes_that_the_file_has_are_exact() -> None:

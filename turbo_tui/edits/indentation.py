@@ -42,8 +42,11 @@ def reindent(old: Sequence[str], found: Sequence[str], new: Sequence[str], unit:
     return [shift(row) for row in new]
 
 
-def off(old: Sequence[str], found: Sequence[str]) -> list[str]:
-    """Return the rows whose indentation differs in another way than that of most rows."""
+def off(old: Sequence[str], found: Sequence[str], tells: Callable[[str], bool]) -> list[str]:
+    """Return the rows whose indentation differs in another way than that of most rows.
+
+    How it differs is learnt from rows that tell something: a `}` fits any step that one likes.
+    """
     told = [
         (_width(indent(mine)), _width(indent(theirs)), mine)
         for mine, theirs in zip(old, found, strict=True)
@@ -51,9 +54,9 @@ def off(old: Sequence[str], found: Sequence[str]) -> list[str]:
     ]
     fits: Counter[tuple[float, float]] = Counter()
     for scale in _SCALES:
-        fits.update((scale, theirs - mine * scale) for mine, theirs, _ in told)
+        fits.update((scale, theirs - mine * scale) for mine, theirs, row in told if tells(row))
     if not fits:
-        return []
+        fits[1, 0] = 1
     most = max(fits.values())
     scale, shift = next(fit for fit in fits if fits[fit] == most)
     return [row for mine, theirs, row in told if theirs - mine * scale != shift]

@@ -109,6 +109,10 @@ def short(old: str) -> bool:
     return len(words) < 2 and sum(map(len, words)) < 8  # noqa: PLR2004
 
 
+def _tells(row: str) -> bool:
+    return not short(row)
+
+
 def by_rows(rung: Rung, read: Reading) -> Climb:
     """Make the rung that compares rows one by one, each read in a certain way."""
 
@@ -118,7 +122,7 @@ def by_rows(rung: Rung, read: Reading) -> Climb:
                 first
                 for first in rows.places([read(row) for row in old], read)
                 # A `}` that is further in or out than it should be may be the next one.
-                if not any(map(short, off(old, rows.rows[first : first + len(old)])))
+                if not any(map(short, off(old, rows.rows[first : first + len(old)], _tells)))
             ]
             for first in firsts:
                 place = (first, first + len(old))
@@ -206,10 +210,13 @@ def escapes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     """Yield where rows stand once escapes in the chunk are undone, in `new` as in `old`."""
     seen: set[int] = set()
     for undo in UNDOING:
-        old = undo(chunk.old)
-        if old == chunk.old or short(old):
+        old, new = undo(chunk.old.removesuffix("\n")), undo(chunk.new.removesuffix("\n"))
+        if undo(chunk.old) == chunk.old or short(old):
             continue
-        plainer = replace(chunk, old=old, new=undo(chunk.new))
+        if chunk.old.endswith("\n") and not old.endswith("\n"):
+            # Else the last line end was escaped with the rest, and the one after it is none.
+            old, new = f"{old}\n", f"{new}\n" if chunk.new else ""
+        plainer = replace(chunk, old=old, new=new)
         for one in by_rows("escapes", plain)(rows, plainer):
             if one.start not in seen:
                 seen.add(one.start)
