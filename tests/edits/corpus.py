@@ -32,6 +32,8 @@ Outcome = Literal["applied", "refused", "wrong"]
 Form = Literal["patch", "search-replace", "unified", "tool", "whole"]
 FORMS: tuple[Form, ...] = ("patch", "search-replace", "unified", "tool")
 ALL_FORMS: tuple[Form, ...] = (*FORMS, "whole")
+SIZES = range(4, 15)  # rows of an edit
+SMALL = range(2, 4)
 ROWS = range(60, 1500)
 FILES = 60  # of each ecosystem
 
@@ -110,16 +112,28 @@ def cases(number: int, seed: int = 1) -> Iterator[Case]:
 
 
 def damaged_cases(
-    number: int, seed: int = 1, *, kinds: Iterable[str] = tuple(DAMAGES)
+    number: int, seed: int = 1, *, kinds: Iterable[str] = tuple(DAMAGES), sizes: range = SIZES
 ) -> Iterator[Case]:
-    """Yield so many cases of each damage, every other one with a decoy."""
+    """Yield so many cases of each damage, every other one with a decoy.
+
+    Args:
+        number: Of each kind.
+        seed: Another one makes others.
+        kinds: Which damages.
+        sizes: How many rows an edit may have.
+    """
     sources = [files for files in (python_files(), npm_files()) if files]
     for kind in kinds:
         for index in range(number):
             chance = random.Random(f"{seed} {kind} {index}")  # noqa: S311
             form: Form = FORMS[index // 2 % len(FORMS)]
             yield _case(
-                kind, form, sources[index // 8 % len(sources)], chance, decoy=index % 2 == 0
+                kind,
+                form,
+                sources[index // 8 % len(sources)],
+                chance,
+                decoy=index % 2 == 0,
+                sizes=sizes,
             )
 
 
@@ -159,14 +173,20 @@ def outcome(case: Case) -> tuple[Outcome, Rung | None]:
 
 
 def _case(
-    kind: str, form: Form, files: Sequence[Path], chance: random.Random, *, decoy: bool
+    kind: str,
+    form: Form,
+    files: Sequence[Path],
+    chance: random.Random,
+    *,
+    decoy: bool,
+    sizes: range = SIZES,
 ) -> Case:
     for _ in range(2_000):
         file = chance.choice(files)
         rows = file.read_text(encoding="ascii").removesuffix("\n").split("\n")
         if kind == "tabs to spaces":  # of which few packages have any
             rows = [tabs(row) for row in rows]
-        made = _tried(kind, form, rows, chance, decoy=decoy)
+        made = _tried(kind, form, rows, chance, decoy=decoy, sizes=sizes)
         if made is not None:
             chunk, before, after = made
             path = f"src/{file.name}"
@@ -186,9 +206,9 @@ def _case(
 
 
 def _tried(
-    kind: str, form: Form, rows: list[str], chance: random.Random, *, decoy: bool
+    kind: str, form: Form, rows: list[str], chance: random.Random, *, decoy: bool, sizes: range
 ) -> tuple[Chunk, list[str], list[str]] | None:
-    size = chance.randrange(4, 15)
+    size = chance.choice(sizes)
     at = chance.randrange(0, max(len(rows) - size, 1))
     edit = _edit(rows[at : at + size], chance)
     if edit is None:
@@ -220,15 +240,25 @@ def _is_none(kind: str, damaged: Damaged, around: Sequence[Sequence[str]]) -> bo
     """Say whether it is no damage: exactly another place, or without what it is named for."""
     if "trailing" in kind and not re.search(r" $", damaged.old, re.MULTILINE):
         return True
-    return any(damaged.old in text_of(part) for part in around)
+    if "missing" not in kind:
+        return any(damaged.old in text_of(part) for part in around)
+    # What is left may be another place but for white space: that is no damage either.
+    left = _bare(damaged.old)
+    return any(left in _bare(text_of(part)) for part in around)
+
+
+def _bare(text: str) -> str:
+    return "\n" + "\n".join(row.strip() for row in text.split("\n"))
 
 
 def _edit(old: Sequence[str], chance: random.Random) -> Edit | None:
     """Change a row, add some, or take one away, somewhere inside."""
     told = [row for row in old if row.strip()]
-    if len(told) < 4 or not old[0].strip() or not old[-1].strip():
+    if len(told) < (4 if len(old) > 3 else 2) or not old[0].strip() or not old[-1].strip():
         return None
-    if sum(len(row.strip()) for row in told) < 60 or len(set(told)) < len(told):
+    if sum(len(row.strip()) for row in told) < 15 * min(len(told), 4):
+        return None
+    if len(set(told)) < len(told):
         return None
     at = chance.choice([index for index, row in enumerate(old) if row.strip() and index])
     lead = old[at][: len(old[at]) - len(old[at].lstrip())]

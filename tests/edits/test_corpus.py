@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.edits.corpus import FORMS, cases, damaged_cases, npm_files, outcome, python_files
+from tests.edits.corpus import FORMS, SMALL, cases, damaged_cases, npm_files, outcome, python_files
 from tests.edits.damage import DAMAGES
 
 # The least share that is applied, in percent: alone, and with a near copy elsewhere in the file.
@@ -64,3 +64,10 @@ def test_damage_is_seen_through(kind: str) -> None:
     for decoy, floor in zip((False, True), FLOORS.get(kind, SEEN_THROUGH), strict=True):
         counted = Counter(result for case, (result, _) in results if case.decoy is decoy)
         assert counted["applied"] * 100 >= floor * counted.total()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DAMAGES if "left out" not in kind])
+def test_damaged_edits_of_two_or_three_lines_are_never_misplaced(kind: str) -> None:
+    made = list(damaged_cases(16, kinds=[kind], sizes=SMALL))
+
+    assert [case for case in made if outcome(case)[0] == "wrong"] == []
