@@ -8,7 +8,7 @@ decision at a time. A step may run on top of steps that wait for their review.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
@@ -16,7 +16,7 @@ from turbo_tui.core.errors import PlanError, SessionError, StageError, UsageErro
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import Verification, Views, lying_on, unlanded_below
+from turbo_tui.core.views import LandingEntry, Verification, Views, lying_on, unlanded_below
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
@@ -390,9 +390,7 @@ class Run:
         if entry is None:
             what = f"Step {step_id} has not landed" if step_id else "No step has landed"
             raise UsageError(f"{what} in this session; there is nothing to undo.")
-        undoing = asyncio.ensure_future(self._drive.take_back(entry, dry_run=dry_run))
-        self._drive.carry_out(entry.step_id, _until(undoing), go_on=False)
-        return await asyncio.shield(undoing)
+        return await self._turned(entry, self._drive.take_back(entry, dry_run=dry_run))
 
     async def redo(self, step_id: str = "", *, dry_run: bool = False) -> Landing:
         """Land an undone step again, by default the one undone last; as `undo` in all else.
@@ -406,9 +404,15 @@ class Run:
         if entry is None:
             what = f"Step {step_id} is not undone" if step_id else "No step is undone"
             raise UsageError(f"{what} in this session; there is nothing to redo.")
-        redoing = asyncio.ensure_future(self._drive.bring_back(entry, dry_run=dry_run))
-        self._drive.carry_out(entry.step_id, _until(redoing), go_on=False)
-        return await asyncio.shield(redoing)
+        return await self._turned(entry, self._drive.bring_back(entry, dry_run=dry_run))
+
+    async def _turned(
+        self, entry: LandingEntry, work: Coroutine[object, object, Landing]
+    ) -> Landing:
+        """Take a landing back or forth as work of its step, which goes on if nobody waits."""
+        turning = asyncio.ensure_future(work)
+        self._drive.carry_out(entry.step_id, _until(turning), go_on=False)
+        return await asyncio.shield(turning)
 
     async def tree_at(self, landing: str, *, before: bool = False) -> ChangeSet:
         """Return what leads from the workspace as it is to what it was right after a landing.
