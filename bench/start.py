@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 
 import pexpect
@@ -134,8 +135,9 @@ def measure(base: Path, rounds: int) -> dict[str, list[Start]]:
         Case("turbo-tui, existing state", ours, words, home=base / "existing"),
     )
     taken: dict[str, list[Start]] = {case.name: [] for case in cases}
+    orders = list(permutations(cases))
     for turn in range(rounds + 1):
-        for case in cases:
+        for case in orders[turn % len(orders)]:  # no case always follows the same one
             one = start(case)
             if turn:
                 taken[case.name].append(one)

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import MemoryBlobs
+from tests.sandbox.ordinary_user import check_as_ordinary_user
 from tests.stage_fakes import snapshot, words_of
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.sandbox.staging import caches, cloning, copying, manifest, spares
@@ -1017,3 +1018,8 @@ def test_what_ran_unconfined_is_never_used_again(
     filled(Spares(tmp_path / "spares", workspace, slots=0), folder, workspace)
 
     assert not given_back(Spares(tmp_path / "spares", workspace), folder)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can become another user")
+def test_all_of_this_holds_for_an_ordinary_user() -> None:
+    check_as_ordinary_user(__file__)

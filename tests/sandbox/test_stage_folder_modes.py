@@ -45,3 +45,25 @@ async def test_a_folder_s_mode_lands_and_is_taken_back_with_its_special_bits_kep
     assert f"{landed:o}" == "3700"
     assert f"{stat.S_IMODE(folder.stat().st_mode):o}" == "3775"
     assert [each.name for each in folder.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("kind", ["overlay", "copy"])
+async def test_the_odd_mode_of_a_new_folder_that_holds_files_is_said(
+    tmp_path: Path, kind: Kind
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / ".gitignore").write_text("out/\n")
+    blobs = FolderBlobs(tmp_path / "blobs")
+    try:
+        stages = open_stages(work, tmp_path / "s", blobs, OpenConfiner(), rung=kind)
+    except StageError as error:
+        pytest.skip(f"no overlay here: {error}")
+    stage = await stages.open("s1")
+    line = "mkdir -m 700 odd out; mkdir usual; touch odd/x out/x usual/x"
+    await stage.run(Command(["sh", "-c", line]))
+    changes = await stage.changes()
+    await stage.close()
+
+    assert words_of(changes) == ["add odd/x", "add usual/x"]
+    assert changes.notes == ("odd: a new folder of mode 700; its mode does not land",)

@@ -7,6 +7,7 @@ import os
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
@@ -21,6 +22,7 @@ from turbo_tui.sandbox.staging.warn import EXECUTABLE, folded, is_read, warnings
 
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 OURS = ".turbo"
+_USUAL_UMASK = 0o022
 
 
 def never_lands(path: str) -> bool:
@@ -83,6 +85,7 @@ class _Sorter:
     merged: Beneath
     ignores: Ignores
     filled: set[str]
+    folder_mode: int = field(default_factory=lambda: 0o777 & ~_umask())
     files: list[FileChange] = field(default_factory=list[FileChange])
     ignored: defaultdict[str, list[FileChange]] = field(
         default_factory=lambda: defaultdict[str, list[FileChange]](list)
@@ -100,6 +103,7 @@ class _Sorter:
                 return
             if path in self.filled:  # it comes with its files; what stood there before goes
                 if delta.before is None:
+                    self._note_new_folder_mode(path, found)
                     return
                 found = None
         stands = found if found is not None else delta.before
@@ -166,12 +170,27 @@ class _Sorter:
         if old != new:
             self._take(FileChange(path, old, new), self.ignores.folded(path, is_folder=True))
 
+    def _note_new_folder_mode(self, path: str, found: os.stat_result) -> None:
+        """Say that a folder which comes with its files is made as any other."""
+        mode = stat.S_IMODE(found.st_mode) & 0o777
+        if mode != self.folder_mode and self.ignores.folded(path, is_folder=True) is None:
+            self.notes.append(f"{path}: a new folder of mode {mode:o}; its mode does not land")
+
     def _note_special_bits(self, delta: Delta) -> None:
         if delta.after is None or not stat.S_ISREG(delta.after.st_mode):
             return
         had = delta.before.st_mode & SPECIAL_BITS if delta.before is not None else 0
         if delta.after.st_mode & SPECIAL_BITS & ~had:
             self.notes.append(f"{delta.path}: setuid, setgid or sticky bit; never lands")
+
+
+def _umask() -> int:
+    """Read the umask; `os.umask` cannot without setting it, for all threads."""
+    with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    return _USUAL_UMASK
 
 
 def _leads_out(merged: Beneath, path: str) -> bool:

@@ -178,7 +178,7 @@ class TreeFiles:
             raise
 
     def _make_folder(self, spot: Spot) -> None:
-        os.mkdir(spot.name, 0o755, dir_fd=spot.parent)
+        os.mkdir(spot.name, 0o777, dir_fd=spot.parent)
         if self._owner is not None:
             os.chown(spot.name, *self._owner, dir_fd=spot.parent, follow_symlinks=False)
 
