@@ -203,7 +203,9 @@ KEYS = {
     "space": " ",
     "up": "\x1b[A",
     "down": "\x1b[B",
+    "end": "\x1b[F",
     "ctrl+c": "\x03",
     "ctrl+q": "\x11",
     "ctrl+p": "\x10",
+    "ctrl+s": "\x13",
 }

@@ -95,7 +95,7 @@ class DiffPresenter:
         if diff is None or not diff.hunks:
             return DiffFile(change.path, change.action, (), notes)
         added, removed = diffs.counts(diff)
-        shown = [diffs.display_lines(hunk) for hunk in diff.hunks]
+        shown = [diffs.display_lines(hunk, tab_size=None) for hunk in diff.hunks]
         crlf = all(line.text.endswith("␍") or line.unterminated for part in shown for line in part)
         if crlf and any(line.text.endswith("␍") for line in shown[0]):
             notes = (*notes, "CRLF line ends")
@@ -197,7 +197,7 @@ def _edited_lines(hunk: diffs.Hunk, written: bytes) -> tuple[DiffLine, ...]:
         at = region.old_end
     lines += [diffs.Line(" ", content) for content in old[at:]]
     shown = replace(hunk, old_count=len(old), new_count=len(new), lines=tuple(lines))
-    display = diffs.display_lines(shown)
+    display = diffs.display_lines(shown, tab_size=None)
     crlf = all(line.text.endswith("␍") or line.unterminated for line in display)
     return _lines(display, crlf=crlf)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from turbo_widgets.log_pane import LogItem
     from turbo_widgets.tab_strip import TabStrip
 
+_SHORT_REVIEW = 2  # lines
 _PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
 
 
@@ -187,6 +188,8 @@ class SessionScreen(Screen[None]):
                 "Make the window larger; nothing is lost.\nctrl+q quits."
             )
         self._arrange()
+        if self._furniture is not None:
+            self.show_card(self._card)
 
     def _keep_place(self, shape: Shape) -> None:
         """Keep in view, and under the keys, what was so on a terminal of another size."""
@@ -302,8 +305,15 @@ class SessionScreen(Screen[None]):
                 "prompt": not asked,
             }
             fitting = tuple(c for c in card.choices if here.get(c.action, True))
-            card = replace(card, choices=fitting)
+            card = replace(card, choices=fitting, lines=self._fitting_lines(card))
+            if self._in_editor:  # the room is for what is written, and escape would drop it
+                card = replace(card, lines=(), choices=())
         self.furniture.bar.show(card)
+
+    def _fitting_lines(self, card: Card) -> tuple[str, ...]:
+        """Leave the room on small terminals to the changes that a review is about."""
+        most = _SHORT_REVIEW if self._shape in {"short", "narrow"} else len(card.lines)
+        return card.lines[:most] if card.tone == "review" else card.lines
 
     def stream(self, key: str, text: str) -> None:
         """Show output of a running entry."""

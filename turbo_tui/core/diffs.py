@@ -210,8 +210,8 @@ class DisplayLine:
     unterminated: bool = False
 
 
-def display_lines(hunk: Hunk, *, tab_size: int = 4) -> list[DisplayLine]:
-    """Number and decode a hunk's lines."""
+def display_lines(hunk: Hunk, *, tab_size: int | None = 4) -> list[DisplayLine]:
+    """Number and decode a hunk's lines; without a tab size tabs are kept."""
     shown: list[DisplayLine] = []
     old, new = hunk.old_start, hunk.new_start
     for kind, content in hunk.lines:
@@ -229,13 +229,18 @@ def display_lines(hunk: Hunk, *, tab_size: int = 4) -> list[DisplayLine]:
     return shown
 
 
-def visible(line: bytes, *, tab_size: int = 4) -> str:
+def visible(line: bytes, *, tab_size: int | None = 4) -> str:
     """Decode one line for display: UTF-8, else Latin-1; controls and bidi marks as symbols."""
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError:
         text = line.decode("latin-1")
-    text = text.expandtabs(tab_size)
+    if tab_size is None:
+        return "\t".join(_printable(part) for part in text.split("\t"))
+    return _printable(text.expandtabs(tab_size))
+
+
+def _printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
