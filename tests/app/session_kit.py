@@ -21,6 +21,7 @@ from turbo_tui.engine.approval import Asks
 from turbo_tui.engine.live import Live
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.run import Run
+from turbo_tui.engine.staging import LoggedStage
 from turbo_tui.engine.stepping import StepResult
 
 API = "".join(f"line {number}\n" for number in range(1, 41))
@@ -107,6 +108,18 @@ class ScriptedRunner:
         return StepResult(ok=True, summary=await doing(stage, self.session, self.asks))
 
 
+@dataclass
+class OnTheRecord:
+    """Lets the commands of any stage go into the log."""
+
+    session: Session
+    blobs: MemoryBlobs
+
+    def on_record(self, step_id: str, stage: Stage, history: Views) -> Stage:
+        del history
+        return LoggedStage(stage, self.session.append, step_id, blobs=self.blobs)
+
+
 class LineSearch:
     """Finds lines of the workspace's files that contain the query."""
 
@@ -149,6 +162,7 @@ class Stand:
         store: MemoryEventStore | None = None,
         blobs: MemoryBlobs | None = None,
         ahead: int = 0,
+        lander: type[FolderLander] = FolderLander,
     ) -> None:
         self.root = folder / "demo"
         if not self.root.exists():
@@ -170,10 +184,11 @@ class Stand:
             planner=self.planner,
             runner=self.runner,
             stages=FolderStages(self.root, folder / "stages", self.blobs),
-            lander=FolderLander(self.root, self.blobs),
+            lander=lander(self.root, self.blobs),
             review=Review(self.blobs),
             asks=asks,
             ahead=ahead,
+            commands=OnTheRecord(session, self.blobs),
         )
         if not self.store.records:
             session.append(ev.SessionStarted("7f3a", str(self.root), "turbo-tui test"))

@@ -1,0 +1,278 @@
+"""A review on screen: lines, edits, words on lines, verifying, and whose key it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.app.screen_kit import SMALL, Seat, seated
+from tests.app.session_kit import API, PLAN, Stand, hang, want_network
+from tests.session_fakes import FolderLander
+from turbo_tui.app.timeline_screen import TimelineScreen
+from turbo_tui.core import events as ev
+from turbo_tui.core.ports import Conflict, Landing
+from turbo_widgets.diff_pane import DiffPane
+from turbo_widgets.hunk_editor import HunkEditor
+
+NOTES = "# Greeting\n\nIt takes a name now.\n"
+
+
+def events_of(stand: Stand, kind: type[ev.Event]) -> list[ev.Event]:
+    return [record.event for record in stand.store.records if isinstance(record.event, kind)]
+
+
+async def reviewing(seat: Seat) -> None:
+    """Come to the review of a step that changed api.py in two places and added notes.md."""
+    await seat.task()
+    await seat.card("The plan has 2 steps")
+    await seat.press("g")
+    await seat.card("wants to land 2 files")
+    await seat.sees("line 2 with [a name]")
+    assert isinstance(seat.app.focused, DiffPane)
+
+
+async def landing(seat: Seat) -> None:
+    await seat.press("a")
+    await seat.card("Done: 1 of 2 steps landed")
+
+
+# --- lines ---------------------------------------------------------------------------
+
+
+async def test_lines_left_out_by_a_range_do_not_land(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press("f", "n", "down", "shift+down")
+        await seat.sees("2 changed lines chosen, space")
+        await seat.press("space")
+        await seat.until(lambda: "[~] partly  hunk 1/1" in seat.rows("diff"))
+        await landing(seat)
+
+    assert (stand.root / "notes.md").read_text() == "It takes a name now.\n"
+
+
+# --- edits ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(120, 40), SMALL])
+async def test_what_was_written_in_place_lands_and_the_diff_has_the_keys_again(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, size) as seat:
+        await reviewing(seat)
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        assert "wants to land 2 files" in seat.bar_text
+        assert "land it" not in seat.bar_text, "a key there would be text here"
+        await seat.type("a")
+        await seat.press("ctrl+s")
+        await seat.until(lambda: "hunk 1/2  line 1  edited" in seat.rows("diff"))
+        assert isinstance(seat.app.focused, DiffPane)
+        assert "a land it" in seat.bar_text
+        await landing(seat)
+
+    landed = (stand.root / "api.py").read_text().splitlines()
+    assert landed[:2] == ["aline 1", "line 2 with [a name]"]
+
+
+async def test_an_edit_that_is_left_changes_nothing(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        await seat.type("a")
+        await seat.press("escape")
+        await seat.until(lambda: isinstance(seat.app.focused, DiffPane))
+
+    assert not events_of(stand, ev.HunkEdited)
+
+
+async def test_what_does_not_fit_in_place_asks_for_an_editor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    async with seated(Stand(tmp_path)) as seat:
+        await reviewing(seat)
+        await seat.press("n", "e")  # line 31 has an escape character
+
+        await seat.sees("api.py cannot be edited here")
+        await seat.sees("EDITOR=vim")
+
+
+# --- words ---------------------------------------------------------------------------
+
+
+async def test_a_word_on_a_line_stands_under_it_and_goes_with_a_rejection(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press(*["down"] * 3, "c")
+        await seat.type("no brackets")
+        await seat.press("enter")
+        await seat.until(lambda: "no brackets" in seat.rows("diff"))
+        rows = [row.strip() for row in seat.rows("diff").splitlines()]
+        said = rows.index("» you: no brackets")
+        assert rows[said - 1].endswith("+ line 2 with [a name]")
+        assert isinstance(seat.app.focused, DiffPane)
+
+        await seat.press("r")
+        await seat.sees("Your 1 comment goes with it")
+        await seat.press("enter")
+        await seat.until(lambda: len(stand.runner.ran) > 1)
+
+    (rejected,) = events_of(stand, ev.StepRejected)
+    assert isinstance(rejected, ev.StepRejected)
+    assert "api.py:2" in rejected.feedback
+    assert "> line 2 with [a name]\nno brackets" in rejected.feedback
+    assert stand.runner.ran[1] == ("s1", rejected.feedback)
+
+
+@pytest.mark.parametrize("key", ["C", "delete"])
+async def test_a_word_is_taken_back(tmp_path: Path, key: str) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press(*["down"] * 3, "c")
+        await seat.type("hm")
+        await seat.press("enter")
+        await seat.until(lambda: "» you: hm" in seat.rows("diff"))
+        await seat.press(key)
+        await seat.until(lambda: "» you" not in seat.rows("diff"))
+        await seat.press("r")
+        await seat.sees("Enter alone drops everything it did.")
+
+
+# --- verifying -----------------------------------------------------------------------
+
+
+def checked(folder: Path, *, lander: type[FolderLander] = FolderLander) -> tuple[Stand, Path]:
+    """Return a stand whose step's check waits for a gate, then looks for the name."""
+    gate = folder / "gate"
+    check = f"while [ ! -e '{gate}' ]; do sleep 0.02; done; grep -q 'a name' api.py"
+    first = replace(PLAN.steps[0], checks=(("sh", "-c", check),))
+    return Stand(folder, answer=replace(PLAN, steps=(first, PLAN.steps[1])), lander=lander), gate
+
+
+@pytest.mark.parametrize("size", [(120, 40), SMALL])
+async def test_verifying_is_told_on_the_card_until_something_else_is_decided(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stand, gate = checked(tmp_path)
+    async with seated(stand, size) as seat:
+        await reviewing(seat)
+        assert "K run its checks" not in seat.bar_text, "all of it was checked when it ended"
+        await seat.press("n", "space")
+        await seat.card("K run its checks on that")
+        await seat.press("K")
+        await seat.card("Verifying what you accepted")
+        gate.touch()
+        await seat.card("What you accepted passes the step's checks.")
+        await seat.press("p", "space")
+        await seat.card("You decided something else since it was verified.")
+
+        await seat.press("n", "space", "K")
+        await seat.card("What you accepted fails 1 check")
+
+    assert not events_of(stand, ev.StepApproved)
+
+
+async def test_landing_if_the_checks_pass_lands_nothing_when_they_fail(tmp_path: Path) -> None:
+    stand, gate = checked(tmp_path)
+    gate.touch()
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press("space")
+        await seat.card("A and land it if they pass")
+        await seat.press("A")
+        await seat.card("What you accepted fails 1 check")
+        assert (stand.root / "api.py").read_text() == API
+        assert not (stand.root / "notes.md").exists()
+
+        await seat.press("space", "n", "space")
+        await seat.card("decided something else")
+        await seat.press("A")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    assert "a name" in (stand.root / "api.py").read_text()
+    assert "line 31\n" in (stand.root / "api.py").read_text()
+
+
+# --- whose key it is -----------------------------------------------------------------
+
+
+async def test_no_is_answered_to_a_question_while_the_changes_have_the_keys(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path, {"s1": want_network})
+    async with seated(stand) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+        await seat.card("wants to use the network")
+        await seat.press("2")
+        assert isinstance(seat.app.focused, DiffPane)
+        await seat.press("n")
+        await seat.sees("Say why, if you like")
+        await seat.press("enter")
+        await seat.until(lambda: events_of(stand, ev.ApprovalAnswered))
+
+    (answered,) = events_of(stand, ev.ApprovalAnswered)
+    assert isinstance(answered, ev.ApprovalAnswered)
+    assert answered.answer == "no"
+
+
+async def test_c_goes_on_from_an_interrupted_step_while_the_changes_have_the_keys(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path, {"s1": hang})
+    async with seated(stand) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+        await seat.card("is running")
+        await seat.until(lambda: len(stand.runner.ran) == 1)
+        await seat.press("ctrl+c")
+        await seat.card("was cut off")
+        await seat.press("2", "n")
+        assert isinstance(seat.app.focused, DiffPane)
+        await seat.press("c")
+        await seat.until(lambda: len(stand.runner.ran) > 1)
+
+
+# --- conflicts -----------------------------------------------------------------------
+
+
+class ChangedLander(FolderLander):
+    """A lander whose landings the user has written over since."""
+
+    async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+        del landing_id, dry_run
+        ours = self._blobs.put(b"one\nmine\n")
+        marked = self._blobs.put(b"one\n<<<<<<< yours\nmine\n=======\ntheirs\n>>>>>>> undone\n")
+        return Landing(
+            conflicts=(Conflict("api.py", "you changed line 2", ours=ours, marked=marked),)
+        )
+
+
+async def test_an_undo_that_clashes_shows_where_and_writes_nothing(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, lander=ChangedLander)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await landing(seat)
+        landed = (stand.root / "api.py").read_text()
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("u")
+        await seat.sees("Step s1 cannot be taken back")
+        await seat.sees("+ <<<<<<< yours")
+        assert "api.py: you changed line 2" in seat.text
+        assert isinstance(seat.app.screen, TimelineScreen)
+
+    assert (stand.root / "api.py").read_text() == landed
+    assert not events_of(stand, ev.LandingUndone)
