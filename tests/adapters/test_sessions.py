@@ -11,6 +11,7 @@ from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.adapters.event_store import LOG, SqliteEventStore
 from turbo_tui.adapters.sessions import (
     find_session,
+    forsaken_stages,
     list_sessions,
     new_session_id,
     newest_session,
@@ -254,3 +255,24 @@ def test_a_session_cut_off_before_its_first_record_is_none(tmp_path: Path) -> No
         newest_session(tmp_path, tmp_path)
     prune(tmp_path, [], grace_s=-1)
     assert list(sessions_folder(tmp_path).iterdir()) == []
+
+
+def test_only_old_stages_of_sessions_that_are_gone_are_forsaken(tmp_path: Path) -> None:
+    write(tmp_path, session_id="261122-160340-7f3a")
+    gone = "261122-160340-ffff"
+    for name, age_s in {
+        "261122-160340-7f3a-1-1": 9 * 24 * HOUR,  # it can be resumed
+        f"{gone}-1-1": 9 * 24 * HOUR,
+        f"{gone}-1-1-verify": 9 * 24 * HOUR,
+        f"{gone}-2-1": HOUR,  # maybe in use
+        "sandbox-0123456789ab": 9 * 24 * HOUR,  # of no session
+        gone: 9 * 24 * HOUR,
+    }.items():
+        stage = tmp_path / "stages" / name
+        stage.mkdir(parents=True)
+        os.utime(stage, (time.time() - age_s, time.time() - age_s))
+
+    assert forsaken_stages(tmp_path) == [f"{gone}-1-1", f"{gone}-1-1-verify"]
+    assert forsaken_stages(tmp_path / "none") == []
+    sessions_folder(tmp_path).rename(tmp_path / "aside")
+    assert forsaken_stages(tmp_path) == []  # who knows which there are

@@ -230,15 +230,16 @@ def test_prune_discards_the_stages_of_what_it_deletes(place: Workspace, run: Run
     layer = place.state / "stages" / "stage-1" / "upper"
     layer.mkdir(parents=True)
     (layer / "a").write_text("work")
-    beside = place.state / "stages" / "stage-1-before" / "upper"  # a crash left it
-    beside.mkdir(parents=True)
+    beside = [place.state / "stages" / f"stage-1-{what}" for what in ("before", "verify")]
+    for left in beside:  # by a crash
+        (left / "upper").mkdir(parents=True)
 
     assert json.loads(run("prune", "--keep", "0", "--json")[1])["sessions"] == []
     pruned = json.loads(run("prune", "--keep", "0", "--also-waiting", "--json")[1])
 
     assert pruned["stages"] == ["stage-1"]
     assert not layer.parent.exists()
-    assert not beside.parent.exists()
+    assert not any(left.exists() for left in beside)
 
 
 # --- undo --------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 from tests.sandbox.confining import place_in
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.confine.scratch import PREFIX, delete_left, scratch_folder
+from turbo_tui.sandbox.confine.scratch import PREFIX, delete_left, make_locked, scratch_folder
 from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 
 ROOT = Path(__file__).parents[2]
@@ -123,3 +123,17 @@ def test_one_that_another_takes_for_left_is_made_anew(
         assert names_in(scratch) == {"home", "tmp"}
     for lock in locks:
         os.close(lock)
+
+
+def test_what_lies_under_another_prefix_is_told_apart(where: Path) -> None:
+    kept, lock = make_locked(where, "turbo-tui-demo-")
+    left, gone = make_locked(where, "turbo-tui-demo-")
+    os.close(gone)  # as the kernel does when its process is killed
+
+    delete_left(where)
+    assert left.exists()
+    delete_left(where, "turbo-tui-demo-")
+
+    assert not left.exists()
+    assert kept.exists()
+    os.close(lock)

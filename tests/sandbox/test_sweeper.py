@@ -7,6 +7,7 @@ import os
 import platform
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -97,6 +98,7 @@ async def test_a_killed_supervisor_takes_the_command_with_it(
     await asyncio.wait_for(begun.wait(), 30)
     children = psutil.Process().children()
     (supervisor,) = (each for each in children if str(SCRIPT) in words_of(each))
+    below = supervisor.children(recursive=True)
 
     supervisor.kill()
     await asyncio.wait_for(running, 30)
@@ -106,6 +108,9 @@ async def test_a_killed_supervisor_takes_the_command_with_it(
     await asyncio.wait_for(gone.wait(), 5)
     asyncio.get_running_loop().remove_reader(heart)
     assert not beats(heart)
+    for orphan in below:  # nobody else waits for what was the killed one's to reap
+        with suppress(ChildProcessError):
+            await asyncio.to_thread(os.waitpid, orphan.pid, 0)
 
 
 async def test_a_command_neither_sees_nor_reaches_who_ends_it(

@@ -26,6 +26,7 @@ from turbo_tui.core.views import PlanView
 SessionStatus = Literal["open", "waiting", "interrupted", "failed", "done", "empty", "broken"]
 
 GRACE_S = 3600.0  # content younger than this may belong to an event that is not written yet
+STAGE_GRACE_S = 86_400.0  # a stage used within may be in use, whatever became of its session
 SHOWN_CANDIDATES = 8
 
 _OF_THE_PLAN = frozenset(
@@ -38,6 +39,7 @@ _OF_THE_PLAN = frozenset(
         ev.LandingRecovered,
     )
 )  # fmt: skip
+_STAGE_OF = re.compile(r"([0-9]{6}-[0-9]{6}-[0-9a-f]{4})-.+")  # named by the engine's stepping
 _HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
@@ -250,6 +252,25 @@ def prune(
             f"{error.filename or state} cannot be deleted ({error.strerror}); mend its permissions."
         ) from error
     return Pruned(sessions, stages, count, freed + size)
+
+
+def forsaken_stages(state: Path, *, grace_s: float = STAGE_GRACE_S) -> list[str]:
+    """Return ids of stages whose session is gone, so that nothing can take them up again.
+
+    A session that is there can be resumed, whatever became of it: its stages are never among
+    them. Nor is one that is young, or whose name no session gave it.
+    """
+    newest = time.time() - grace_s
+    found: list[str] = []
+    try:
+        sessions = {path.name for path in sessions_folder(state).iterdir()}
+        for stage in (state / "stages").iterdir():
+            named = _STAGE_OF.fullmatch(stage.name)
+            if named and named[1] not in sessions and stage.stat().st_mtime <= newest:
+                found.append(stage.name)
+    except OSError:  # what cannot be looked at is left alone, and all after it
+        return found
+    return sorted(found)
 
 
 # --- inside ------------------------------------------------------------------

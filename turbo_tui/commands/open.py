@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.main import run_app
 from turbo_tui.app.options import Options
+from turbo_tui.sandbox.confine.scratch import delete_left, make_locked, remove
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from turbo_tui.app.opened import Front, Opened, OpenRun
+
+DEMO_PREFIX = "turbo-tui-demo-"
 
 
 def open_in_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -> int:
@@ -23,8 +26,9 @@ def open_in_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -
         TurboError: The folder or a setting cannot be used; nothing was painted yet.
     """
     if demo:
-        folder = Path(tempfile.mkdtemp(prefix="turbo-tui-demo-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        # Locked until we end, however we do: so the next demo may delete it if we could not.
+        folder, _ = make_locked(Path(tempfile.gettempdir()), DEMO_PREFIX)
+        atexit.register(remove, folder)
         return run_app(demo_opener(folder), Options(title="demo"))
     workspace = open_workspace(path, here=here)
     opener = session_opener(workspace, new=new, session=session, here=here)
@@ -48,6 +52,7 @@ def demo_opener(folder: Path) -> OpenRun:
     async def opener(front: Front) -> Opened:
         from turbo_tui.commands.opening import open_demo  # noqa: PLC0415  after the first frame
 
+        await asyncio.to_thread(delete_left, folder.parent, DEMO_PREFIX)
         return await open_demo(folder, front)
 
     return opener

@@ -225,14 +225,20 @@ def prune_command(
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
     from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
     from turbo_tui.engine.before import before_id  # noqa: PLC0415
+    from turbo_tui.engine.verifying import verify_id  # noqa: PLC0415
     from turbo_tui.sandbox.staging.stages import discard_left  # noqa: PLC0415
 
     planned = prune(place.state, chosen, dry_run=True)
     if dry_run:
         return planned
-    for name in (each for stage in planned.stages for each in (before_id(stage), stage)):
-        if (place.state / "stages" / name).exists():
-            await discard_left(place.state, name)
+    for stage in planned.stages:  # a crash may leave those beside it
+        for name in (
+            before_id(stage),
+            verify_id(stage),
+            stage,
+        ):
+            if (place.state / "stages" / name).exists():
+                await discard_left(place.state, name)
     return prune(place.state, chosen)
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from turbo_tui import __version__
 from turbo_tui.adapters.event_store import SqliteEventStore
-from turbo_tui.adapters.sessions import new_session_id, sessions_folder
+from turbo_tui.adapters.sessions import forsaken_stages, new_session_id, sessions_folder
 from turbo_tui.core import events as ev
-from turbo_tui.core.errors import SessionError
+from turbo_tui.core.errors import SessionError, StageError
+from turbo_tui.core.ports import Stages
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
@@ -32,6 +33,8 @@ from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.minds import Minds, Recorded
 from turbo_tui.wiring.reading import Project, secrets_in
 from turbo_tui.wiring.workspace import Workspace
+
+SWEEP_AFTER_S = 5.0  # when the first frame, the first keys and the sandbox's check are done
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ async def open_run(
     run.footing.checkpoints = workspace.checkpoints
     if workspace.confining is not None:
         _watch(workspace.confining, session, run)
+    _sweep(workspace, stages, run)
     run.at_close(minds.close)
     run.at_close(project.close)
     await recover(run)
@@ -135,6 +139,23 @@ def _watch(confining: Confining, session: Session, run: Run) -> None:
 
     confining.tell = tell
     check = asyncio.create_task(confining.check_later())
+    run.at_close(stop)
+
+
+def _sweep(workspace: Workspace, stages: Stages, run: Run) -> None:
+    """Delete, when there is time for it, stages of sessions that are gone."""
+
+    async def sweep() -> None:
+        await asyncio.sleep(SWEEP_AFTER_S)
+        for stage_id in await asyncio.to_thread(forsaken_stages, workspace.state):
+            with suppress(StageError):  # another time
+                await stages.discard(stage_id)
+
+    async def stop() -> None:
+        sweeping.cancel()
+        await asyncio.wait({sweeping})
+
+    sweeping = asyncio.create_task(sweep())
     run.at_close(stop)
 
 

@@ -38,7 +38,7 @@ def scratch_folder(owner_uid: int, owner_gid: int) -> Generator[Path]:
     """
     where = Path(tempfile.gettempdir())
     try:
-        scratch, lock = _made(where)
+        scratch, lock = make_locked(where)
     except OSError as error:
         raise _not_made(where, error) from error
     try:
@@ -52,10 +52,26 @@ def scratch_folder(owner_uid: int, owner_gid: int) -> Generator[Path]:
         os.close(lock)
 
 
+def make_locked(where: Path, prefix: str = PREFIX) -> tuple[Path, int]:
+    """Make a folder that `delete_left` spares while the returned descriptor is open.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=prefix, dir=where))
+        # Without a lock yet, another turbo-tui may take it for left behind and delete it.
+        with suppress(FileNotFoundError):
+            lock = os.open(scratch, _FOLDER)
+            if _is_locked(lock):
+                return scratch, lock
+            os.close(lock)
+
+
 @cache
-def delete_left(where: Path) -> None:
+def delete_left(where: Path, prefix: str = PREFIX) -> None:
     """Delete, once in the life of this process, what those that were killed left."""
-    for left in where.glob(f"{PREFIX}*"):
+    for left in where.glob(f"{prefix}*"):
         try:
             lock = os.open(left, _FOLDER)
         except OSError:  # gone, or not ours
@@ -79,17 +95,6 @@ def remove(scratch: Path) -> None:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )
-
-
-def _made(where: Path) -> tuple[Path, int]:
-    while True:
-        scratch = Path(tempfile.mkdtemp(prefix=PREFIX, dir=where))
-        # Without a lock yet, another turbo-tui may take it for left behind and delete it.
-        with suppress(FileNotFoundError):
-            lock = os.open(scratch, _FOLDER)
-            if _is_locked(lock):
-                return scratch, lock
-            os.close(lock)
 
 
 def _furnish(scratch: Path, owner_uid: int, owner_gid: int) -> None:
