@@ -161,7 +161,8 @@ async def reaches_a_limit(course: Course, mark: str) -> None:
 
 async def is_killed_from_outside(course: Course, mark: str) -> None:
     """What started it, or anything in it, is killed by someone else."""
-    running = asyncio.create_task(course.run("sleep 61; :", mark, timeout_s=30))
+    # What is killed may be the child that is just becoming `sleep`: the shell goes on then.
+    running = asyncio.create_task(course.run("sleep 61; exit 7", mark, timeout_s=30))
     found: list[int] = []
     while not found and not running.done():
         found = await asyncio.to_thread(alive, mark)
