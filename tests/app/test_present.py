@@ -164,7 +164,7 @@ STARTED = ev.StepStarted("s1", 1, "stage", FAKE_REPORT.rung)
     ("events", "title", "keys"),
     [
         ((ev.StepFailed("s1", "no\nway"),), "failed", {"t", "e", "s", "R"}),
-        ((ev.StepFailed("s1", "no", "blob", ("a",)),), "kept", {"t", "c", "2", "a", "r", "s", "R"}),
+        ((ev.StepFailed("s1", "no", "blob", ("a",)),), "kept", {"t", "G", "2", "a", "r", "s", "R"}),
         ((ev.StepInterrupted("s1", "you"),), "was cut off", {"t", "e", "s", "R"}),
         ((ev.StepRejected("s1"),), "was rejected", {"t", "e", "s", "R"}),
         ((ev.StepFinished("s1"),), "Next: step s2", {"g", "e"}),

@@ -87,6 +87,11 @@ async def test_an_edit_that_is_left_changes_nothing(tmp_path: Path) -> None:
         await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
         await seat.type("a")
         await seat.press("escape")
+        await seat.sees("esc again drops what you wrote")
+        await seat.type("b")
+        await seat.sees("esc leaves it")
+        assert isinstance(seat.app.focused, HunkEditor)
+        await seat.press("escape", "escape")
         await seat.until(lambda: isinstance(seat.app.focused, DiffPane))
 
     assert not events_of(stand, ev.HunkEdited)
@@ -131,6 +136,23 @@ async def test_a_word_on_a_line_stands_under_it_and_goes_with_a_rejection(tmp_pa
     assert "api.py:2" in rejected.feedback
     assert "> line 2 with [a name]\nno brackets" in rejected.feedback
     assert stand.runner.ran[1] == ("s1", rejected.feedback)
+
+
+async def test_a_line_that_the_user_wrote_takes_no_words_to_the_step(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await reviewing(seat)
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        await seat.type("a")
+        await seat.press("ctrl+s")
+        await seat.until(lambda: "hunk 1/2  line 1  edited" in seat.rows("diff"))
+        await seat.press("down", "down", "down", "c")
+        await seat.type("mine")
+        await seat.press("enter")
+        await seat.sees("This line is in")
+
+    assert not events_of(stand, ev.LineCommented)
 
 
 @pytest.mark.parametrize("key", ["C", "delete"])
@@ -241,7 +263,7 @@ async def test_c_goes_on_from_an_interrupted_step_while_the_changes_have_the_key
         await seat.card("was cut off")
         await seat.press("2", "n")
         assert isinstance(seat.app.focused, DiffPane)
-        await seat.press("c")
+        await seat.press("G")
         await seat.until(lambda: len(stand.runner.ran) > 1)
 
 

@@ -258,7 +258,7 @@ async def test_interrupting_keeps_the_work_and_offers_to_go_on(tmp_path: Path) -
         await seat.press("ctrl+c")
         await seat.card("was cut off; what it did to 1 file is kept")
         assert "half.txt" in seat.rows("diff")
-        await seat.press("c")
+        await seat.press("G")
         await seat.card("is running")
 
     assert len(stand.runner.ran) == 2

@@ -93,3 +93,28 @@ async def test_a_landing_is_taken_back_and_landed_again(tmp_path: Path) -> None:
     assert (stand.root / "api.py").read_text() == made
     events = [record.event for record in stand.store.records]
     assert sum(isinstance(event, ev.LandingRedone) for event in events) == 1
+
+
+async def test_of_a_step_that_landed_twice_the_chosen_landing_lands_again(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await first_landed(seat)
+        run = stand.run
+        await run.undo("s1")
+        run.retry("s1")
+        await seat.until(lambda: run.views.plan.state("s1") and not run.busy)
+        run.approve("s1")
+        await seat.until(lambda: len(run.views.timeline.landings) == 2 and not run.busy)
+        await run.undo("s1")
+        first, second = (each.landing for each in run.views.timeline.landings)
+        await seat.press("escape", "T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("down", "r")  # newest first: the one below is the older
+        await seat.sees("Land step s1 again?")
+        await seat.guard()
+        await seat.press("y")
+        await seat.until(lambda: not run.views.timeline.landings[0].undone)
+
+        assert [each.undone for each in run.views.timeline.landings] == [False, True]
+        assert run.views.timeline.standing(landing=first) is not None
+        assert run.views.timeline.standing(landing=second) is None

@@ -231,3 +231,24 @@ def test_what_the_users_editor_wrote_lands_instead(
 
     written = APP.replace("'hello'", "'hello, moon'").replace("import os", "import sys")
     same(turbo.workspace, as_changed(tmp_path / "accepted", app=written.encode()))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_undo_that_clashes_with_the_users_own_edit_is_shown_and_writes_nothing(
+    turbo: Turbo, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    with Screen(turbo, "session", "resume", size=size) as screen:
+        reviewing(screen)
+        screen.answer("a", CARD)
+        screen.wait_for("Done: 1 of 1 step landed")
+        app = turbo.workspace / "src/app.py"
+        app.write_text(app.read_text().replace("hello, world", "hello, mine"))
+        screen.press("T")
+        screen.wait_for("step s1 brought")
+        screen.press("u")
+        screen.wait_for("nothing was written", "src/app.py")
+        screen.wait_for("Step s1 cannot be taken", "hello, mine", "+ <<<<<<<")
+        quit_with(screen)
+
+    mine = APP.replace("'hello'", "'hello, mine'").encode()
+    same(turbo.workspace, as_changed(tmp_path / "accepted", app=mine))

@@ -235,6 +235,9 @@ async def test_escape_leaves_the_hunk_as_it_was() -> None:
         pane.show(VALUE)
         await pane.edit_in_place("src/api.py", 1, "x\n")
         await bench.press("z", "escape")
+        title = str(bench.pilot.app.query_one(HunkEditor).border_title)
+        assert title.endswith("esc again drops what you wrote · ^s keeps it")
+        await bench.press("escape")
 
         assert not bench.sent(HunkEditor.Edited)
         assert len(bench.sent(HunkEditor.Cancelled)) == 1

@@ -22,6 +22,33 @@ TOPICS: list[tuple[str, str]] = [
         ),
     ),
     (
+        "Reviewing",
+        (
+            "Only what is marked [x] lands. In the changes, n and p go from hunk to hunk, f and b"
+            " from file to file, o shows the list of files.\n"
+            "space  leaves a hunk out or takes it in; x does that with the whole file\n"
+            "V      chooses lines, up and down stretch it, then space leaves just them out\n"
+            "e      edits a hunk here (ctrl+s keeps it), E the whole file; EDITOR is used for a"
+            " whole file if it is set, and for what does not fit here. What you wrote lands.\n"
+            "c      says something about a line; C takes that back. The step is told when you"
+            " reject it (r) or try it again (t).\n"
+            "K      runs the step's checks on exactly what is in, A lands that if they pass; both"
+            " are there once you left something out or edited it\n"
+            "l side by side, w wraps, W shows white space, / searches.\n"
+            "Where the card above the task line shows a key, it means what the card says."
+        ),
+    ),
+    (
+        "Timeline",
+        (
+            "T shows what landed, newest first, each with what it brought. enter compares your"
+            " files now with those right after it. u takes a landing back and r lands it again, any"
+            " of them, not only the last. Where you have changed the same lines since, nothing is"
+            " written and the clash is shown. What left your machine is named; it cannot be taken"
+            " back."
+        ),
+    ),
+    (
         "auto and ask",
         (
             "A step on ask waits for you. A step on auto lands by itself when its checks pass; "

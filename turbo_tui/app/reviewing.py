@@ -140,21 +140,34 @@ class Reviewing:
 
     def _keep(self, path: str, hunk: int, content: bytes) -> None:
         step_id = self._feed.step_id
-        if hunk == WHOLE_FILE:
-            done = self._try(lambda: self._run.edit_content(step_id, path, content))
+        if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
+            self._try(lambda: self._run.edit_content(step_id, path, content))
         else:
-            done = self._try(lambda: self._run.edit_hunk(step_id, path, hunk, content))
-        if done:
-            self._house.tell(f"{path}: what you wrote lands instead.")
+            self._try(lambda: self._run.edit_hunk(step_id, path, hunk, content))
 
     # --- words -------------------------------------------------------------------------
 
     def comment(self, wanted: DiffPane.CommentWanted) -> None:
         """Keep a word on a line; it goes to the step when that is run again."""
         step_id = self._feed.step_id
+        if wanted.text and wanted.side == "new" and self._is_own(step_id, wanted):
+            self._house.tell(
+                "This line is in what you edited yourself: a step is told of its own lines only. "
+                "Comment on a removed line here, or on another hunk.",
+                bad=True,
+            )
+            return
         self._try(
             lambda: self._run.comment(step_id, wanted.path, wanted.number, wanted.side, wanted.text)
         )
+
+    def _is_own(self, step_id: str, wanted: DiffPane.CommentWanted) -> bool:
+        """Tell if the numbers of a hunk's lines count in what the user wrote."""
+        state = self._run.views.plan.state(step_id)
+        if state is None:
+            return False
+        choice = self._run.views.review.decisions(step_id, state.shown).choice(wanted.path)
+        return bool(choice.content) or wanted.hunk in choice.edited
 
     def comments(self, step_id: str) -> int:
         """Count the words on lines of a step."""

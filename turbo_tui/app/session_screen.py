@@ -88,7 +88,7 @@ class SessionScreen(Screen[None]):
         _choice("K", "verify", "Run its checks on what is in"),
         _choice("r", "reject", "Reject…"),
         _choice("t", "retry", "Try again"),
-        _choice("c", "proceed", "Go on from its work"),
+        _choice("G", "proceed", "Go on from its work"),
         _choice("s", "skip", "Skip"),
         _choice("v", "review", "Review what waits"),
         _choice("R", "replan", "Plan anew"),
@@ -369,7 +369,9 @@ class SessionScreen(Screen[None]):
         match action:
             case "choose":
                 bar = self._furniture.bar if self._furniture is not None else None
-                return bar is not None and not self.in_field and bar.offers(str(parameters[0]))
+                if bar is None or self.in_field or self._shape == "tiny":
+                    return False  # typed for something else, or at what nobody can see
+                return bar.offers(str(parameters[0]))
             case "undo":
                 return self.desk is not None and self.desk.can_undo
             case "timeline":

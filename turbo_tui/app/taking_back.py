@@ -65,7 +65,7 @@ class TakingBack:
 
     async def _ask(self, entry: LandingEntry, way: Way) -> None:
         step_id = entry.step_id
-        preview = await self._carried_out(step_id, way, dry_run=True)
+        preview = await self._carried_out(entry, way, dry_run=True)
         if preview is None or self._refused(entry, way, preview):
             return
         paths = preview.paths or entry.paths
@@ -88,7 +88,7 @@ class TakingBack:
         self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     async def _do(self, entry: LandingEntry, way: Way) -> None:
-        done = await self._carried_out(entry.step_id, way, dry_run=False)
+        done = await self._carried_out(entry, way, dry_run=False)
         if done is None or self._refused(entry, way, done):
             return
         notes = "".join(f"\n{note}" for note in done.notes)
@@ -104,10 +104,10 @@ class TakingBack:
             self._clash(entry, what, landing.conflicts)
         return True
 
-    async def _carried_out(self, step_id: str, way: Way, *, dry_run: bool) -> Landing | None:
+    async def _carried_out(self, entry: LandingEntry, way: Way, *, dry_run: bool) -> Landing | None:
         act = self._run.undo if way == "undo" else self._run.redo
         try:
-            return await act(step_id, dry_run=dry_run)
+            return await act(entry.step_id, landing=entry.landing, dry_run=dry_run)
         except TurboError as error:
             self._house.tell(str(error), bad=True)
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from turbo_tui.app.present_changes import DiffPresenter
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
@@ -112,7 +113,7 @@ class Timeline:
             return DiffValue(when, message="It is as it is now.", decidable=False)
         return await asyncio.to_thread(self._diffs.changes, changes, f"- now, + {when}")
 
-    def clash(self, step_id: str, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
+    def clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
         """Show why a landing cannot be taken back or landed again: the merge, with its marks."""
         files: list[FileChange] = []
         told: list[str] = []
@@ -121,8 +122,9 @@ class Timeline:
             if each.ours and each.marked:
                 ours, marked = self._node(each.ours), self._node(each.marked)
                 files.append(FileChange(each.path, ours, marked))
-        notes = (f"nothing was written; {plural(len(conflicts), 'conflict')}:", *told)
-        return self._diffs.changes(ChangeSet(tuple(files)), f"step {step_id}: {what}", notes)
+        said = f"Nothing was written; {plural(len(conflicts), 'conflict')}:"
+        value = self._diffs.changes(ChangeSet(tuple(files)), what)
+        return replace(value, message="\n".join((said, *told)))
 
     def _node(self, blob: str) -> Node:
         return Node("file", 0o644, len(self._run.review.content(Node("file", 0, 0, blob))), blob)

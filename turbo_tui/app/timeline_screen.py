@@ -86,7 +86,7 @@ class TimelineScreen(ModalScreen[None]):
             self.query_one(DiffPane).show(DiffValue(message=str(error), decidable=False))
 
     def _show_clash(self, entry: LandingEntry, what: str, conflicts: Sequence[Conflict]) -> None:
-        self.query_one(DiffPane).show(self._timeline.clash(entry.step_id, what, conflicts))
+        self.query_one(DiffPane).show(self._timeline.clash(what, conflicts))
 
     # --- what the list asks for ------------------------------------------------------
 

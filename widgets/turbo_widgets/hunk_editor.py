@@ -85,8 +85,19 @@ class HunkEditor(TextArea):
         self._path = path
         self._hunk = hunk
         self._when_closed = closed
-        what = "file" if hunk < 0 else f"hunk {hunk + 1}"
-        self.border_title = f"Edit {what} of {clean_line(path)} · ^s keeps it · esc leaves it"
+        self._began_with = text
+        self._warned = False
+        self._say("^s keeps it · esc leaves it")
+
+    def _say(self, how: str) -> None:
+        what = "file" if self._hunk < 0 else f"hunk {self._hunk + 1}"
+        self.border_title = f"Edit {what} of {clean_line(self._path)} · {how}"
+
+    def on_text_area_changed(self) -> None:
+        """Whoever writes on has not meant to drop it."""
+        if self._warned:
+            self._warned = False
+            self._say("^s keeps it · esc leaves it")
 
     def action_keep(self) -> None:
         """Hand the text on."""
@@ -94,7 +105,11 @@ class HunkEditor(TextArea):
         self._leave()
 
     def action_cancel(self) -> None:
-        """Hand on that nothing changes."""
+        """Hand on that nothing changes; what was written is dropped only by a second time."""
+        if self.text != self._began_with and not self._warned:
+            self._warned = True
+            self._say("esc again drops what you wrote · ^s keeps it")
+            return
         self.post_message(self.Cancelled(self._path, self._hunk))
         self._leave()
 
