@@ -378,21 +378,26 @@ class Run:
         """Answer a question that waits."""
         self.asks.answer(ask_id, answer, feedback)
 
-    async def undo(self, step_id: str = "", *, dry_run: bool = False) -> Landing:
+    async def undo(self, step_id: str = "", *, landing: str = "", dry_run: bool = False) -> Landing:
         """Take back a landed step, by default the last; on a conflict nothing is written.
+
+        Args:
+            step_id: Its last landing that stands.
+            landing: Exactly this one: a step that was run again has several.
+            dry_run: Say what would be written, and write nothing.
 
         Raises:
             UsageError: Nothing is landed, or something is under way.
             LandingError: The disk or a permission refused.
         """
         self._refuse_when_busy()
-        entry = self.views.timeline.standing(step_id)
+        entry = self.views.timeline.standing(step_id, landing)
         if entry is None:
             what = f"Step {step_id} has not landed" if step_id else "No step has landed"
             raise UsageError(f"{what} in this session; there is nothing to undo.")
         return await self._turned(entry, self._drive.take_back(entry, dry_run=dry_run))
 
-    async def redo(self, step_id: str = "", *, dry_run: bool = False) -> Landing:
+    async def redo(self, step_id: str = "", *, landing: str = "", dry_run: bool = False) -> Landing:
         """Land an undone step again, by default the one undone last; as `undo` in all else.
 
         Raises:
@@ -400,7 +405,7 @@ class Run:
             LandingError: The disk or a permission refused.
         """
         self._refuse_when_busy()
-        entry = self.views.timeline.taken_back(step_id)
+        entry = self.views.timeline.taken_back(step_id, landing)
         if entry is None:
             what = f"Step {step_id} is not undone" if step_id else "No step is undone"
             raise UsageError(f"{what} in this session; there is nothing to redo.")

@@ -139,11 +139,19 @@ class ApprovalBar(Widget):
         self.refresh(layout=True)
         self.refresh_bindings()
 
+    def on_show(self) -> None:
+        """It was hidden: whatever card stands there is seen for the first time now."""
+        if self._card is not None:
+            self._shown_at = None
+            self.call_after_refresh(self._start_guard, self._card.key)
+
     def _start_guard(self, key: str) -> None:
         """Count from now, when a card has been painted; another may have come instead."""
         card = self._card
         if card is None or card.key != key or self._shown_at is not None:
             return
+        if not self.is_on_screen:
+            return  # it begins when it is shown
         self._shown_at = self._clock()
         if card.guarded:
             self.set_timer(GUARD_S + 0.05, self.refresh)

@@ -101,15 +101,22 @@ class TimelineView:
         """The landing that was taken back last, of those that still are."""
         return self.taken_back()
 
-    def standing(self, step_id: str = "") -> LandingEntry | None:
-        """Return the last landing of a step, or of any, that still stands."""
-        fitting = (each for each in reversed(self.landings) if step_id in {"", each.step_id})
-        return next((each for each in fitting if not each.undone), None)
+    def standing(self, step_id: str = "", landing: str = "") -> LandingEntry | None:
+        """Return the last landing of a step, of any, or this one, if it still stands."""
+        fitting = self._fitting(step_id, landing)
+        return next((each for each in reversed(fitting) if not each.undone), None)
 
-    def taken_back(self, step_id: str = "") -> LandingEntry | None:
-        """Return the landing of a step, or of any, that was taken back last and still is."""
-        by_id = {each.landing: each for each in self.landings if step_id in {"", each.step_id}}
+    def taken_back(self, step_id: str = "", landing: str = "") -> LandingEntry | None:
+        """Return the landing of a step, of any, or this one, that was taken back last."""
+        by_id = {each.landing: each for each in self._fitting(step_id, landing)}
         return next((by_id[each] for each in reversed(self._undone) if each in by_id), None)
+
+    def _fitting(self, step_id: str, landing: str) -> list[LandingEntry]:
+        return [
+            each
+            for each in self.landings
+            if step_id in {"", each.step_id} and landing in {"", each.landing}
+        ]
 
 
 class AsksView:
