@@ -513,11 +513,12 @@ async def _forged_order(arena: Arena) -> bool:
 
 
 def _forged_plain(arena: Arena) -> bool:
-    with subprocess.Popen(["head", "-n1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waits:
+    line = ("sh", "-c", "read -r word; echo told $word")  # its output is written to as well
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as waits:
         words = (PYTHON, "-I", "-S", "-c", _TELL, str(waits.pid), "0.5", "it alone")
         subprocess.run(words, cwd=arena.top, check=False)
         told, _ = waits.communicate(b"fine\n")
-    return told == b"evil\n"
+    return b"told evil\n" in told
 
 
 HOST: tuple[HostAttempt, ...] = (
