@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.knowledge.definitions import definitions, language_of
-from turbo_tui.knowledge.ranking import parse, parts_of
+from turbo_tui.knowledge.exact import parse
+from turbo_tui.knowledge.words import parts_of
 from turbo_tui.knowledge.worker import serve
 
 SAMPLES: dict[str, tuple[str, str]] = {
@@ -130,7 +131,6 @@ def test_names_are_taken_apart_into_words() -> None:
     assert parts_of("parseHTTPLine2_now") == ["parse", "http", "line", "2", "now"]
     assert parse("  fix parseMatch please ").names == ("parseMatch",)
     assert parse("fix").names == ("fix",)
-    assert parse("parseMatch").words == ("parsematch", "parse", "match")
 
 
 def test_the_worker_answers_line_by_line(tmp_path: Path) -> None:

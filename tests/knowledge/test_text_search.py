@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -13,8 +13,7 @@ import pytest
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import Hit
 from turbo_tui.knowledge import TextSearch, text_search, tree
-from turbo_tui.knowledge.ranking import find
-from turbo_tui.knowledge.tree import SourceTree
+from turbo_tui.knowledge.finding import Finder
 
 FILES = {
     "src/greeting.py": (
@@ -39,15 +38,20 @@ class SearchHere:
     """What the worker does, in this process."""
 
     def __init__(self, root: Path) -> None:
-        self._tree = SourceTree(root)
+        self._finder = Finder(root)
 
     async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
-        return find(self._tree.files(), query, limit=limit)
+        return self._finder.find(query, limit=limit)
+
+    def close(self) -> None:
+        self._finder.close()
 
 
 @pytest.fixture
-def search(root: Path) -> SearchHere:
-    return SearchHere(root)
+def search(root: Path) -> Iterator[SearchHere]:
+    search = SearchHere(root)
+    yield search
+    search.close()
 
 
 @pytest.fixture
@@ -66,26 +70,25 @@ def places(hits: list[Hit]) -> list[str]:
     return [f"{hit.path}:{hit.start_line}" for hit in hits]
 
 
-async def test_a_definition_comes_before_names_and_names_before_text(search: SearchHere) -> None:
+async def test_a_definition_comes_first_then_each_file_then_further_lines(
+    search: SearchHere,
+) -> None:
     hits = await search.search("greet")
 
-    assert places(hits)[:4] == [
-        "src/greeting.py:1",
-        "src/greeting.py:6",
-        "web/app.ts:1",
-        "src/greeting.py:5",
-    ]
-    assert hits[0].why == ("defines greet",)
+    assert places(hits)[0] == "src/greeting.py:1"
+    assert hits[0].end_line == 2
+    assert hits[0].why[0] == "defines greet"
     assert hits[0].text == "def greet(name):"
-    assert hits[2].why == ("name greetUser",)
+    files = [hit.path for hit in hits]
+    assert sorted(files[:4]) == sorted(FILES), "each file once, before further lines of one"
+    further = [(place, hit.why) for place, hit in zip(places(hits), hits, strict=True)][4:]
+    assert further[0] == ("src/greeting.py:6", ("name greet_all",))
     assert "src/use.py:3" in places(hits)
-    assert "docs/guide.md:1" in places(hits)
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     assert len(places(hits)) == len(set(places(hits)))
 
 
 async def test_a_capital_letter_makes_case_count(search: SearchHere) -> None:
-    assert places(await search.search("GREETING")) == ["src/use.py:4", "src/greeting.py:1"]
+    assert places(await search.search("GREETING"))[0] == "src/use.py:4"
     assert "docs/guide.md:1" in places(await search.search("how to"))
     assert places(await search.search("How TO")) == []
 
@@ -102,17 +105,20 @@ async def test_a_sentence_finds_the_symbols_and_words_in_it(search: SearchHere) 
     assert places(hits)[0] == "web/app.ts:1"
 
     hits = await search.search("where does the journal get written")
-    assert places(hits)[0] == "docs/guide.md:3"
-    assert hits[0].why == ("words: journal, written",)
+    assert (hits[0].path, hits[0].start_line, hits[0].end_line) == ("docs/guide.md", 1, 4)
+    assert hits[0].text == "The landing journal is written before the tree."
+    assert "words: journal, written" in hits[0].why
 
     hits = await search.search("all_greet")
-    assert places(hits) == ["src/greeting.py:6"], "parts of a name, in any order"
+    assert "src/greeting.py:6" in places(hits), "parts of a name, in any order"
+    assert {hit.path for hit in hits} == {"src/greeting.py"}
 
 
 async def test_files_are_found_by_name(search: SearchHere) -> None:
     for query in ("guide.md", "docs/guide", "guide"):
         hits = await search.search(query)
-        assert ("docs/guide.md", ("file name",)) in [(hit.path, hit.why) for hit in hits]
+        assert hits[0].path == "docs/guide.md"
+        assert "file name" in hits[0].why
 
 
 async def test_the_limit_holds_and_nothing_is_found_for_nothing(by_worker: TextSearch) -> None:

@@ -16,11 +16,12 @@ LONGEST_LINE = 500  # mean above that: generated or minified, no place to jump t
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A symbol and the 1-based line that defines it."""
+    """A symbol and the 1-based line that defines it; `last` is 0 where the end is not known."""
 
     name: str
     kind: str
     line: int
+    last: int = 0
 
 
 _RULES: dict[str, tuple[tuple[str, str], ...]] = {

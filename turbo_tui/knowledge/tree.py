@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.definitions import Definition, definitions
 from turbo_tui.languages.source_files import source_files
 
@@ -38,7 +39,7 @@ class SourceFile:
 
 @dataclass(slots=True)
 class SourceTree:
-    """What `files` finds below `root`; symlinks, binaries and large files are left out."""
+    """What `files` finds below `root`; links, binaries, large and secret files are left out."""
 
     root: Path
     _known: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
@@ -63,7 +64,7 @@ class SourceTree:
     def _refresh(self) -> None:
         found: dict[str, SourceFile] = {}
         for each in source_files(self.root):
-            if each.size_bytes > LARGEST_BYTES:
+            if each.size_bytes > LARGEST_BYTES or is_secret(each.path):
                 continue
             stamp = each.mtime_ns, each.size_bytes
             known = self._known.get(each.path)

@@ -1,7 +1,8 @@
 """The search worker: one JSON query a line on stdin, one JSON answer a line on stdout.
 
     {"id": 1, "query": "parse_match", "limit": 20}
-    {"id": 1, "hits": [{"path", "start_line", "end_line", "score", "text", "why"}]}
+    {"id": 1, "given_up": [path],
+     "hits": [{"path", "start_line", "end_line", "score", "text", "why"}]}
 
 It ends when stdin does, so it never outlives the process that started it.
 """
@@ -14,20 +15,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO, cast
 
-from turbo_tui.knowledge.ranking import find
-from turbo_tui.knowledge.tree import SourceTree
+from turbo_tui.knowledge.finding import Finder
 
 
 def serve(root: Path, queries: TextIO, answers: TextIO) -> None:
     """Answer queries about a workspace until there are no more."""
-    tree = SourceTree(root)
-    for line in queries:
-        query = cast("dict[str, object]", json.loads(line))
-        text, limit = str(query["query"]), cast("int", query["limit"])
-        hits = find(tree.files(), text, limit=limit)
-        answer = {"id": query["id"], "hits": [asdict(hit) for hit in hits]}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    finder = Finder(root)
+    try:
+        for line in queries:
+            query = cast("dict[str, object]", json.loads(line))
+            hits = finder.find(str(query["query"]), limit=cast("int", query["limit"]))
+            answer = {
+                "id": query["id"],
+                "hits": [asdict(hit) for hit in hits],
+                "given_up": finder.given_up(),
+            }
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+    finally:
+        finder.close()
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
-"""Which places answer a query best: exact definitions, then names, then text, then words."""
+"""Places that hold a query as it stands: definitions, names of symbols and files, text."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from turbo_tui.core.ports import Hit
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.tree import SourceFile
+from turbo_tui.knowledge.words import parts_of
 
 PER_FILE = 5  # lines shown of one file
 SHOWN_CHARS = 300
 SHORTEST_PATH = 3  # letters; fewer are in every path
 
-EXACT, SAME_LETTERS, BEGINS, HOLDS, IN_PATH, WHOLE_WORD, TEXT, WORDS = (
-    1.0, 0.95, 0.8, 0.7, 0.65, 0.55, 0.5, 0.45
+EXACT, SAME_LETTERS, BEGINS, HOLDS, IN_PATH, WHOLE_WORD, TEXT = (
+    1.0, 0.95, 0.8, 0.7, 0.65, 0.55, 0.5
 )  # fmt: skip
 
 # Common words, and those that tasks are made of.
@@ -28,7 +28,6 @@ _STOP_WORDS = """
 """
 _STOP = frozenset(_STOP_WORDS.split())
 _WORD = re.compile(r"[^\W\d_]\w*|\d{2,}")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,10 @@ class Query:
     Attributes:
         text: What was typed, trimmed.
         names: Words in it that may be symbols, as typed.
-        words: Lower-case words and parts of names, each once, without common ones.
     """
 
     text: str
     names: tuple[str, ...]
-    words: tuple[str, ...]
 
     @property
     def case_matters(self) -> bool:
@@ -52,23 +49,12 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """Take a query apart: `fix parseMatch` has the name `parseMatch`, the words parse, match."""
+    """Take a query apart: `fix parseMatch` has the name `parseMatch`."""
     text = text.strip()
     found = _WORD.findall(text)
     single = len(found) == 1
     names = tuple(dict.fromkeys(n for n in found if single or n.lower() not in _STOP))
-    words = dict.fromkeys(
-        part
-        for name in names
-        for part in (name.lower(), *parts_of(name))
-        if len(part) > 1 and part not in _STOP
-    )
-    return Query(text, names, tuple(words))
-
-
-def parts_of(name: str) -> list[str]:
-    """Return the lower-case parts of a name: `parseHTTPLine2` -> parse, http, line, 2."""
-    return [part.lower() for part in _PART.findall(name)]
+    return Query(text, names)
 
 
 def find(files: list[SourceFile], text: str, *, limit: int) -> list[Hit]:
@@ -77,7 +63,7 @@ def find(files: list[SourceFile], text: str, *, limit: int) -> list[Hit]:
     if not query.text or limit <= 0:
         return []
     best: dict[tuple[str, int], Hit] = {}
-    for hit in _hits(files, query, limit):
+    for hit in _hits(files, query):
         place = hit.path, hit.start_line
         known = best.get(place)
         if known is None or hit.score > known.score:
@@ -85,15 +71,11 @@ def find(files: list[SourceFile], text: str, *, limit: int) -> list[Hit]:
     return sorted(best.values(), key=lambda hit: (-hit.score, hit.path, hit.start_line))[:limit]
 
 
-def _hits(files: list[SourceFile], query: Query, limit: int) -> Iterator[Hit]:
-    anything = False
+def _hits(files: list[SourceFile], query: Query) -> Iterator[Hit]:
     for file in files:
-        for hit in (*_by_definition(file, query), *_by_path(file, query), *_by_text(file, query)):
-            anything = True
-            yield hit
-    # The parts of one name are looked for apart only when the name itself is nowhere.
-    if len(query.names) > 1 or not anything:
-        yield from _by_words(files, query, limit)
+        yield from _by_definition(file, query)
+        yield from _by_path(file, query)
+        yield from _by_text(file, query)
 
 
 def _by_definition(file: SourceFile, query: Query) -> Iterator[Hit]:
@@ -162,49 +144,6 @@ def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
 
 def _is_word(char: str) -> bool:
     return char.isalnum() or char == "_"
-
-
-def _by_words(files: list[SourceFile], query: Query, limit: int) -> Iterator[Hit]:
-    """Rank files by the rare words they share with the query; show each one's best line."""
-    holding: list[tuple[SourceFile, frozenset[str]]] = []
-    counts = dict.fromkeys(query.words, 0)
-    for file in files:
-        text, path = file.lower(), file.path.lower()
-        held = frozenset(word for word in query.words if word in text or word in path)
-        for word in held:
-            counts[word] += 1
-        if held:
-            holding.append((file, held))
-    weights = {word: math.log(1 + len(files) / count) for word, count in counts.items() if count}
-    total = sum(weights.values()) or 1.0
-    if len(query.names) == 1:
-        whole = query.names[0].lower()
-        wanted = {word for word in query.words if word != whole}
-        holding = [each for each in holding if wanted and wanted <= each[1]]
-    ranked = sorted(holding, key=lambda each: (-_file_score(*each, weights), each[0].path))
-    for file, held in ranked[:limit]:
-        lines = file.text().split("\n")
-        number = _best_line(lines, held, weights)
-        score = WORDS * min(1.0, _file_score(file, held, weights) / total)
-        words = sorted(held, key=lambda word: (-weights[word], word))
-        yield _hit(file, lines, number, score, f"words: {', '.join(words[:5])}")
-
-
-def _file_score(file: SourceFile, held: frozenset[str], weights: dict[str, float]) -> float:
-    path = file.path.lower()
-    names = {each.name.lower() for each in file.defined}
-    return sum(weights[w] * (1 + 0.3 * (w in path) + 0.3 * (w in names)) for w in sorted(held))
-
-
-def _best_line(lines: list[str], held: Iterable[str], weights: dict[str, float]) -> int:
-    best, number = 0.0, 1
-    words = list(held)
-    for at, line in enumerate(lines, 1):
-        lower = line.lower()
-        score = sum(weights[word] for word in words if word in lower)
-        if score > best:
-            best, number = score, at
-    return number
 
 
 def _hit(file: SourceFile, lines: list[str], number: int, score: float, why: str) -> Hit:
