@@ -23,6 +23,7 @@ rm gone
 mv moved 'deep/er name'
 mkdir -p new/deep && printf x > 'new/deep/-file' && mkdir new/empty
 ln -s changed link && ln -s ../nowhere new/dangling
+ln -s -- -n new/to-an-option && ln -s -- --help to-help
 rm -r folder
 rm turns && mkdir turns && printf in > turns/inside
 rm -r shrinks && printf file > shrinks

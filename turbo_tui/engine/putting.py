@@ -20,7 +20,7 @@ _TIMEOUT_S = 60.0
 _RMDIR = 'for each; do rmdir "$each" 2>/dev/null || :; done'  # it stays if it holds something
 _MKDIR = 'for each; do mkdir -p "$each" || exit; done'
 _CHMOD = 'mode=$1; shift; chmod "$mode" "$@"'
-_LINK = 'while [ $# -gt 0 ]; do mkdir -p "${2%/*}" && ln -s "$1" "$2" || exit; shift 2; done'
+_LINK = 'while [ $# -gt 0 ]; do mkdir -p "${2%/*}" && ln -s -- "$1" "$2" || exit; shift 2; done'
 
 
 async def put_in(changes: ChangeSet, stage: Stage, content: Callable[[Node | None], bytes]) -> None:
