@@ -602,11 +602,13 @@ def alive(mark: str) -> tuple[int, ...]:
     """Return processes of this machine that carry a mark in their command line."""
     found: set[int] = set()
     for _ in range(4):  # one that becomes another all the time is missed now and then
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdecimal() and int(folder.name) != os.getpid():
+        # The newest first: one that becomes another all the time is gone before long.
+        names = (folder.name for folder in Path("/proc").iterdir())
+        for pid in sorted(map(int, filter(str.isdecimal, names)), reverse=True):
+            if pid != os.getpid():
                 with contextlib.suppress(OSError):
-                    if mark.encode() in (folder / "cmdline").read_bytes():
-                        found.add(int(folder.name))
+                    if mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        found.add(pid)
         if found:
             break
     return tuple(found)
