@@ -9,7 +9,7 @@ from typing import Protocol
 CHUNK_BYTES = 1500
 LONGEST_LINES = 60
 _HEADING = re.compile(r"#{1,6}[ \t]")
-_UNDERLINE = re.compile(r"([=\-~^\"'`#*+.])\1{2,}[ \t]*$")
+_UNDERLINE = re.compile(r"([=\-~^\"'#*+.])\1{2,}[ \t]*$")
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".adoc")
 
 Span = tuple[int, int]  # first and last line, 1-based

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -45,8 +47,14 @@ class Index:
         self.head_owners: dict[int, str] = {}
         self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
 
-    def refresh(self, files: list[SourceFile]) -> None:
-        """Take in what is new or changed, leave out what is gone."""
+    def refresh(self, files: list[SourceFile], *, within_s: float = math.inf) -> int:
+        """Take in what is new or changed, leave out what is gone; return how many files remain.
+
+        Args:
+            files: All files as they are now.
+            within_s: After so many seconds the rest is left for the next time.
+        """
+        until = time.monotonic() + within_s
         if self.chunks.wasteful:
             self._empty()
         now = {file.path: file for file in files}
@@ -55,7 +63,10 @@ class Index:
             self._remove(self.files.pop(path))
         for path, file in now.items():
             if path not in self.files:
+                if time.monotonic() > until:
+                    break
                 self.files[path] = self._add(file)
+        return len(now) - len(self.files)
 
     def _remove(self, known: Indexed) -> None:
         for number in known.numbers:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -15,12 +16,33 @@ from turbo_tui.core.ports import Hit
 
 ANSWER_BYTES = 16_000_000
 ANSWER_S = 60.0  # the first query on a very large tree reads all of it
+COMPLETE_S = 900.0  # and indexes all of it, when it is asked to
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What the worker's index held at the last answer.
+
+    Attributes:
+        files: Files in it.
+        chunks: Pieces of files in it.
+        pending: Files not in it yet.
+        given_up: Files that hung their grammar; they are found by their lines.
+    """
+
+    files: int = 0
+    chunks: int = 0
+    pending: int = 0
+    given_up: tuple[str, ...] = ()
 
 
 class TextSearch:
     """Find symbols and text in a workspace (`core.ports.Search`).
 
     The worker sees files as they are at each query; nothing is written anywhere.
+
+    Attributes:
+        index: What the index held at the last answer.
     """
 
     def __init__(self, root: Path) -> None:
@@ -28,9 +50,16 @@ class TextSearch:
         self._worker: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._asked = 0
+        self.index = IndexState()
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
-        """Return the best places for a query, best first: definitions, names, text, words.
+    async def search(self, query: str, *, limit: int = 20, complete: bool = False) -> list[Hit]:
+        """Return the best places for a query, best first: a phrase, then each file once.
+
+        Args:
+            query: A name, a phrase, a sentence.
+            limit: How many places at most.
+            complete: Wait until all files are indexed; else a large tree is answered from what
+                is so far.
 
         Raises:
             ToolError: The worker ended or did not answer; the next search starts it anew.
@@ -40,20 +69,27 @@ class TextSearch:
         async with self._turn:
             worker = await self._running()
             self._asked += 1
-            asked: dict[str, object] = {"id": self._asked, "query": query, "limit": limit}
+            asked: dict[str, object] = {
+                "id": self._asked,
+                "query": query,
+                "limit": limit,
+                "complete": complete,
+            }
+            within_s = COMPLETE_S if complete else ANSWER_S
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(within_s):
                     answer = await _ask(worker, asked)
             except TimeoutError:
                 await self._end()
                 raise ToolError(
-                    f"Searching {self._root} took over {ANSWER_S:.0f} s. Try again: what was "
+                    f"Searching {self._root} took over {within_s:.0f} s. Try again: what was "
                     "read is quicker then; or ignore large folders in .gitignore."
                 ) from None
             if answer is None:
                 code = await self._end()
                 raise ToolError(f"The search worker ended (exit code {code}); search again.")
-            return [_hit(each) for each in answer]
+            self.index = _state(answer["index"])
+            return [_hit(each) for each in cast("list[dict[str, object]]", answer["hits"])]
 
     async def close(self) -> None:
         """End the worker."""
@@ -88,8 +124,8 @@ class TextSearch:
 
 async def _ask(
     worker: asyncio.subprocess.Process, asked: dict[str, object]
-) -> list[dict[str, object]] | None:
-    """Send a query and return its hits; None when the worker is gone."""
+) -> dict[str, object] | None:
+    """Send a query and return its answer; None when the worker is gone."""
     if worker.stdin is None or worker.stdout is None:
         return None
     try:
@@ -99,7 +135,7 @@ async def _ask(
             answer = cast("dict[str, object]", json.loads(line))
             # An older one is the answer to a search that was cancelled.
             if answer["id"] == asked["id"]:
-                return cast("list[dict[str, object]]", answer["hits"])
+                return answer
     except (BrokenPipeError, ConnectionResetError):
         return None
     return None
@@ -113,4 +149,14 @@ def _hit(value: dict[str, object]) -> Hit:
         score=cast("float", value["score"]),
         text=str(value["text"]),
         why=tuple(cast("list[str]", value["why"])),
+    )
+
+
+def _state(value: object) -> IndexState:
+    state = cast("dict[str, object]", value)
+    return IndexState(
+        files=cast("int", state["files"]),
+        chunks=cast("int", state["chunks"]),
+        pending=cast("int", state["pending"]),
+        given_up=tuple(cast("list[str]", state["given_up"])),
     )

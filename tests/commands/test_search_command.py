@@ -1,0 +1,76 @@
+"""`turbo-tui search`: places by name, phrase or question, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    shop = tmp_path / "shop"
+    (shop / ".git").mkdir(parents=True)
+    (shop / "lib").mkdir()
+    (shop / "lib/prices.py").write_text("import x\n\n\ndef total(items):\n    return sum(items)\n")
+    (shop / "notes.md").write_text("# Prices\n\nthe total is \x1b[31mred\n")
+    (shop / ".env").write_text("total=secret\n")
+    return shop
+
+
+def search(folder: Path, *words: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        (sys.executable, "-m", "turbo_tui", "search", *words),
+        cwd=folder,
+        env={**os.environ, "TURBO_TUI_HOME": str(folder.parent / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_places_are_told_as_one_json_object(shop: Path) -> None:
+    code, out, err = search(shop, "total", "--json", "-k", "1")
+
+    assert (code, err) == (0, "")
+    (place,) = json.loads(out)["results"]
+    assert (place["path"], place["start_line"], place["end_line"]) == ("lib/prices.py", 4, 5)
+    assert place["why"][0] == "defines total"
+    assert place["score"] > 0
+    assert json.loads(out)["index"] == {"files": 2, "chunks": 2, "vectors": "none"}
+
+
+def test_places_are_told_to_a_person_and_no_file_writes_to_the_terminal(shop: Path) -> None:
+    code, out, _ = search(shop, "where is the total of prices summed")
+
+    assert code == 0
+    assert "lib/prices.py:1-5  (" in out
+    assert "notes.md:1-" in out
+    assert "\x1b" not in out
+    assert "secret" not in out
+
+
+def test_the_git_root_is_searched_unless_this_folder_is_meant(shop: Path) -> None:
+    _, around, _ = search(shop, "total", "--json", "-C", str(shop / "lib"))
+    _, here, _ = search(shop, "total", "--json", "-C", str(shop / "lib"), "--here")
+
+    assert json.loads(around)["results"][0]["path"] == "lib/prices.py"
+    assert {each["path"] for each in json.loads(here)["results"]} == {"prices.py"}
+
+
+def test_nothing_found_is_no_failure_and_wrong_words_are(shop: Path) -> None:
+    assert search(shop, "zebra", "--json")[:2] == (
+        0,
+        '{"results": [], "index": {"files": 2, "chunks": 2, "vectors": "none"}}\n',
+    )
+    assert search(shop, "zebra")[2] == "Nothing was found.\n"
+    code, out, err = search(shop, "total", "-C", "nowhere")
+    assert (code > 0, out) == (True, "")
+    assert "no such folder" in err
+    assert search(shop, "total", "-k", "0")[0] == 2
