@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -43,7 +44,7 @@ class TakingBack:
     Args:
         house: The app.
         run: The session's.
-        clash: Shows conflicts in a diff pane: step, what could not be done, the conflicts.
+        clash: Shows conflicts in a diff pane: what could not be done, the conflicts.
     """
 
     def __init__(
@@ -51,21 +52,23 @@ class TakingBack:
         house: House,
         run: Run,
         *,
-        clash: Callable[[LandingEntry, str, Sequence[Conflict]], None] | None = None,
+        clash: Callable[[str, Sequence[Conflict]], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._house = house
         self._run = run
         self._clash = clash
         self._clock = clock
+        self._one = asyncio.Lock()
 
     def ask(self, entry: LandingEntry, way: Way) -> None:
-        """Rehearse it, then ask; a conflict is shown instead."""
-        self._house.in_background(self._ask(entry, way), group="undo")
+        """Rehearse it, then ask; a conflict is shown instead. One under way ends first."""
+        self._house.in_background(self._ask(entry, way), group="ask undo")
 
     async def _ask(self, entry: LandingEntry, way: Way) -> None:
         step_id = entry.step_id
-        preview = await self._carried_out(entry, way, dry_run=True)
+        async with self._one:
+            preview = await self._carried_out(entry, way, dry_run=True)
         if preview is None or self._refused(entry, way, preview):
             return
         paths = preview.paths or entry.paths
@@ -88,7 +91,8 @@ class TakingBack:
         self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     async def _do(self, entry: LandingEntry, way: Way) -> None:
-        done = await self._carried_out(entry, way, dry_run=False)
+        async with self._one:
+            done = await self._carried_out(entry, way, dry_run=False)
         if done is None or self._refused(entry, way, done):
             return
         notes = "".join(f"\n{note}" for note in done.notes)
@@ -101,7 +105,7 @@ class TakingBack:
         whys = "\n".join(f"{each.path}: {each.why}" for each in landing.conflicts)
         self._house.tell(f"{what}; nothing was written.\n{whys}", bad=True)
         if self._clash is not None:
-            self._clash(entry, what, landing.conflicts)
+            self._clash(what, landing.conflicts)
         return True
 
     async def _carried_out(self, entry: LandingEntry, way: Way, *, dry_run: bool) -> Landing | None:

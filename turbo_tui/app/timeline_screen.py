@@ -16,7 +16,6 @@ from turbo_tui.app.taking_back import TakingBack, Way
 from turbo_tui.app.timeline import Timeline
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.ports import Conflict
-from turbo_tui.core.views import LandingEntry
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffPane, DiffValue
 from turbo_widgets.key_bar import KeyBar
@@ -85,7 +84,7 @@ class TimelineScreen(ModalScreen[None]):
         except TurboError as error:
             self.query_one(DiffPane).show(DiffValue(message=str(error), decidable=False))
 
-    def _show_clash(self, entry: LandingEntry, what: str, conflicts: Sequence[Conflict]) -> None:
+    def _show_clash(self, what: str, conflicts: Sequence[Conflict]) -> None:
         self.query_one(DiffPane).show(self._timeline.clash(what, conflicts))
 
     # --- what the list asks for ------------------------------------------------------
