@@ -23,9 +23,9 @@ from turbo_tui.landing.history import FINISHED, History, way_back
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, plan, validate
 from turbo_tui.landing.past import leading_to
-from turbo_tui.landing.preimages import Checked, check
+from turbo_tui.landing.preimages import Checked, check, look
 from turbo_tui.landing.recovery import Recoverer
-from turbo_tui.landing.wording import Wording, of_redo, of_undo, stuck_words
+from turbo_tui.landing.wording import Wording, of_redo, of_undo, stuck_words, theirs_words
 from turbo_tui.landing.writer import ChangedMeanwhileError, Checkpoint, Writer
 
 LOCK_WAIT_S = 10.0
@@ -247,28 +247,62 @@ class JournalLander:
         except ChangedMeanwhileError as changed:
             stuck = self._roll_back(entry, writer, done)
             why = f"it was changed while the landing was under way.{stuck_words(stuck)}"
-            return Landing(conflicts=(Conflict(changed.path, why),), notes=tuple(writer.notes))
+            return self._given_up(writer, Conflict(changed.path, why))
         except OSError as error:
-            raise self._failure(error, self._roll_back(entry, writer, done)) from error
+            stuck = self._roll_back(entry, writer, done)
+            raise self._failure(error, stuck, writer.theirs) from error
         except (LandingError, SessionError) as error:
             stuck = self._roll_back(entry, writer, done)
-            raise LandingError(f"{error}{stuck_words(stuck)}") from error
+            raise LandingError(
+                f"{error}{stuck_words(stuck)}{theirs_words(writer.theirs)}"
+            ) from error
         self._checkpoint("clean")
         self._clean(entry, writer)
         return Landing(
             entry.landing_id,
             paths(entry.changes),
+            left_alone=_left_alone(writer),
             notes=tuple(writer.notes),
             written=entry.changes,
         )
 
+    def _given_up(self, writer: Writer, conflict: Conflict) -> Landing:
+        """Return what came of a landing that was rolled back: where others changed what."""
+        operations = {operation.path: operation for operation in writer.operations}
+        conflicts = [conflict]
+        for path, where in writer.theirs:
+            if path == conflict.path and where == path:
+                continue
+            why = "someone else changed it while the landing was taken back; theirs stays"
+            if where != path:
+                why = f"what someone else wrote to it meanwhile is kept as {where}"
+            sides = operations[path].before, operations[path].after
+            base, theirs = (node.blob if node is not None else "" for node in sides)
+            ours = self._kept(writer, where)
+            conflicts.append(Conflict(path, why, base=base, ours=ours, theirs=theirs))
+        return Landing(
+            conflicts=tuple(conflicts), left_alone=_left_alone(writer), notes=tuple(writer.notes)
+        )
+
+    def _kept(self, writer: Writer, path: str) -> str:
+        with suppress(OSError, SessionError):  # only to be shown
+            found = look(writer.tree, self._blobs, path)
+            if found is not None and found.node is not None:
+                return found.node.blob
+        return ""
+
     def _clean(self, entry: Entry, writer: Writer) -> None:
         if writer.clean():
             with suppress(LandingError):  # it is only to spare the next start the look
-                self._journal.mark(entry, "cleaned")
+                self._journal.mark(entry, "cleaned", (*entry.left_alone, *_left_alone(writer)))
+        for path, where in writer.theirs:
+            writer.notes.append(f"{path}: what someone else wrote to it meanwhile is in {where}")
 
     def _roll_back(self, entry: Entry, writer: Writer, done: Sequence[Operation]) -> list[str]:
-        """Take performed operations back, newest first; return the paths where that failed."""
+        """Take performed operations back, newest first; return the paths where that failed.
+
+        What someone else changed meanwhile stays, and is in `writer.theirs` then.
+        """
         stuck: list[str] = []
         with suppress(LandingError):  # without this mark a crash now would roll forward: whole too
             self._journal.mark(entry, "rolling_back")
@@ -276,21 +310,25 @@ class JournalLander:
             self._checkpoint(f"revert {number}")
             try:
                 writer.revert(operation)
+            except ChangedMeanwhileError:
+                writer.theirs.append((operation.path, operation.path))
             except OSError:
                 stuck.append(operation.path)
         self._checkpoint("rolled back")
-        if not stuck and writer.clean():
+        if not stuck and writer.clean(untouched=not writer.started):
             with suppress(LandingError):
-                self._journal.mark(entry, "rolled_back")
+                self._journal.mark(entry, "rolled_back", _left_alone(writer))
         return stuck
 
-    def _failure(self, error: OSError, stuck: Sequence[str] = ()) -> LandingError:
+    def _failure(
+        self, error: OSError, stuck: Sequence[str] = (), theirs: Sequence[tuple[str, str]] = ()
+    ) -> LandingError:
         where = f" at {os.fsdecode(error.filename)!r}" if error.filename else ""
-        stands = "Most of the tree" if stuck else "The tree"
+        stands = "Most of the tree" if stuck or theirs else "The tree"
         return LandingError(
             f"Landing in {self._workspace} stopped{where}: {error.strerror}. "
             f"{stands} is as it was; make room or mend the permission, then try again."
-            f"{stuck_words(stuck)}"
+            f"{stuck_words(stuck)}{theirs_words(theirs)}"
         )
 
     # --- recovery --------------------------------------------------------------
@@ -318,6 +356,16 @@ class JournalLander:
             writer = Writer(tree, self._blobs, entry.operations, self._checkpoint)
             if entry.progress == "done":
                 self._clean(entry, writer)
+                if writer.theirs:
+                    found = Recovery(
+                        landing_id=entry.landing_id,
+                        session_id=entry.session_id,
+                        step_id=entry.step_id,
+                        outcome="completed",
+                        paths=paths(entry.changes),
+                        left_alone=_left_alone(writer),
+                    )
+                    recoveries.append(_named(found, entry, history))
             elif entry.progress in _UNFINISHED:
                 try:
                     recovery = Recoverer(self._journal, entry, writer).run()
@@ -329,6 +377,10 @@ class JournalLander:
                         "Mend that and start again; nothing else is written until then."
                     ) from error
         return tuple(recoveries)
+
+
+def _left_alone(writer: Writer) -> tuple[str, ...]:
+    return tuple(sorted({where for _, where in writer.theirs}))
 
 
 def _named(recovery: Recovery, entry: Entry, history: History) -> Recovery:

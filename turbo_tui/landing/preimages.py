@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Sequence
@@ -77,8 +78,10 @@ class Refusal(Exception):  # noqa: N818  # not an error: an answer
         self.lines = lines
 
 
-def look(tree: Tree, blobs: Blobs, path: str) -> Found | None:
-    """Describe what stands at a path and keep its content; None where nothing does.
+def look(tree: Tree, blobs: Blobs | None, path: str) -> Found | None:
+    """Describe what stands at a path; None where nothing does.
+
+    Its content is kept in `blobs`; without them only its hash is taken.
 
     Raises:
         OSError: ELOOP when a folder above it is a symlink, or it cannot be read.
@@ -92,17 +95,24 @@ def look(tree: Tree, blobs: Blobs, path: str) -> Found | None:
     if stat.S_ISLNK(status.st_mode):
         with tree.parent(path) as (above, name):
             target = os.fsencode(os.readlink(name, dir_fd=above))
-        return Found(Node("symlink", mode, len(target), blobs.put(target)), status)
+        blob = blobs.put(target) if blobs is not None else hashlib.sha256(target).hexdigest()
+        return Found(Node("symlink", mode, len(target), blob), status)
     if not stat.S_ISREG(status.st_mode):
         return Found(None, status)
     try:
         with tree.file(path) as fd:
-            blob = keep_open_file(blobs, fd)
+            # Taken before reading: what is written during it then shows as a change.
             status = os.fstat(fd)
+            blob = _hash(fd) if blobs is None else keep_open_file(blobs, fd)
     except OSError as error:
         error.filename = path
         raise
     return Found(Node("file", mode, status.st_size, blob), status)
+
+
+def _hash(fd: int) -> str:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keep_open_file(blobs: Blobs, fd: int) -> str:

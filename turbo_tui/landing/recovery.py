@@ -36,14 +36,16 @@ class Recoverer:
 
     def run(self) -> Recovery:
         """Roll forward when any operation took effect, else back."""
+        if self.entry.progress == "begun":
+            return self._finish("rolled_back", ())
         for operation in self.entry.operations:
             self.writer.mend_swap(operation)
+            self.writer.checkpoint(f"mend {operation.path}")
+            self.writer.leftovers.mend(operation)
         chains = self._chains()
         if self.entry.progress == "rolling_back":
             return self._back(chains)
         reached = {path: self._reached(chain) for path, chain in chains.items()}
-        if self.entry.progress == "begun":
-            return self._finish("rolled_back", ())
         if not any(reached.values()):
             theirs = tuple(sorted(path for path, count in reached.items() if count is None))
             return self._finish("rolled_back", theirs)
@@ -100,10 +102,13 @@ class Recoverer:
 
     def _perform(self, operation: Operation) -> bool:
         """Carry a missing operation out; False when someone else's change is in the way."""
-        if operation.kind == "put" and self.writer.tree.lstat(operation.temp) is None:
-            self.writer.write_temp(operation)
+        if operation.kind == "put" and not self._prepared(operation):
+            return False
         found = look(self.writer.tree, self.writer.blobs, operation.path)
         if found is not None:
+            by_mode = operation.kind == "chmod" or not _is_folder(operation.before)
+            if not same(found.node, operation.before, mode=by_mode):
+                return False
             self.writer.identities = {operation.path: Identity.of(found.status)}
         try:
             self.writer.perform(operation)
@@ -113,6 +118,18 @@ class Recoverer:
             if error.errno != errno.ELOOP:  # someone planted a symlink on the way
                 raise
             return False
+        return True
+
+    def _prepared(self, operation: Operation) -> bool:
+        """See to it that a hidden file holds all of the new content; False when it is another's."""
+        leftovers = self.writer.leftovers
+        if leftovers.holds(operation.temp, operation.after, mode=True):
+            return True
+        if self.writer.tree.lstat(operation.temp) is not None:  # a recovery was cut off writing it
+            if not leftovers.is_ours(operation, operation.temp):
+                return False
+            leftovers.delete_all(operation)
+        self.writer.write_temp(operation)
         return True
 
     def _back(self, chains: dict[str, list[Operation]]) -> Recovery:
@@ -128,6 +145,8 @@ class Recoverer:
             elif chain.index(operation) < count:
                 try:
                     self.writer.revert(operation)
+                except ChangedMeanwhileError:
+                    left_alone.add(operation.path)
                 except OSError as error:
                     if error.errno not in _IN_THE_WAY:
                         raise
@@ -141,7 +160,9 @@ class Recoverer:
         entry = self.entry
         if outcome == "completed":
             self.journal.mark(entry, "done", left_alone)
-        if self.writer.clean():
+        cleaned = self.writer.clean(untouched=entry.progress == "begun")
+        left_alone = tuple(sorted({*left_alone, *(where for _, where in self.writer.theirs)}))
+        if cleaned:
             done = "cleaned" if outcome == "completed" else "rolled_back"
             self.journal.mark(entry, done, left_alone)
         return Recovery(

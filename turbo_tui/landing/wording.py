@@ -1,4 +1,4 @@
-"""How refusals speak of the two sides, and of what a rollback could not finish."""
+"""How refusals speak of the two sides, and of what a rollback left or could not finish."""
 
 from __future__ import annotations
 
@@ -53,3 +53,11 @@ def stuck_words(stuck: Sequence[str]) -> str:
         f" These could not be put back yet: {', '.join(stuck)}. Their old content is kept beside "
         "them under hidden names; the next start tries again."
     )
+
+
+def theirs_words(theirs: Sequence[tuple[str, str]]) -> str:
+    """Name what someone else wrote meanwhile: each path, and where it is kept."""
+    said = [path if path == where else f"{path} (kept as {where})" for path, where in theirs]
+    if not said:
+        return ""
+    return f" Someone else changed these meanwhile, and theirs stays: {', '.join(said)}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from turbo_tui.core.changes import Node
 from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import Tree, aside
-from turbo_tui.landing.operations import Operation, same
-from turbo_tui.landing.preimages import Identity, look
+from turbo_tui.landing.leftovers import Leftovers
+from turbo_tui.landing.operations import Operation
+from turbo_tui.landing.preimages import Identity
 
 Checkpoint = Callable[[str], None]
 
@@ -45,6 +47,8 @@ class Writer:
     Attributes:
         identities: Path -> what stood there when it was compared.
         notes: What could not be kept; grows while writing.
+        theirs: What someone else wrote meanwhile: its path, and where it is kept.
+        started: Whether an operation was begun, so that a hidden file may hold the old side.
         checkpoint: Called with the name of every step before it is taken; for tests.
     """
 
@@ -54,6 +58,8 @@ class Writer:
     checkpoint: Checkpoint
     identities: Mapping[str, Identity] = field(default_factory=dict[str, Identity])
     notes: list[str] = field(default_factory=list[str])
+    theirs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    started: bool = False
 
     def prepare(self) -> None:
         """Write all new content beside its targets and make it durable.
@@ -149,6 +155,7 @@ class Writer:
             ChangedMeanwhileError: The path is not what was compared; it is left as it is.
             OSError: The disk or a permission refused; the path is as it was.
         """
+        self.started = True
         try:
             match operation.kind:
                 case "put":
@@ -177,19 +184,15 @@ class Writer:
 
     def _verify_taken(self, operation: Operation) -> None:
         """See that what is now under the hidden name is what was compared; else put it back."""
+        self.checkpoint(f"taken {operation.path}")
         expected = self.identities.get(operation.path)
         taken = self.tree.lstat(operation.temp)
         if expected is None or taken is None or Identity.of(taken) == expected:
             return
         # Some file systems give a renamed file a new inode number: then the content decides.
-        with suppress(OSError):  # not to be read: not what was compared
-            found = look(self.tree, self.blobs, operation.temp)
-            if found is not None and same(found.node, operation.before):
-                return
-        if operation.kind == "remove":
-            self.tree.rename(operation.temp, operation.path)
-        else:
-            self.tree.exchange(operation.temp, operation.path)
+        if self.leftovers.holds(operation.temp, operation.before, mode=True):
+            return
+        self.leftovers.give_back(operation)
         raise ChangedMeanwhileError(operation.path)
 
     def _mkdir(self, operation: Operation) -> None:
@@ -270,22 +273,48 @@ class Writer:
         """Take one performed operation back.
 
         Raises:
-            OSError: It cannot be; what stands at the path is not ours, or the disk refuses.
+            ChangedMeanwhileError: Someone else changed the path; what is theirs stays there.
+            OSError: It cannot be now: nothing stands at the path, or the disk refuses.
         """
-        match operation.kind:
-            case "put" if operation.before is None:
-                self.tree.rename(operation.path, operation.temp)
-            case "put":
-                self.tree.exchange(operation.temp, operation.path)
-            case "remove":
-                self.tree.rename(operation.temp, operation.path)
-            case "mkdir":
-                with self.tree.parent(operation.path) as (above, name):
-                    os.rmdir(name, dir_fd=above)
-            case "rmdir":
-                self._remake(operation)
-            case "chmod":
-                self._chmod(operation.path, operation.before, {})
+        try:
+            match operation.kind:
+                case "put":
+                    self._take_back(operation)
+                case "remove":
+                    self.tree.rename(operation.temp, operation.path)
+                case "mkdir":
+                    with self.tree.parent(operation.path) as (above, name):
+                        os.rmdir(name, dir_fd=above)
+                case "rmdir":
+                    self._remake(operation)
+                case "chmod":
+                    self._chmod_back(operation)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            raise ChangedMeanwhileError(operation.path) from error
+
+    def _take_back(self, operation: Operation) -> None:
+        path, temp = operation.path, operation.temp
+        if self.tree.lstat(path) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if not self.leftovers.holds(path, operation.after):
+            raise ChangedMeanwhileError(path)
+        self.checkpoint(f"take back {path}")
+        if operation.before is None:
+            self.tree.rename(path, temp)
+        else:
+            self.tree.exchange(temp, path)
+        self.checkpoint(f"taken back {path}")
+        if not self.leftovers.holds(temp, operation.after):  # saved in between
+            self.leftovers.give_back(operation)
+            raise ChangedMeanwhileError(path)
+
+    def _chmod_back(self, operation: Operation) -> None:
+        found = self.tree.lstat(operation.path)
+        if found is not None and stat.S_IMODE(found.st_mode) != _wanted(operation).mode:
+            raise ChangedMeanwhileError(operation.path)
+        self._chmod(operation.path, operation.before, {})
 
     def _remake(self, operation: Operation) -> None:
         if self.tree.is_folder(operation.path):
@@ -313,25 +342,26 @@ class Writer:
         for folder in sorted(touched):
             self.tree.sync_folder(folder)
 
-    def clean(self) -> bool:
-        """Delete what is left under hidden names; return whether nothing is left."""
-        temps = [o.temp for o in self.operations if o.temp]
-        folders = {o.temp: o.path for o in self.operations if o.temp and o.kind == "rmdir"}
-        for temp in (*temps, *map(aside, temps)):
-            with suppress(OSError), self.tree.parent(temp) as (above, name):
-                (os.rmdir if temp in folders else os.unlink)(name, dir_fd=above)
-        left = [temp for temp in (*temps, *map(aside, temps)) if self._is_left(temp)]
-        for temp in folders.keys() & left:
-            with suppress(OSError):
-                if self.tree.names(temp):  # what someone put into it must not stay hidden
-                    self.tree.rename(temp, folders[temp])
-        return not left
+    def clean(self, *, untouched: bool = False) -> bool:
+        """Delete what is left under hidden names, but nothing of someone else's.
 
-    def _is_left(self, temp: str) -> bool:
-        try:
-            return self.tree.lstat(temp) is not None
-        except OSError:  # below a symlink by now: not ours to reach
-            return False
+        Args:
+            untouched: No operation was carried out, so all of it is ours.
+
+        Returns:
+            Whether nothing is left to delete.
+        """
+        left = [operation for operation in self.operations if operation.temp]
+        if untouched:
+            cleared = [self.leftovers.delete_all(operation) for operation in left]
+        else:
+            cleared = [self.leftovers.clear(operation, self.identities) for operation in left]
+        return all(cleared)
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """What is under hidden names."""
+        return Leftovers(self.tree, self.blobs, self.theirs)
 
     def mend_swap(self, operation: Operation) -> None:
         """Finish a swap in three renames that a crash cut off: put the old side back first."""
