@@ -249,7 +249,7 @@ async def test_no_is_answered_to_a_question_while_the_changes_have_the_keys(
     assert answered.answer == "no"
 
 
-async def test_c_goes_on_from_an_interrupted_step_while_the_changes_have_the_keys(
+async def test_the_card_goes_on_from_an_interrupted_step_while_the_changes_have_the_keys(
     tmp_path: Path,
 ) -> None:
     stand = Stand(tmp_path, {"s1": hang})
@@ -263,6 +263,7 @@ async def test_c_goes_on_from_an_interrupted_step_while_the_changes_have_the_key
         await seat.card("was cut off")
         await seat.press("2", "n")
         assert isinstance(seat.app.focused, DiffPane)
+        await seat.guard()
         await seat.press("G")
         await seat.until(lambda: len(stand.runner.ran) > 1)
 
