@@ -16,8 +16,6 @@ from turbo_tui.knowledge.postings import Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, terms
 
-HEAD_LINES = 40
-
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
@@ -26,14 +24,13 @@ class Indexed:
     file: SourceFile
     chunks: tuple[Span, ...]
     numbers: tuple[int, ...]
-    head: int
     defined: tuple[Definition, ...]
     name_terms: frozenset[str]
     folder_terms: frozenset[str]
 
 
 class Index:
-    """Files by path, and the terms of their chunks and heads."""
+    """Files by path, and the terms of their chunks."""
 
     def __init__(self) -> None:
         self.parser = Parser()
@@ -42,9 +39,7 @@ class Index:
     def _empty(self) -> None:
         self.files: dict[str, Indexed] = {}
         self.chunks = Postings()
-        self.heads = Postings()
         self.owners: dict[int, tuple[str, int]] = {}  # chunk's document -> path, which chunk
-        self.head_owners: dict[int, str] = {}
         self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
 
     def refresh(self, files: list[SourceFile], *, within_s: float = math.inf) -> int:
@@ -72,8 +67,6 @@ class Index:
         for number in known.numbers:
             self.chunks.remove(number)
             del self.owners[number]
-        self.heads.remove(known.head)
-        del self.head_owners[known.head]
         for each in known.defined:
             self.defining[joined(each.name)].pop(known.file.path, None)
 
@@ -88,8 +81,6 @@ class Index:
             number = self.chunks.add([*terms(text), *place, *terms(" ".join(names))])
             self.owners[number] = path, at
             numbers.append(number)
-        head = self.heads.add([*terms("\n".join(lines[:HEAD_LINES])), *place])
-        self.head_owners[head] = path
         for each in defined:
             self.defining[joined(each.name)].setdefault(path, []).append(each)
         pure = PurePosixPath(path)
@@ -97,7 +88,6 @@ class Index:
             file,
             tuple(spans),
             tuple(numbers),
-            head,
             tuple(defined),
             frozenset(terms(pure.name.partition(".")[0] or pure.name)),
             frozenset(terms(" ".join(pure.parts[:-1]))),

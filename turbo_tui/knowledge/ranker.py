@@ -109,20 +109,16 @@ def candidates(index: Index, asked: Asked) -> list[Candidate]:
     for number, fit in index.chunks.scores(asked.terms).items():
         path, at = index.owners[number]
         by_file[path][at] = fit
-    heads = {
-        index.head_owners[number]: fit for number, fit in index.heads.scores(asked.terms).items()
-    }
     named = _named(index, asked)
     best = max((max(fits.values()) for fits in by_file.values()), default=1.0)
     tops = {path: sum(sorted(fits.values())[-TOP:]) for path, fits in by_file.items()}
-    top, head = max(tops.values(), default=1.0), max(heads.values(), default=1.0)
+    top = max(tops.values(), default=1.0)
     found: list[Candidate] = []
     for path in by_file.keys() | named.keys():
         known, fits = index.files[path], by_file.get(path, {})
         features = {
             "best_chunk": max(fits.values(), default=0.0) / best,
             "top_chunks": tops.get(path, 0.0) / top,
-            "head": heads.get(path, 0.0) / head,
             "name_overlap": overlap(index, asked, known.name_terms),
             "name_coverage": coverage(asked, known.name_terms),
             "folder_overlap": overlap(index, asked, known.folder_terms),
@@ -218,8 +214,6 @@ def _why(candidate: Candidate, asked: Asked) -> list[str]:
         why.append(f"defines {candidate.named[0].name}")
     if features["name_coverage"] == 1.0 or features["name_overlap"] > 0.3:  # noqa: PLR2004
         why.append("file name")
-    if features["head"] > 0.7:  # noqa: PLR2004
-        why.append("said at its top")
     shared = _shared(candidate, asked)
     if shared and not (asked.is_symbol and candidate.named):
         why.append(f"words: {', '.join(shared)}")
