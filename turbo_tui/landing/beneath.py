@@ -25,6 +25,7 @@ _RESOLVE_NO_MAGICLINKS, _RESOLVE_NO_SYMLINKS, _RESOLVE_BENEATH = 0x02, 0x04, 0x0
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _NOT_HERE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+HIDDEN = ".turbo-tui-"  # how the names of a landing's own files begin
 _RACES = 8  # openat2 says EAGAIN when a rename went on under it
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -142,6 +143,11 @@ class Tree:
                 return
             if _exists(to_fd, new_name):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+            # A second name is never put over another file. To a hidden name nobody else comes,
+            # and what someone saves at `source` meanwhile must not be deleted there.
+            if not new_name.startswith(HIDDEN) and _link(from_fd, name, to_fd, new_name):
+                os.unlink(name, dir_fd=from_fd)
+                return
             os.rename(name, new_name, src_dir_fd=from_fd, dst_dir_fd=to_fd)
 
     def exchange(self, one: str, other: str) -> None:
@@ -159,7 +165,12 @@ class Tree:
         except OSError:
             self.rename(aside(one), other)
             raise
-        self.rename(aside(one), one)
+        try:
+            self.rename(aside(one), one)
+        except OSError:
+            self.rename(other, one)
+            self.rename(aside(one), other)
+            raise
 
     def _openat2(self, path: str) -> int:
         how = _OpenHow(
@@ -210,6 +221,17 @@ def _exists(folder_fd: int, name: str) -> bool:
     try:
         os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
     except FileNotFoundError:
+        return False
+    return True
+
+
+def _link(from_fd: int, name: str, to_fd: int, new_name: str) -> bool:
+    """Give a file a second name; False for a folder, or where there are no such links."""
+    try:
+        os.link(name, new_name, src_dir_fd=from_fd, dst_dir_fd=to_fd, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):
         return False
     return True
 

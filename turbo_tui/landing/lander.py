@@ -18,7 +18,7 @@ from pathlib import Path
 from turbo_tui.core.changes import ChangeSet, FileChange, paths
 from turbo_tui.core.errors import LandingError, SessionError
 from turbo_tui.core.ports import Blobs, Conflict, LandedEntry, Landing, Recovery
-from turbo_tui.landing.beneath import Tree
+from turbo_tui.landing.beneath import HIDDEN, Tree
 from turbo_tui.landing.history import FINISHED, History, way_back
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, plan, validate
@@ -419,4 +419,4 @@ def _umask() -> int:
 
 
 def _hidden_name() -> str:
-    return f".turbo-tui-{secrets.token_hex(8)}"
+    return f"{HIDDEN}{secrets.token_hex(8)}"
