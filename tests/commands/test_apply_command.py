@@ -273,3 +273,23 @@ def test_a_name_from_a_model_is_no_terminal_control(run: Run) -> None:
 
     assert done.code == 1
     assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 2500 + "b"])
+def test_a_path_that_is_too_long_is_a_failure_like_any_other(run: Run, name: str) -> None:
+    answer = f"*** Begin Patch\n*** Add File: {name}\n+x\n*** End Patch\n"
+
+    told, as_json = run("apply", given=answer), run("apply", "--json", given=answer)
+
+    assert (told.code, as_json.code) == (1, 1)
+    assert "longer than the file system takes" in told.err
+    assert "Traceback" not in told.err + as_json.err
+    (failed,) = json.loads(as_json.out)["failed"]
+    assert failed["why"] == "its path is longer than the file system takes"
+
+
+def test_a_name_that_was_completed_is_noted(root: Path, run: Run) -> None:
+    done = run("apply", given=PATCH.replace("a.py", "project/a.py"))
+
+    assert (done.code, (root / "a.py").read_text()) == (0, A.replace("1", "2"))
+    assert "note: there is no project/a.py; its edit went to a.py" in done.out

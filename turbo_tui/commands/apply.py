@@ -103,7 +103,9 @@ def _applied(
         return _told(Outcome(failures=(failure,)), as_json=as_json)
     reading = Reading(ground.read, os.fspath(workspace.root), ground.real, ground.paths)
     applied = apply_to(parsed, reading)
-    outcome = Outcome(applied.files, applied.failures, applied.shell, dry_run=dry_run)
+    outcome = Outcome(
+        applied.files, applied.failures, applied.shell, notes=applied.notes, dry_run=dry_run
+    )
     if applied.files and not dry_run:
         landed = asyncio.run(ground.land(applied.files))
         if landed.conflicts:
@@ -112,7 +114,7 @@ def _applied(
         elif not landed.session:
             outcome = replace(outcome, files=())
         else:
-            outcome = replace(outcome, session=landed.session, notes=landed.notes)
+            outcome = replace(outcome, session=landed.session, notes=outcome.notes + landed.notes)
     return _told(outcome, as_json=as_json)
 
 

@@ -67,9 +67,10 @@ class Ground:
         place = os.fspath(self._root / path)
         try:
             real = os.path.realpath(place)
+            circle = Path(real).is_symlink()  # realpath gives up at one and returns the link
         except OSError as error:
-            raise UnreachableError(f"it cannot be read ({error.strerror})") from error
-        if Path(real).is_symlink():  # realpath gives up at a circle and returns the link
+            raise UnreachableError(_unreadable(error)) from error
+        if circle:
             raise UnreachableError("its symbolic link leads in a circle")
         if not Path(real).is_relative_to(self._root):
             raise UnreachableError(
@@ -202,6 +203,8 @@ def _refuse_others(status: os.stat_result) -> None:
 def _unreadable(error: OSError) -> str:
     if error.errno == errno.ENOTDIR:
         return "a file stands where its folder would be"
+    if error.errno == errno.ENAMETOOLONG:
+        return "its path is longer than the file system takes"
     if error.errno == errno.ENXIO:
         return "it is no regular file"
     return f"it cannot be read ({error.strerror})"

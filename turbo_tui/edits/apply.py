@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -21,6 +22,8 @@ from turbo_tui.edits.rewriting import ended, refuse_left_out, replaced, rewritte
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
 
+_ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|~(?:[\w.-]*/|$)")  # a drive, or a home folder
+_PLACEHOLDER = "path/to/"
 _CLOSED = frozenset({".git", ".turbo"})
 _MOST_FAILURES = 50
 _MOST_COMPARED_NAMES = 2_000
@@ -46,7 +49,7 @@ def apply_to(parsed: Parsed, tree: Reading) -> Applied:
             break
     if draft.failures:
         return Applied((), tuple(draft.failures), parsed.shell)
-    return Applied(tuple(draft.files()), (), parsed.shell)
+    return Applied(tuple(draft.files()), (), parsed.shell, tuple(draft.notes))
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class _Draft:
 
     def __init__(self, tree: Reading, *, envelope: bool) -> None:
         self.failures: list[Failure] = []
+        self.notes: list[str] = []
         self._tree = tree
         self._envelope = envelope
         self._touched: dict[str, _Touched] = {}
@@ -135,11 +139,25 @@ class _Draft:
             self._touched[path] = _Touched(content, path if content is not None else "")
         return self._touched[path]
 
+    def _new_path(self, path: str) -> str:
+        """Return the checked path of what may be a new file.
+
+        Raises:
+            RefusedError: It is a name of another system's, or of a folder that a shell would know.
+        """
+        if _ELSEWHERE.match(path.strip().strip("`\"'")):
+            checked = self._checked(path)
+            if self._at(checked).content is None:
+                raise RefusedError(
+                    f"{path!r} is no path in the workspace", "Paths are relative to the workspace."
+                )
+        return self._checked(path)
+
     def _existing(self, path: str, chunks: Sequence[Chunk] = ()) -> str:
         """Return the checked path of a file that is there.
 
-        A name that is cut short is completed only where the chunks' text must be in the file:
-        nothing is deleted or moved by a guess.
+        A name that is cut short, or has folders too many before it, is completed only where all
+        chunks' text must be in the file: nothing is deleted or moved by a guess.
         """
         checked = self._checked(path)
         if self._at(checked).content is not None:
@@ -151,14 +169,27 @@ class _Draft:
             )
         named = checked.rsplit("/", 1)[-1]
         fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
-        if len(fitting) == 1 and any(chunk.old for chunk in chunks):
-            return self._checked(fitting[0])
+        if chunks and all(chunk.old for chunk in chunks):
+            meant = [each for each in fitting if self._may_be(checked, each)]
+            if len(meant) == 1:
+                return self._checked(meant[0])
         if fitting:
             listed = ", ".join(sorted(fitting)[:5])
             raise RefusedError("there is no such file", f"It could be one of: {listed}.")
         close = get_close_matches(checked, self._paths()[:_MOST_COMPARED_NAMES], n=3)
         raise RefusedError(
             "there is no such file", f"Did you mean {' or '.join(close)}?" if close else ""
+        )
+
+    def _may_be(self, named: str, path: str) -> bool:
+        """Say whether one of two names is the other without its first folders."""
+        named = named.removeprefix(_PLACEHOLDER)
+        if path == named or path.endswith(f"/{named}"):
+            return True
+        top = named.split("/", 1)[0] + "/"
+        # In a folder that is there, it is a file of that folder which is missing.
+        return named.endswith(f"/{path}") and not any(
+            each.startswith(top) for each in self._paths()
         )
 
     def _paths(self) -> list[str]:
@@ -198,7 +229,7 @@ class _Draft:
             copied = self._replaced(self._at(source), edit.chunks)
         else:
             copied = None
-        path = self._checked(edit.path)
+        path = self._new_path(edit.path)
         state = self._at(path)
         if state.written_at and state.content is not None:
             raise RefusedError(
@@ -254,6 +285,7 @@ class _Draft:
             before, places = state.content, len(state.places)
             try:
                 file = self._replaced(state, edit.chunks)
+                self._refuse_guess(edit.path, path, state.places[places:])
                 state.content = file.encode()
             except (RefusedError, UnicodeEncodeError):
                 state.content = before
@@ -262,6 +294,23 @@ class _Draft:
         state.mode = edit.mode or state.mode
         if edit.moved_to:
             self._move(edit, path, state)
+
+    def _refuse_guess(self, named: str, path: str, places: Sequence[Place]) -> None:
+        """Take a file of another name only for the very text that is in it.
+
+        Raises:
+            RefusedError: The text is nearly there.
+        """
+        if self._checked(named) == path:
+            return
+        if any(place.rung != "exact" for place in places):
+            raise RefusedError("there is no such file", f"It could be one of: {path}.")
+        self._note(named, path)
+
+    def _note(self, named: str, path: str) -> None:
+        note = f"there is no {named}; its edit went to {path}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _write_whole(self, edit: FileEdit) -> None:
         path = self._whole_path(edit.path)
@@ -279,16 +328,17 @@ class _Draft:
 
     def _whole_path(self, path: str) -> str:
         """Return where a whole file goes; the `path/to/` of the instructions is no folder."""
-        checked = self._checked(path)
-        if self._at(checked).content is None and checked.startswith("path/to/"):
-            named = checked.rsplit("/", 1)[-1]
-            fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
+        checked = self._new_path(path)
+        if self._at(checked).content is None and checked.startswith(_PLACEHOLDER):
+            named = checked.removeprefix(_PLACEHOLDER)
+            fitting = [each for each in self._paths() if f"/{each}".endswith(f"/{named}")]
             if len(fitting) == 1:
+                self._note(path, fitting[0])
                 return self._checked(fitting[0])
         return checked
 
     def _move(self, edit: FileEdit, path: str, state: _Touched) -> None:
-        target = self._checked(edit.moved_to)
+        target = self._new_path(edit.moved_to)
         if target == path:
             return
         self._refuse_link(edit.path)

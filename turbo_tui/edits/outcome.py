@@ -59,11 +59,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of an answer: files, or what failed and then no files."""
+    """What came of an answer: files, or what failed and then no files.
+
+    Attributes:
+        notes: What the user should know of it: a name that was completed.
+    """
 
     files: tuple[EditedFile, ...] = ()
     failures: tuple[Failure, ...] = ()
     shell: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _same(path: str) -> str:
