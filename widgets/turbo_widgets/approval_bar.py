@@ -139,10 +139,13 @@ class ApprovalBar(Widget):
         self.refresh(layout=True)
         self.refresh_bindings()
 
+    def on_hide(self) -> None:
+        """What stands there is seen anew when it comes back."""
+        self._shown_at = None
+
     def on_show(self) -> None:
-        """It was hidden: whatever card stands there is seen for the first time now."""
+        """It was hidden, or empty: its guard begins now, if it has not begun."""
         if self._card is not None:
-            self._shown_at = None
             self.call_after_refresh(self._start_guard, self._card.key)
 
     def _start_guard(self, key: str) -> None:
