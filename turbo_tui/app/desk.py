@@ -44,7 +44,7 @@ class Desk:
         self.opened = opened
         self.feed = Feed(opened, screen)
         self.looking = Looking(house, screen, opened)
-        self.reviewing = Reviewing(house, screen, opened.run, self.feed)
+        self.reviewing = Reviewing(house, screen, opened.run, opened.aside)
         self._house = house
         self._clock = clock
         self._screen = screen

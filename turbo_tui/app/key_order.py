@@ -22,10 +22,17 @@ class KeyOrder:
     Args:
         windows: How many screens stand on the stack.
         clock: Seconds, monotonic.
+        waits: Tells if a key had something opened that takes the keys, and is not open yet.
     """
 
-    def __init__(self, windows: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        windows: Callable[[], int],
+        clock: Callable[[], float],
+        waits: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._windows = windows
+        self._waits = waits
         self._clock = clock
         self._held: deque[events.Key] = deque()
         self._on_its_way: events.Key | None = None
@@ -37,7 +44,8 @@ class KeyOrder:
 
     def admit(self, event: events.Key) -> events.Key | None:
         """Return the key to hand on now, or None when it has to wait."""
-        if self._on_its_way is not None and self._clock() - self._sent_at < _MOST_S:
+        under_way = self._on_its_way is not None and self._clock() - self._sent_at < _MOST_S
+        if under_way or self._waits():
             self._held.append(event)
             return None
         self._held.append(event)
@@ -79,4 +87,8 @@ class KeyOrder:
 
     def next(self) -> events.Key | None:
         """Take the key that waited longest."""
-        return self._held.popleft() if self._held else None
+        return self._held.popleft() if self._held and not self._waits() else None
+
+    def forget(self) -> None:
+        """Drop the keys that wait: they were meant for what did not open."""
+        self._held.clear()

@@ -155,6 +155,7 @@ class Opened:
         look_at_project: Describes the project; runs in the background after opening.
         setup: None where models cannot be changed (the demo).
         notes: Said once, as the session opens.
+        aside: Folder for what the user wrote and could not be kept.
     """
 
     run: Run
@@ -169,6 +170,7 @@ class Opened:
     look_at_project: Callable[[], Awaitable[Project]] | None = None
     setup: Setup | None = None
     notes: tuple[str, ...] = ()
+    aside: Path | None = None
 
 
 OpenRun = Callable[[Front], Awaitable[Opened]]

@@ -23,6 +23,17 @@ from turbo_widgets.diff_pane import (
 from turbo_widgets.diff_pane import LineKind as ShownKind
 
 
+def subject_of(step_id: str, changes: str) -> str:
+    """Name what a diff is about: a step, and the change set (its blob) that is shown of it."""
+    return f"{step_id}:{changes}"
+
+
+def about(subject: str) -> tuple[str, str]:
+    """Return step and change set of a subject."""
+    step_id, _, changes = subject.rpartition(":")
+    return step_id, changes
+
+
 class DiffPresenter:
     """Turn a step's change set into what the diff pane shows; hunks are decoded once.
 
@@ -78,6 +89,7 @@ class DiffPresenter:
             message=message,
             decidable=state.reviewable,
             commentable=state.reviewable,
+            subject=subject_of(state.step.id, blob),
         )
 
     def changes(self, changes: ChangeSet, title: str, notes: Sequence[str] = ()) -> DiffValue:

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.cards import verify_words
-from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
-from turbo_tui.app.present_changes import hunk_lines
+from turbo_tui.app.present_changes import about, hunk_lines
+from turbo_tui.core import events as ev
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.engine.run import Run
@@ -24,20 +24,22 @@ if TYPE_CHECKING:
 
 
 class Reviewing:
-    """Hand what the diff pane asks for to the run, for the step whose changes are shown.
+    """Hand what the diff pane asks for to the run, for the step whose changes were shown.
 
     Args:
         house: The app.
         screen: Where the pane is.
         run: The session's.
-        feed: Knows which step is shown.
+        aside: Where what could not be kept is put; without one, among temporary files.
     """
 
-    def __init__(self, house: House, screen: SessionScreen, run: Run, feed: Feed) -> None:
+    def __init__(
+        self, house: House, screen: SessionScreen, run: Run, aside: Path | None = None
+    ) -> None:
         self._house = house
         self._screen = screen
         self._run = run
-        self._feed = feed
+        self._aside = aside
 
     def _try(self, act: Callable[[], object]) -> bool:
         try:
@@ -51,62 +53,80 @@ class Reviewing:
 
     def decide_hunk(self, wanted: DiffPane.HunkWanted) -> None:
         """Take a hunk or file in, or leave it out."""
-        step_id = self._feed.step_id
+        step_id, changes = about(wanted.subject)
         self._try(
             lambda: self._run.decide_hunk(
-                step_id, wanted.path, wanted.hunk, accepted=wanted.accepted
+                step_id, wanted.path, wanted.hunk, accepted=wanted.accepted, changes=changes
             )
         )
 
     def decide_lines(self, wanted: DiffPane.LinesWanted) -> None:
         """Take lines of a hunk in, or leave them out."""
-        step_id, pane = self._feed.step_id, self._screen.furniture.diff
-        file = next((each for each in pane.value.files if each.path == wanted.path), None)
-        if file is None or wanted.hunk >= len(file.hunks):
-            return  # it is no longer what was shown
+        step_id, changes = about(wanted.subject)
+        shown = self._screen.furniture.diff.value
+        file = next((each for each in shown.files if each.path == wanted.path), None)
+        gone = shown.subject != wanted.subject or file is None or wanted.hunk >= len(file.hunks)
+        if gone or file is None:
+            self._house.tell("Other changes are shown by now; choose the lines again.", bad=True)
+            return
         lines = hunk_lines(file.hunks[wanted.hunk], wanted.lines)
         self._try(
             lambda: self._run.decide_lines(
-                step_id, wanted.path, wanted.hunk, lines, accepted=wanted.accepted
+                step_id, wanted.path, wanted.hunk, lines, accepted=wanted.accepted, changes=changes
             )
         )
 
-    def decide_ignored(self, folder: str, *, accepted: bool) -> None:
+    def decide_ignored(self, wanted: DiffPane.IgnoredWanted) -> None:
         """Let an ignored folder land, or not."""
-        step_id = self._feed.step_id
-        self._try(lambda: self._run.decide_ignored(step_id, folder, accepted=accepted))
+        step_id, changes = about(wanted.subject)
+        self._try(
+            lambda: self._run.decide_ignored(
+                step_id, wanted.folder, accepted=wanted.accepted, changes=changes
+            )
+        )
 
     # --- edits -----------------------------------------------------------------------
 
-    async def edit(self, path: str, hunk: int) -> None:
-        """Edit what lands of a hunk, or of a whole file: here, or in the user's own editor."""
-        step_id = self._feed.step_id
+    async def edit(self, wanted: DiffPane.EditWanted) -> bool:
+        """Edit what lands of a hunk, or of a whole file: here, or in the user's own editor.
+
+        Returns:
+            Whether an editor is open here now, and has the keys.
+        """
+        path, hunk = wanted.path, wanted.hunk
         try:
-            content = self._begun(step_id, path, hunk)
+            content = self._begun(wanted)
         except TurboError as error:
             self._house.tell(str(error), bad=True)
-            return
+            return False
         text = content.decode("utf-8", "replace")
         here = text.encode() == content and fits_in_place(text)
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
         if editor and (hunk == WHOLE_FILE or not here):
-            self._edit_outside(editor, path, hunk, content)
+            self._edit_outside(editor, wanted, content)
         elif here:
-            await self._screen.furniture.diff.edit_in_place(path, hunk, text)
+            step = f"step {about(wanted.subject)[0]}"
+            await self._screen.furniture.diff.edit_in_place(
+                path, hunk, text, subject=wanted.subject, where=step
+            )
+            return True
         else:
             self._house.tell(
                 f"{path} cannot be edited here as it is (line ends, controls or bytes that are "
                 "not UTF-8). Set EDITOR, for example EDITOR=vim, to edit it there.",
                 bad=True,
             )
+        return False
 
-    def _begun(self, step_id: str, path: str, hunk: int) -> bytes:
+    def _begun(self, wanted: DiffPane.EditWanted) -> bytes:
         """Return what an editor begins with: what would land now."""
+        step_id, changes = about(wanted.subject)
+        path = wanted.path
+        state = self._run.under_review(step_id, changes)
         change = self._change(step_id, path)
-        state = self._run.footing.reviewable(step_id)
         decided = self._run.views.review.decisions(step_id, state.shown)
-        if hunk != WHOLE_FILE and path not in decided.contents:
-            return self._run.review.hunk_text(change, hunk, decided)
+        if wanted.hunk != WHOLE_FILE and path not in decided.contents:
+            return self._run.review.hunk_text(change, wanted.hunk, decided)
         lands = self._run.review.lands(change, decided)
         return self._run.review.content(lands.after if lands is not None else change.after)
 
@@ -117,8 +137,9 @@ class Reviewing:
             raise UsageError(f"{path} is not among the changes of step {step_id} any more.")
         return found
 
-    def _edit_outside(self, editor: str, path: str, hunk: int, content: bytes) -> None:
+    def _edit_outside(self, editor: str, wanted: DiffPane.EditWanted, content: bytes) -> None:
         """Hand a copy to the user's editor, and take what it left."""
+        path = wanted.path
         suffix = "".join(PurePosixPath(path).suffixes[-2:])
         with tempfile.TemporaryDirectory(prefix="turbo-tui-edit-") as folder:
             copy = Path(folder) / f"{PurePosixPath(path).name.removesuffix(suffix)}{suffix}"
@@ -132,41 +153,61 @@ class Reviewing:
         if written == content:
             self._house.tell("Nothing was changed.")
             return
-        self._keep(path, hunk, written)
+        self._keep(wanted.subject, path, wanted.hunk, written)
 
     def keep_edit(self, edited: HunkEditor.Edited) -> None:
         """Let land what was written in place."""
-        self._keep(edited.path, edited.hunk, edited.text.encode())
+        self._keep(edited.subject, edited.path, edited.hunk, edited.text.encode())
 
-    def _keep(self, path: str, hunk: int, content: bytes) -> None:
-        step_id = self._feed.step_id
-        if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
-            self._try(lambda: self._run.edit_content(step_id, path, content))
+    def _keep(self, subject: str, path: str, hunk: int, content: bytes) -> None:
+        step_id, changes = about(subject)
+        try:
+            if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
+                self._run.edit_content(step_id, path, content, changes=changes)
+            else:
+                self._run.edit_hunk(step_id, path, hunk, content, changes=changes)
+        except TurboError as error:
+            self._set_aside(str(error), PurePosixPath(path).name, content)
+
+    def _set_aside(self, why: str, name: str, content: bytes) -> None:
+        """Say why something written was not taken, and where it is: nothing written is lost."""
+        try:
+            folder = self._aside
+            if folder is not None:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, kept = tempfile.mkstemp(prefix="unkept-", suffix=f"-{name}", dir=folder)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+        except OSError as error:
+            why += f" What you wrote could not be put aside either: {error.strerror}."
         else:
-            self._try(lambda: self._run.edit_hunk(step_id, path, hunk, content))
+            why += f" What you wrote is in {kept}."
+        self._run.session.append(ev.Noted("warning", why))  # a message passes, the log stays
+        self._house.tell(why, bad=True)
 
     # --- words -------------------------------------------------------------------------
 
     def comment(self, wanted: DiffPane.CommentWanted) -> None:
         """Keep a word on a line; it goes to the step when that is run again."""
-        step_id = self._feed.step_id
-        if wanted.text and wanted.side == "new" and self._is_own(step_id, wanted):
-            self._house.tell(
-                "This line is in what you edited yourself: a step is told of its own lines only. "
-                "Comment on a removed line here, or on another hunk.",
-                bad=True,
+        step_id, changes = about(wanted.subject)
+        try:
+            if wanted.text and wanted.side == "new" and self._is_own(step_id, changes, wanted):
+                raise UsageError(
+                    "This line is in what you edited yourself: a step is told of its own lines "
+                    "only. Comment on a removed line here, or on another hunk."
+                )
+            self._run.comment(
+                step_id, wanted.path, wanted.number, wanted.side, wanted.text, changes=changes
             )
-            return
-        self._try(
-            lambda: self._run.comment(step_id, wanted.path, wanted.number, wanted.side, wanted.text)
-        )
+        except TurboError as error:
+            if wanted.text:
+                self._set_aside(str(error), "comment.txt", f"{wanted.text}\n".encode())
+            else:
+                self._house.tell(str(error), bad=True)
 
-    def _is_own(self, step_id: str, wanted: DiffPane.CommentWanted) -> bool:
+    def _is_own(self, step_id: str, changes: str, wanted: DiffPane.CommentWanted) -> bool:
         """Tell if the numbers of a hunk's lines count in what the user wrote."""
-        state = self._run.views.plan.state(step_id)
-        if state is None:
-            return False
-        choice = self._run.views.review.decisions(step_id, state.shown).choice(wanted.path)
+        choice = self._run.views.review.decisions(step_id, changes).choice(wanted.path)
         return bool(choice.content) or wanted.hunk in choice.edited
 
     def comments(self, step_id: str) -> int:

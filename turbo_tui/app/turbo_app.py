@@ -83,7 +83,7 @@ class TurboApp(App[int]):
         self._beat_timer: Timer | None = None
         self._beating = False
         self._left = False
-        self._keys = KeyOrder(lambda: len(self.screen_stack), clock)
+        self._keys = KeyOrder(lambda: len(self.screen_stack), clock, self._is_opening)
         if self.options.theme:
             self.theme = self.options.theme
         ascii_only = self.options.ascii_only
@@ -178,6 +178,9 @@ class TurboApp(App[int]):
                 self._keys.follow(key, target, lambda: self.call_later(self._hand_on_next))
                 return
         await self._hand_on_next()
+
+    def _is_opening(self) -> bool:
+        return self.desk is not None and self.session_screen.furniture.diff.opening
 
     async def _hand_on_next(self) -> None:
         key = self._keys.next()
@@ -371,9 +374,14 @@ class TurboApp(App[int]):
             self.desk.reviewing.decide_lines(event)
 
     async def on_diff_pane_edit_wanted(self, event: DiffPane.EditWanted) -> None:
-        """Edit a hunk or a file."""
-        if self.desk is not None:
-            await self.desk.reviewing.edit(event.path, event.hunk)
+        """Edit a hunk or a file; keys typed meanwhile are for the editor, or for nothing."""
+        if self.desk is None:
+            return
+        opened = await self.desk.reviewing.edit(event)
+        if not opened:
+            self._keys.forget()
+        self.session_screen.furniture.diff.opening = False
+        await self._hand_on_next()
 
     def on_hunk_editor_edited(self, event: HunkEditor.Edited) -> None:
         """Let land what the user wrote."""
@@ -388,7 +396,7 @@ class TurboApp(App[int]):
     def on_diff_pane_ignored_wanted(self, event: DiffPane.IgnoredWanted) -> None:
         """Let an ignored folder land, or not."""
         if self.desk is not None:
-            self.desk.reviewing.decide_ignored(event.folder, accepted=event.accepted)
+            self.desk.reviewing.decide_ignored(event)
 
     def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         """Do what the card's key means."""

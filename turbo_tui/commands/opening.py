@@ -118,6 +118,7 @@ def _opened(workspace: Workspace, opened: OpenedRun) -> Opened:
         search=opened.project.search,
         look_at_project=lambda: _look(opened.project),
         setup=_setup(workspace, opened),
+        aside=workspace.state / "unkept",
     )
 
 

@@ -23,9 +23,11 @@ class Reviewing:
     def __init__(self, footing: Footing) -> None:
         self._footing = footing
 
-    def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
+    def decide_hunk(
+        self, step_id: str, path: str, hunk: int, *, accepted: bool, changes: str = ""
+    ) -> None:
         """Accept or reject one hunk with all its lines, or with `hunk` -1 the whole file."""
-        state, change = self._under_review(step_id, path, whole=hunk == WHOLE_FILE)
+        state, change = self._under_review(step_id, path, changes, whole=hunk == WHOLE_FILE)
         if hunk != WHOLE_FILE:
             hunks = self._hunks(change)
             if hunk not in range(len(hunks)):
@@ -36,7 +38,14 @@ class Reviewing:
         self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted))
 
     def decide_lines(
-        self, step_id: str, path: str, hunk: int, lines: Collection[int], *, accepted: bool
+        self,
+        step_id: str,
+        path: str,
+        hunk: int,
+        lines: Collection[int],
+        *,
+        accepted: bool,
+        changes: str = "",
     ) -> None:
         """Accept or reject single added or removed lines; context lines among them are passed by.
 
@@ -49,12 +58,13 @@ class Reviewing:
             hunk: Index of a hunk.
             lines: Indices into the hunk's lines.
             accepted: They happen.
+            changes: The change set that this was decided on; empty: the one that is shown.
 
         Raises:
             UsageError: There is no such hunk or line, the file has no lines to choose, or the
-                hunk or the file was rewritten.
+                hunk or the file was rewritten; or `changes` is no longer what is shown.
         """
-        state, change = self._under_review(step_id, path)
+        state, change = self._under_review(step_id, path, changes)
         found = self._hunk(change, hunk)
         self._refuse_when_rewritten(state, path, hunk)
         beyond = [line for line in lines if line not in range(len(found.lines))]
@@ -74,7 +84,9 @@ class Reviewing:
             # One event: there is no moment in which a line is in that nobody accepted.
             self._log(self._lines(state, path, hunk, changed - chosen, accepted=False))
 
-    def edit_hunk(self, step_id: str, path: str, hunk: int, content: bytes | None) -> None:
+    def edit_hunk(
+        self, step_id: str, path: str, hunk: int, content: bytes | None, *, changes: str = ""
+    ) -> None:
         """Let other bytes land in the place of a hunk's new side; None takes the edit back.
 
         The new side is all of the hunk's lines but the removed ones, context included. A hunk
@@ -84,7 +96,7 @@ class Reviewing:
             UsageError: There is no such hunk, or too much content; or the file lands whole, or
                 was rewritten as a whole.
         """
-        state, change = self._under_review(step_id, path)
+        state, change = self._under_review(step_id, path, changes)
         found = self._hunk(change, hunk)
         self._refuse_when_rewritten(state, path)
         _refuse_too_much(content, path)
@@ -97,7 +109,9 @@ class Reviewing:
         if blob != decided.edited.get(path, {}).get(hunk, ""):
             self._log(ev.HunkEdited(step_id, state.shown, path, hunk, blob))
 
-    def edit_content(self, step_id: str, path: str, content: bytes | None) -> None:
+    def edit_content(
+        self, step_id: str, path: str, content: bytes | None, *, changes: str = ""
+    ) -> None:
         """Let a file land with other content, whatever is decided on its hunks.
 
         None takes that back. A file that is left out is taken in.
@@ -105,7 +119,7 @@ class Reviewing:
         Raises:
             UsageError: The step deletes it, or it is no file, or there is too much content.
         """
-        state, change = self._under_review(step_id, path)
+        state, change = self._under_review(step_id, path, changes)
         if not is_editable(change):
             raise UsageError(
                 f"{path} cannot be edited here: it is deleted, no file, or larger than "
@@ -126,13 +140,15 @@ class Reviewing:
         if blob != decided.contents.get(path, ""):
             self._log(ev.ContentEdited(step_id, state.shown, path, blob))
 
-    def comment(self, step_id: str, path: str, line: int, side: ev.Side, text: str) -> None:
+    def comment(
+        self, step_id: str, path: str, line: int, side: ev.Side, text: str, *, changes: str = ""
+    ) -> None:
         """Write a word on a line (1-based, on that side), for the next attempt; empty removes it.
 
         Raises:
             UsageError: There is no such line.
         """
-        state, change = self._under_review(step_id, path)
+        state, change = self._under_review(step_id, path, changes)
         said = text.strip()
         if len(said) > COMMENT_CHARS:
             raise UsageError(f"A comment holds {COMMENT_CHARS:,} characters at most.")
@@ -144,9 +160,11 @@ class Reviewing:
         if said != self._decisions(state).comment(path, line, side):
             self._log(ev.LineCommented(step_id, state.shown, path, line, side, said))
 
-    def decide_ignored(self, step_id: str, folder: str, *, accepted: bool) -> None:
+    def decide_ignored(
+        self, step_id: str, folder: str, *, accepted: bool, changes: str = ""
+    ) -> None:
         """Switch landing of an ignored folder's files on or off."""
-        state = self._footing.reviewable(step_id)
+        state = self.shown(step_id, changes)
         self._log(ev.IgnoredDecided(step_id, state.shown, folder, accepted))
 
     def has_comments(self, state: StepState) -> bool:
@@ -164,14 +182,27 @@ class Reviewing:
 
     # --- inside ----------------------------------------------------------------
 
-    def _under_review(
-        self, step_id: str, path: str, *, whole: bool = False
-    ) -> tuple[StepState, FileChange]:
+    def shown(self, step_id: str, changes: str = "") -> StepState:
+        """Return the state of a step that waits for a decision on that change set.
+
+        Raises:
+            UsageError: Nothing of it is to be decided, or another change set is.
+        """
         state = self._footing.reviewable(step_id)
-        changes = self._footing.review.change_set(state.shown)
-        known = changes.files
+        if changes and changes != state.shown:
+            raise UsageError(
+                f"What step {step_id} changes is no longer what you decided on; look at it again."
+            )
+        return state
+
+    def _under_review(
+        self, step_id: str, path: str, changes: str, *, whole: bool = False
+    ) -> tuple[StepState, FileChange]:
+        state = self.shown(step_id, changes)
+        shown = self._footing.review.change_set(state.shown)
+        known = shown.files
         if whole:  # only the names of ignored files are known before they are switched on
-            known += tuple(change for folder in changes.ignored for change in folder.changes)
+            known += tuple(change for folder in shown.ignored for change in folder.changes)
         change = next((each for each in known if each.path == path), None)
         if change is None:
             raise UsageError(f"{path} is not among the changes of step {state.step.id}.")

@@ -16,7 +16,14 @@ from turbo_tui.core.errors import PlanError, SessionError, StageError, UsageErro
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
 from turbo_tui.core.ports import Lander, Landing, Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import LandingEntry, Verification, Views, lying_on, unlanded_below
+from turbo_tui.core.views import (
+    LandingEntry,
+    StepState,
+    Verification,
+    Views,
+    lying_on,
+    unlanded_below,
+)
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
@@ -277,34 +284,62 @@ class Run:
         state = self.footing.known(step_id)
         return self.review.change_set(state.shown) if state.shown else ChangeSet()
 
-    def decide_hunk(self, step_id: str, path: str, hunk: int, *, accepted: bool) -> None:
+    def under_review(self, step_id: str, changes: str = "") -> StepState:
+        """Return the state of a step that waits for a decision, on `changes` if given.
+
+        Raises:
+            UsageError: Nothing of it is to be decided, or another change set is by now.
+        """
+        return self._reviewing.shown(step_id, changes)
+
+    # Each takes the change set that it was decided on (`changes`, its blob; without one, what is
+    # shown now), and raises UsageError when the step's is another by now.
+
+    def decide_hunk(
+        self, step_id: str, path: str, hunk: int, *, accepted: bool, changes: str = ""
+    ) -> None:
         """Accept or reject one hunk, or with `hunk` -1 the whole file."""
-        self._reviewing.decide_hunk(step_id, path, hunk, accepted=accepted)
+        self._reviewing.decide_hunk(step_id, path, hunk, accepted=accepted, changes=changes)
 
     def decide_lines(
-        self, step_id: str, path: str, hunk: int, lines: Collection[int], *, accepted: bool
+        self,
+        step_id: str,
+        path: str,
+        hunk: int,
+        lines: Collection[int],
+        *,
+        accepted: bool,
+        changes: str = "",
     ) -> None:
         """Accept or reject added and removed lines of a hunk, named by their indices in it."""
-        self._reviewing.decide_lines(step_id, path, hunk, lines, accepted=accepted)
+        self._reviewing.decide_lines(step_id, path, hunk, lines, accepted=accepted, changes=changes)
 
-    def edit_hunk(self, step_id: str, path: str, hunk: int, content: bytes | None) -> None:
+    def edit_hunk(
+        self, step_id: str, path: str, hunk: int, content: bytes | None, *, changes: str = ""
+    ) -> None:
         """Let other bytes land in the place of a hunk's new side; None takes the edit back."""
-        self._reviewing.edit_hunk(step_id, path, hunk, content)
+        self._reviewing.edit_hunk(step_id, path, hunk, content, changes=changes)
 
-    def edit_content(self, step_id: str, path: str, content: bytes | None) -> None:
+    def edit_content(
+        self, step_id: str, path: str, content: bytes | None, *, changes: str = ""
+    ) -> None:
         """Let a file land with other content; None takes the edit back."""
-        self._reviewing.edit_content(step_id, path, content)
+        self._reviewing.edit_content(step_id, path, content, changes=changes)
 
-    def comment(self, step_id: str, path: str, line: int, side: ev.Side, text: str) -> None:
+    def comment(
+        self, step_id: str, path: str, line: int, side: ev.Side, text: str, *, changes: str = ""
+    ) -> None:
         """Write a word on a line (1-based, on that side); an empty one removes it.
 
         Comments are told to the step's next attempt, when it is rejected or run again.
         """
-        self._reviewing.comment(step_id, path, line, side, text)
+        self._reviewing.comment(step_id, path, line, side, text, changes=changes)
 
-    def decide_ignored(self, step_id: str, folder: str, *, accepted: bool) -> None:
+    def decide_ignored(
+        self, step_id: str, folder: str, *, accepted: bool, changes: str = ""
+    ) -> None:
         """Switch landing of an ignored folder's files on or off."""
-        self._reviewing.decide_ignored(step_id, folder, accepted=accepted)
+        self._reviewing.decide_ignored(step_id, folder, accepted=accepted, changes=changes)
 
     async def verify(self, step_id: str) -> Verification:
         """Run a step's checks on exactly what is accepted of it, in a stage of their own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -69,8 +70,9 @@ class DiffPane(DiffReader):
     class HunkWanted(Message):
         """Take a hunk (`WHOLE_FILE`: the whole file) in, or leave it out."""
 
-        def __init__(self, path: str, hunk: int, *, accepted: bool) -> None:
+        def __init__(self, subject: str, path: str, hunk: int, *, accepted: bool) -> None:
             super().__init__()
+            self.subject = subject
             self.path = path
             self.hunk = hunk
             self.accepted = accepted
@@ -78,8 +80,11 @@ class DiffPane(DiffReader):
     class LinesWanted(Message):
         """Take lines of a hunk in, or leave them out; only changed lines are named."""
 
-        def __init__(self, path: str, hunk: int, lines: tuple[int, ...], *, accepted: bool) -> None:
+        def __init__(
+            self, subject: str, path: str, hunk: int, lines: tuple[int, ...], *, accepted: bool
+        ) -> None:
             super().__init__()
+            self.subject = subject
             self.path = path
             self.hunk = hunk
             self.lines = lines
@@ -88,16 +93,18 @@ class DiffPane(DiffReader):
     class IgnoredWanted(Message):
         """Let an ignored folder's files land, or not."""
 
-        def __init__(self, folder: str, *, accepted: bool) -> None:
+        def __init__(self, subject: str, folder: str, *, accepted: bool) -> None:
             super().__init__()
+            self.subject = subject
             self.folder = folder
             self.accepted = accepted
 
     class EditWanted(Message):
-        """Edit a hunk (`WHOLE_FILE`: the whole file)."""
+        """Edit a hunk (`WHOLE_FILE`: the whole file); `opening` is set until it is answered."""
 
-        def __init__(self, path: str, hunk: int) -> None:
+        def __init__(self, subject: str, path: str, hunk: int) -> None:
             super().__init__()
+            self.subject = subject
             self.path = path
             self.hunk = hunk
 
@@ -111,9 +118,18 @@ class DiffPane(DiffReader):
         """
 
         def __init__(
-            self, path: str, hunk: int, line: int, *, side: Side, number: int, text: str
+            self,
+            subject: str,
+            path: str,
+            hunk: int,
+            line: int,
+            *,
+            side: Side,
+            number: int,
+            text: str,
         ) -> None:
             super().__init__()
+            self.subject = subject
             self.path = path
             self.hunk = hunk
             self.line = line
@@ -123,7 +139,10 @@ class DiffPane(DiffReader):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
-        self._drafts: dict[tuple[str, int, int], str] = {}
+        self._drafts: dict[tuple[str, str, int, int], str] = {}
+        # An editor was asked for, and is not open yet: keys are to wait for whoever answers,
+        # who takes this back.
+        self.opening = False
 
     # --- what can be done here ---------------------------------------------------------
 
@@ -170,14 +189,17 @@ class DiffPane(DiffReader):
         if self._anchor != NO_ITEM:
             self._toggle_lines()
         elif place.ignored >= 0:
-            folder = self._value.ignored[place.ignored]
-            self.post_message(self.IgnoredWanted(folder.folder, accepted=not folder.accepted))
+            value, folder = self._value, self._value.ignored[place.ignored]
+            self.post_message(
+                self.IgnoredWanted(value.subject, folder.folder, accepted=not folder.accepted)
+            )
         elif place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk:
             self.action_toggle_file()
         else:
             file = self._value.files[place.file]
             accepted = file.hunks[place.hunk].mark != "all"
-            self.post_message(self.HunkWanted(file.path, place.hunk, accepted=accepted))
+            subject = self._value.subject
+            self.post_message(self.HunkWanted(subject, file.path, place.hunk, accepted=accepted))
 
     def _toggle_lines(self) -> None:
         wanted = self._chosen_lines
@@ -189,7 +211,10 @@ class DiffPane(DiffReader):
         )
         for key, lines in wanted.items():
             path = self._value.files[key[0]].path
-            self.post_message(self.LinesWanted(path, key[1], tuple(lines), accepted=not landing))
+            wish = self.LinesWanted(
+                self._value.subject, path, key[1], tuple(lines), accepted=not landing
+            )
+            self.post_message(wish)
         self._let_go()
 
     def action_toggle_file(self) -> None:
@@ -197,7 +222,10 @@ class DiffPane(DiffReader):
         place = self._here
         if place is not None and place.file >= 0:
             file = self._value.files[place.file]
-            self.post_message(self.HunkWanted(file.path, WHOLE_FILE, accepted=file.mark == "none"))
+            accepted = file.mark == "none"
+            self.post_message(
+                self.HunkWanted(self._value.subject, file.path, WHOLE_FILE, accepted=accepted)
+            )
 
     def action_choose_lines(self) -> None:
         """Begin a range of lines at the cursor, or let it go."""
@@ -233,15 +261,31 @@ class DiffPane(DiffReader):
         """Ask for the hunk or the whole file under the cursor to be edited."""
         current = self.current
         if current is not None:
-            self.post_message(self.EditWanted(current[0], WHOLE_FILE if whole else current[1]))
+            self.opening = True
+            path, hunk = current
+            subject = self._value.subject
+            self.post_message(self.EditWanted(subject, path, WHOLE_FILE if whole else hunk))
 
-    async def edit_in_place(self, path: str, hunk: int, text: str) -> None:
+    async def edit_in_place(
+        self, path: str, hunk: int, text: str, *, subject: str = "", where: str = ""
+    ) -> None:
         """Open the editor under the diff; it posts `HunkEditor.Edited` or `Cancelled`.
+
+        It stays open, and about its own subject, when another change set is shown.
+
+        Args:
+            path: The file.
+            hunk: Index of the hunk, or `WHOLE_FILE`.
+            text: What to begin with.
+            subject: What `HunkEditor.Edited` carries.
+            where: Named in the editor's title: what the subject is called.
 
         Raises:
             ValueError: The text would not come back as it is (`fits_in_place`).
         """
-        await self._open_below(HunkEditor(path, hunk, text, closed=self._close_below))
+        await self._open_below(
+            HunkEditor(path, hunk, text, subject=subject, where=where, closed=self._close_below)
+        )
 
     @property
     def _line_here(self) -> int | None:
@@ -273,22 +317,24 @@ class DiffPane(DiffReader):
         if place is None or line is None:
             return
         file = self._value.files[place.file]
-        key = file.path, place.hunk, line
+        key = self._value.subject, file.path, place.hunk, line
+        # Made now: another change set may be shown by the time that something is said.
+        about = self._commenting(place.file, place.hunk, line)
         said = next((each.text for each in self._comments_here if each.line == line), "")
 
         def finish(text: str | None) -> None:
             self._drafts.pop(key, None)
             self._close_below()
             if text is not None and (text.strip() or said):
-                self._comment(place.file, place.hunk, line, text.strip())
+                self.post_message(about(text.strip()))
 
         def left(text: str) -> None:
             self._drafts[key] = text  # whoever comes back goes on with it
             self._close_below(focus=False)
 
-        about = clean_line(file.hunks[place.hunk].lines[line].text).strip()
+        on = clean_line(file.hunks[place.hunk].lines[line].text).strip()
         field = LineField(
-            f"comment on: {about}",
+            f"comment on: {on}",
             self._drafts.get(key, said),
             typed=lambda _: None,
             finish=finish,
@@ -301,13 +347,14 @@ class DiffPane(DiffReader):
         place = self._here
         for comment in self._comments_here[:1]:
             if place is not None:
-                self._comment(place.file, place.hunk, comment.line, "")
+                self.post_message(self._commenting(place.file, place.hunk, comment.line)(""))
 
-    def _comment(self, file: int, hunk: int, line: int, text: str) -> None:
-        shown = self._value.files[file]
+    def _commenting(self, file: int, hunk: int, line: int) -> Callable[[str], CommentWanted]:
+        """Return what makes a text a comment on a line as it is shown now."""
+        subject, shown = self._value.subject, self._value.files[file]
         about = shown.hunks[hunk].lines[line]
         side: Side = "old" if about.kind == "removed" else "new"
         number = about.old if side == "old" else about.new
-        self.post_message(
-            self.CommentWanted(shown.path, hunk, line, side=side, number=number, text=text)
+        return lambda text: self.CommentWanted(
+            subject, shown.path, hunk, line, side=side, number=number, text=text
         )

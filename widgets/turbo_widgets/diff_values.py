@@ -127,6 +127,8 @@ class DiffValue:
     """All that the pane shows.
 
     Attributes:
+        subject: What it is about, for whoever shows it: every message that asks for something
+            carries the one that was shown when the user asked.
         decidable: Something can still be chosen.
         commentable: Comments on lines are taken (`CommentWanted`).
     """
@@ -140,6 +142,7 @@ class DiffValue:
     body: str = ""
     decidable: bool = True
     commentable: bool = False
+    subject: str = ""
 
 
 def conflict_lines(

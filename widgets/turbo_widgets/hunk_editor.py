@@ -32,6 +32,8 @@ class HunkEditor(TextArea):
         path: The file.
         hunk: Index of the hunk, or `WHOLE_FILE`.
         text: What to begin with; `fits_in_place` of it must be true.
+        subject: What it is an edit of, carried by `Edited`.
+        where: What the subject is called, for the title.
         closed: Called at the end, whichever; takes the editor away.
 
     Raises:
@@ -55,8 +57,9 @@ class HunkEditor(TextArea):
     class Edited(Message):
         """The user kept what they wrote."""
 
-        def __init__(self, path: str, hunk: int, text: str) -> None:
+        def __init__(self, subject: str, path: str, hunk: int, text: str) -> None:
             super().__init__()
+            self.subject = subject
             self.path = path
             self.hunk = hunk
             self.text = text
@@ -70,7 +73,14 @@ class HunkEditor(TextArea):
             self.hunk = hunk
 
     def __init__(
-        self, path: str, hunk: int, text: str, *, closed: Callable[[], object] | None = None
+        self,
+        path: str,
+        hunk: int,
+        text: str,
+        *,
+        subject: str = "",
+        where: str = "",
+        closed: Callable[[], object] | None = None,
     ) -> None:
         if not fits_in_place(text):
             raise ValueError(f"{path}: this text cannot be edited in place; use $EDITOR.")
@@ -84,6 +94,8 @@ class HunkEditor(TextArea):
         )
         self._path = path
         self._hunk = hunk
+        self._subject = subject
+        self._where = where
         self._when_closed = closed
         self._began_with = text
         self._warned = False
@@ -91,7 +103,8 @@ class HunkEditor(TextArea):
 
     def _say(self, how: str) -> None:
         what = "file" if self._hunk < 0 else f"hunk {self._hunk + 1}"
-        self.border_title = f"Edit {what} of {clean_line(self._path)} · {how}"
+        of = f"{what} of {clean_line(self._path)}"
+        self.border_title = " · ".join(part for part in (f"Edit {of}", self._where, how) if part)
 
     def on_text_area_changed(self) -> None:
         """Whoever writes on has not meant to drop it."""
@@ -101,7 +114,7 @@ class HunkEditor(TextArea):
 
     def action_keep(self) -> None:
         """Hand the text on."""
-        self.post_message(self.Edited(self._path, self._hunk, self.text))
+        self.post_message(self.Edited(self._subject, self._path, self._hunk, self.text))
         self._leave()
 
     def action_cancel(self) -> None:
