@@ -14,17 +14,24 @@ from tests.edits.damage import DAMAGES
 # code is left out less is there to tell by: refusing is right.
 SEEN_THROUGH = (90, 85)
 FLOORS = {
-    "missing row": (85, 45),
-    "missing row beside the change": (85, 35),
-    "misquoted row": (80, 40),
-    "misquoted row that changes": (80, 35),
+    "first row bare": (85, 80),
+    "one row's indentation": (80, 80),
+    "escaped quotes": (80, 80),
+    # A block may not lack or add what begins another one: `if`, `else`, `def`.
+    "missing row": (60, 40),
+    "missing row beside the change": (60, 30),
+    "extra row": (75, 70),
+    # A row that stays and has another name is another row: most are refused, alone too.
+    "misquoted row": (0, 0),
+    "shallower, misquoted row": (0, 0),
+    "misquoted row that changes": (65, 35),
     "paraphrased comment": (80, 40),
     "paraphrased first row": (80, 40),
     "paraphrased last row": (80, 30),
-    "shallower, misquoted row": (80, 70),
-    "trailing spaces, missing row": (80, 75),
-    "left out: ...": (70, 25),
-    "left out: words": (70, 25),
+    "trailing spaces, missing row": (60, 55),
+    # What is left out stays in the block that is told.
+    "left out: ...": (45, 20),
+    "left out: words": (45, 20),
 }
 
 

@@ -36,8 +36,12 @@ def test_a_file_of_another_folder_is_not_the_one_that_is_missing(named: str, the
 
 @pytest.mark.parametrize(
     ("named", "there"),
-    [("config.py", "src/app/config.py"), ("app/config.py", "src/app/config.py")]
-    + [("project/app/config.py", "app/config.py"), ("path/to/config.py", "app/config.py")],
+    [
+        ("config.py", "src/app/config.py"),
+        ("app/config.py", "src/app/config.py"),
+        ("project/app/config.py", "app/config.py"),
+        ("path/to/config.py", "app/config.py"),
+    ],
 )
 def test_a_name_that_lacks_or_adds_first_folders_is_completed_and_that_is_said(
     named: str, there: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from turbo_tui.edits.indentation import indent
 from turbo_tui.edits.likeness import plain
@@ -20,13 +19,14 @@ _LEFT_OUT = re.compile(
     r"omitted|keep (?:the )?(?:rest|existing))\b",
     re.IGNORECASE,
 )
+_CLOSES = re.compile(r"[})\]]|(?:else|elif|elsif|except|catch|finally|end)\b")
+_HEADER = re.compile(
+    r"\[[^\]]*\]$|#{2,6}\s|@\w|.*[^\s:]:$|"
+    r"(?:(?:export|default|async|public|private|protected|static|pub)\s+)*"
+    r"(?:def|class|function|func|fn|interface|struct|enum|trait|impl|type|case|test|it|describe)\b"
+)
 _MOST_WORDS = 10
 _MOST_WAYS = 64
-
-
-def is_comment(row: str) -> bool:
-    """Say whether a row is a comment, in most languages."""
-    return row.lstrip().startswith(("#", "//", "/*", "*", "--", "<!--"))
 
 
 def marks_gap(row: str) -> bool:
@@ -72,19 +72,24 @@ def parts(old: Sequence[str], new: Sequence[str]) -> list[Part] | None:
 def chains(rows: Rows, wanted: Sequence[Sequence[str]]) -> list[tuple[int, ...]]:
     """Return the first rows of the parts for each way in which all of them stand in order.
 
-    What is left out goes no further out than the outermost row that is told, and the parts are
-    indented as the first one is. There are none where there would be too many.
+    What is left out stays inside the block that a row before it opens, and all parts are indented
+    as the first one is. There are none where there would be too many.
     """
     every = [rows.places([plain(row) for row in part], plain) for part in wanted]
-    least = min(_width(row) for part in wanted for row in part if row.strip())
     found: list[tuple[int, ...]] = []
     for first in every[0]:
         shift = _shift(rows, wanted[0], first)
-        limit = _limit(rows, first, least + shift)
         ways: list[tuple[int, ...]] = [(first,)]
-        for (before, part), places in zip(pairwise(wanted), every[1:], strict=True):
-            fitting = [at for at in places if at < limit and _shift(rows, part, at) == shift]
-            ways = [(*way, at) for way in ways for at in fitting if at >= way[-1] + len(before)]
+        for number, places in enumerate(every[1:], 1):
+            part = wanted[number]
+            fitting = [at for at in places if _shift(rows, part, at) == shift]
+            ways = [
+                (*way, at)
+                for way in ways
+                for limit in [_limit(rows, wanted, way, part[0])]
+                for at in fitting
+                if way[-1] + len(wanted[number - 1]) <= at <= limit
+            ]
             if len(ways) > _MOST_WAYS:
                 return []
         found += ways
@@ -111,14 +116,43 @@ def _bare(old: list[str], new: list[str]) -> Part:
     return old, new
 
 
-def _limit(rows: Rows, first: int, least: int) -> int:
-    """Return the next row that is further out than `least` columns."""
-    outside = (
-        at
-        for at in range(first + 1, len(rows.rows))
-        if rows.rows[at].strip() and _width(rows.rows[at]) < least
-    )
-    return next(outside, len(rows.rows))
+def _limit(rows: Rows, wanted: Sequence[Sequence[str]], way: Sequence[int], following: str) -> int:
+    """Return the first row after the parts so far that a gap cannot stand for."""
+    told = [row for part, at in zip(wanted, way, strict=False) for row in range(at, at + len(part))]
+    width = _width(following) + _shift(rows, wanted[0], way[0])
+    closes = _CLOSES.match(following.strip()) is not None
+    open_at = [at for at in _opened(rows, told) if at < width or (at == width and closes)]
+    for at in range(told[-1] + 1, len(rows.rows)):
+        row = rows.rows[at]
+        if not row.strip() or _ends_signature(row):
+            continue
+        # Among rows of one depth, a header that is not told begins something else.
+        if _width(row) <= open_at[-1] if open_at else _width(row) < width:
+            return at
+        if not open_at and _width(row) == width and _HEADER.match(row.strip()):
+            return at
+    return len(rows.rows)
+
+
+def _opened(rows: Rows, told: Sequence[int]) -> list[int]:
+    """Return how far in the rows are that open a block which goes on after the last one."""
+    widths: list[int] = []
+    for at in told:
+        if not rows.rows[at].strip():
+            continue
+        width = _width(rows.rows[at])
+        while widths and widths[-1] >= width:
+            widths.pop()
+        following = next((row for row in rows.rows[at + 1 :] if row.strip()), "")
+        if _width(following) > width or following.strip() == "{":
+            widths.append(width)
+    return widths
+
+
+def _ends_signature(row: str) -> bool:
+    """Say whether a row only goes on with the one that opens its block: `) -> int:`, `{`."""
+    bare = row.strip()
+    return bare[0] in ")]{" or (bare[0] == "}" and bare.count(")") > bare.count("("))
 
 
 def _shift(rows: Rows, part: Sequence[str], at: int) -> int:

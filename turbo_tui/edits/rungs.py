@@ -8,11 +8,12 @@ from itertools import takewhile
 
 from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
-from turbo_tui.edits.elided import chains, is_comment, marks_gap, parts
+from turbo_tui.edits.elided import chains, marks_gap, parts
 from turbo_tui.edits.escapes import UNDOING
 from turbo_tui.edits.indentation import off
 from turbo_tui.edits.likeness import folded, plain, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
+from turbo_tui.edits.twins import is_twin, may_be_loose
 from turbo_tui.edits.values import Chunk, Rung
 
 _LOOSE_ROWS = 2  # of context at each end, which may not be there
@@ -233,6 +234,8 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     loose = (_context(old, new), _context(old[::-1], new[::-1]))
     for index, found in enumerate(anchored_places(rows, old, loose)):
         place = (found.first, found.stop)
+        if not index and is_twin(old, new, rows.rows[found.first : found.stop], found.pairs):
+            return
         if not gaps <= {row.strip() for row in rows.rows[found.first : found.stop]}:
             return  # what stands for code that is left out would be written
         one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
@@ -240,16 +243,13 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
 
 
 def _context(old: Sequence[str], new: Sequence[str]) -> int:
-    """Count the first rows that need not be in the file: what stays and names nothing.
+    """Count the first rows that need not be in the file: what stays and tells nothing.
 
-    A row of code at the edge must be there, since it tells one block from its twin.
+    A key or header at the edge must be there, since it tells one block from its twin.
     """
     pairs = zip(old[:_LOOSE_ROWS], new, strict=False)
     return sum(
-        1
-        for _ in takewhile(
-            lambda pair: pair[0] == pair[1] and (short(pair[0]) or is_comment(pair[0])), pairs
-        )
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1] and may_be_loose(pair[0]), pairs)
     )
 
 
