@@ -15,7 +15,13 @@ import pytest
 from tests.sandbox.confining import place_in
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.confine.scratch import PREFIX, delete_left, make_locked, scratch_folder
+from turbo_tui.sandbox.confine.scratch import (
+    PREFIX,
+    delete_left,
+    make_locked,
+    remove,
+    scratch_folder,
+)
 from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 
 ROOT = Path(__file__).parents[2]
@@ -136,4 +142,46 @@ def test_what_lies_under_another_prefix_is_told_apart(where: Path) -> None:
 
     assert not left.exists()
     assert kept.exists()
+    os.close(lock)
+
+
+def test_what_a_link_in_its_place_leads_to_keeps_its_modes(where: Path) -> None:
+    target = where / "target"
+    target.mkdir()
+    (target / "key").touch(mode=0o400)
+    target.chmod(0o500)
+    (where / f"{PREFIX}x").symlink_to(target)
+
+    remove(where / f"{PREFIX}x")
+
+    assert (target / "key").stat().st_mode & 0o777 == 0o400
+    assert target.stat().st_mode & 0o777 == 0o500
+    target.chmod(0o700)
+
+
+def test_a_link_that_comes_while_it_is_deleted_is_not_followed(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, lock = make_locked(where)
+    target = where / "target"
+    target.mkdir()
+    (target / "key").touch(mode=0o400)
+    run = subprocess.run
+
+    def swap_and_run(words: tuple[str, ...], **options: object) -> object:
+        if "-R" in words:
+            scratch.rename(where / "moved")
+            scratch.symlink_to(target)
+        return run(words, **options)  # pyright: ignore
+
+    def delete_nothing(path: Path, *, ignore_errors: bool) -> None:
+        """Stand for a folder closed to its owner: as root, none is."""
+        assert (path, ignore_errors) == (scratch, True)
+
+    monkeypatch.setattr("shutil.rmtree", delete_nothing)
+    monkeypatch.setattr(subprocess, "run", swap_and_run)
+
+    remove(scratch)
+
+    assert (target / "key").stat().st_mode & 0o777 == 0o400
     os.close(lock)

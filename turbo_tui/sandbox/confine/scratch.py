@@ -23,6 +23,8 @@ from turbo_tui.core.errors import SandboxError
 PREFIX = "turbo-tui-scratch-"
 PARTS = ("home", "tmp")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Also of a folder that its owner may not read.
+_HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -82,19 +84,36 @@ def delete_left(where: Path, prefix: str = PREFIX) -> None:
 
 
 def remove(scratch: Path) -> None:
-    """Delete a scratch folder; what cannot be deleted stays."""
+    """Delete a scratch folder; what cannot be deleted stays, and so does a link in its place."""
     with suppress(RecursionError):  # nested deeper than we can; rm(1) walks without a stack
         shutil.rmtree(scratch, ignore_errors=True)
-    if scratch.is_dir():  # closed, even to its owner: Go's modules are
-        for words in (("/bin/chmod", "-R", "u+rwx"), ("/bin/rm", "-rf")):
-            with suppress(OSError):
-                subprocess.run(
-                    (*words, "--", str(scratch)),
-                    check=False,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
+    try:
+        folder = os.open(scratch, _HANDLE)
+    except OSError:  # gone, or not the folder that we made
+        return
+    try:
+        # Closed, even to its owner: Go's modules are. Opened by its descriptor, for whoever may
+        # write in the temporary folder could put a link in its place meanwhile.
+        here = Path(f"/proc/self/fd/{folder}")
+        here = here if here.exists() else scratch  # macOS, where that folder is the user's alone
+        with suppress(OSError):
+            here.chmod(0o700)
+            _run("/bin/chmod", "-R", "u+rwx", ".", cwd=here)
+        with suppress(OSError):
+            _run("/bin/rm", "-rf", "--", str(scratch), cwd=Path("/"))  # follows no link
+    finally:
+        os.close(folder)
+
+
+def _run(*words: str, cwd: Path) -> None:
+    subprocess.run(
+        words,
+        cwd=cwd,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _furnish(scratch: Path, owner_uid: int, owner_gid: int) -> None:
