@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.landing.faults import NEVER, Act, Fault, Place
+from tests.landing.faults import NEVER, SAVED, Act, Fault, Place
 from tests.landing.test_landing import NEW, OLD
 from tests.landing.test_landing_property import with_moves
 from tests.landing.trees import Leaf, between, file, link, write_tree
@@ -144,8 +144,9 @@ def all_points(story: Story) -> int:
     return ended.writes
 
 
-def sampled(points: int, name: str) -> list[int]:
-    chosen = random.Random(f"{SEED} {name}").sample(range(points), min(SAMPLE, points))  # noqa: S311
+def sampled(points: int | Sequence[int], name: str) -> list[int]:
+    points = range(points) if isinstance(points, int) else points
+    chosen = random.Random(f"{SEED} {name}").sample(points, min(SAMPLE, len(points)))  # noqa: S311
     return sorted(chosen)
 
 
@@ -263,6 +264,63 @@ def test_what_someone_else_changes_after_any_kill_stays_theirs_and_is_named(
     story = begin(new_place(), trees, act)
     for at in range(all_points(story)):
         meddle(story, at)
+
+
+# --- someone else saves in the very instant ---------------------------------------
+
+
+def save_around(story: Story, at: int, fault: Fault) -> None:
+    """Let someone save around one rename; in the end it is all there, and others are whole."""
+    place = story.place
+    place.set_back()
+
+    place.faulty(story.act, at, fault)
+    recoveries = recovered(place)
+
+    tree = place.tree()
+    left_alone = {path for each in recoveries for path in each.left_alone}
+    found = {name: leaf.content for name, leaf in tree.items() if leaf.content in SAVED}
+    # A file saved twice holds the second; that the first went is its own doing.
+    assert set(found.values()) == place.saved()
+    hidden = [name for name in tree if ".turbo-tui-" in name]
+    assert set(hidden) <= set(found)
+    theirs = {*found, *left_alone}
+    apart = [
+        name
+        for name in {**story.before, **story.after}
+        if name_differs(story, name) and not any(related(name, other) for other in theirs)
+    ]
+    now = {name: tree.get(name) for name in apart}
+    assert now in [
+        {name: whole.get(name) for name in apart} for whole in (story.before, story.after)
+    ]
+    assert recovered(place) == ()
+
+
+FAULTS_OF_OTHERS: tuple[Fault, ...] = ("save", "save, kill", "save, refuse")
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_OTHERS)
+@pytest.mark.parametrize("act", ["land", "undo", "recover"])
+@pytest.mark.parametrize("trees", TREES)
+def test_what_someone_else_saves_around_a_rename_is_there_in_the_end(
+    new_place: Callable[[], Place], trees: str, act: str, fault: Fault
+) -> None:
+    story = begin(new_place(), trees, act)
+    for at in sampled(story.place.renames(story.act), f"save {trees} {act} {fault}"):
+        save_around(story, at, fault)
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("fault", FAULTS_OF_OTHERS)
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("trees", TREES)
+def test_what_someone_else_saves_around_any_rename_is_there_in_the_end(
+    new_place: Callable[[], Place], trees: str, act: str, fault: Fault
+) -> None:
+    story = begin(new_place(), trees, act)
+    for at in story.place.renames(story.act):
+        save_around(story, at, fault)
 
 
 # --- no room --------------------------------------------------------------------

@@ -320,10 +320,14 @@ def test_new_content_that_a_recovery_wrote_in_part_is_written_again(place: Place
 # --- where the file system cannot exchange ---------------------------------------
 
 
+def not_known(*_: object) -> bool:
+    return False
+
+
 def test_a_swap_in_three_that_stops_at_the_third_is_taken_back(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(beneath, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(beneath, "_renameat2", not_known)
     rename = beneath.Tree.rename
 
     def refuse(tree: beneath.Tree, source: str, target: str) -> None:
@@ -345,7 +349,7 @@ def test_without_the_system_call_a_file_made_at_the_last_moment_is_not_overwritt
         place.save("n")
         return False
 
-    monkeypatch.setattr(beneath, "_renameat2", lambda *_: False)
+    monkeypatch.setattr(beneath, "_renameat2", not_known)
     monkeypatch.setattr(beneath, "_exists", too_late)
     landing = place.land(A, {**A, "n": file(b"new")}, lambda _: None)
 

@@ -314,6 +314,10 @@ class JournalLander:
                 writer.theirs.append((operation.path, operation.path))
             except OSError:
                 stuck.append(operation.path)
+        if writer.started:
+            for operation in entry.operations:  # where giving back was refused at first
+                if writer.leftovers.mend(operation):
+                    writer.theirs.append((operation.path, operation.path))
         self._checkpoint("rolled back")
         if not stuck and writer.clean(untouched=not writer.started):
             with suppress(LandingError):

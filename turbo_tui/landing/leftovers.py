@@ -75,14 +75,17 @@ class Leftovers:
             return False
         return True
 
-    def mend(self, operation: Operation) -> None:
-        """Give back what a crash left under a hidden name before it was looked at."""
+    def mend(self, operation: Operation) -> bool:
+        """Give back what is under a hidden name though it is not what was to be taken."""
         if operation.kind not in ("put", "remove"):
-            return
-        with suppress(OSError):  # out of reach by now
+            return False
+        try:
             temp = operation.temp
-            if self.tree.lstat(temp) is not None and not self.is_ours(operation, temp):
-                self.give_back(operation)
+            if self.tree.lstat(temp) is None or self.is_ours(operation, temp):
+                return False
+            return self.give_back(operation)
+        except OSError:  # out of reach by now
+            return False
 
     def clear(self, operation: Operation, identities: Mapping[str, Identity]) -> bool:
         """Delete an operation's hidden files, but nothing of someone else's.
