@@ -70,14 +70,65 @@ def test_a_header_that_is_nowhere_is_named() -> None:
 
 def test_a_header_that_is_nowhere_does_not_matter_to_a_text_that_is_there_once() -> None:
     assert (
-        edited(TWO, Chunk("class B:\n", "class C:\n", context=("module x",))).count("class C") == 1
+        edited(TWO, Chunk("class B:\n", "class C:\n", context=("the imports",))).count("class C")
+        == 1
     )
 
 
-def test_a_text_outside_its_header_is_still_found_when_it_is_there_once() -> None:
+def test_a_text_outside_its_header_is_refused_and_named() -> None:
     chunk = Chunk("class A:\n    def run", "class Z:\n    def run", context=("class B:",))
 
-    assert edited(TWO, chunk).startswith("class Z:")
+    error = failed(TWO, chunk)
+
+    assert "not stand under its header 'class B:' (line 6), but at line 1" in str(error)
+    assert error.line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        (TWO.replace("start", "stop", 1), ("class B:", "def run(self):")),
+        ("class AB:\n    stop()\n\nclass C:\n    x = 1\n", ("class A",)),
+        ("class AB:\n    stop()\n\nclass C:\n    x = 1\n", ("class A:",)),
+        (
+            "class A:\n    x = 1\n\nclass B:\n    def f(self):\n        stop()\n",
+            ("class A:", "def f(self):"),
+        ),
+        ("[dev]\nx = 1\n\n[prod]\nstop()\n", ("[dev]",)),
+        ("## Dev\nx = 1\n\n## Prod\nstop()\n", ("## Dev",)),
+        ("def test_a_b():\n    stop()\n", ("def test_a",)),
+        ("a:\n  x: 1\nb:\n  stop()\n", ("a:",)),
+        ("function run2() {\n  stop()\n}\nfunction run() {\n}\n", ("function run",)),
+    ],
+)
+def test_text_under_another_header_is_never_taken(text: str, headers: tuple[str, ...]) -> None:
+    lead = next(row for row in text.split("\n") if "stop()" in row)
+
+    assert failed(text, Chunk(f"{lead}\n", "go()\n", context=headers)).kind == "missing"
+
+
+def test_of_headers_that_read_the_same_the_one_with_the_text_is_meant() -> None:
+    chunk = Chunk("        return 2\n", "        return 3\n", context=("def run(self):",))
+
+    assert edited(TWO.removesuffix("1\n") + "2\n", chunk).endswith("return 3\n")
+    assert failed(TWO, Chunk("        start()\n", "x\n", ("def run(self):",))).lines == (3, 8)
+
+
+def test_the_heading_of_a_diffs_section_refuses_only_what_stands_before_it() -> None:
+    text = TWO.replace("start", "begin", 1)
+
+    def chunk(section: str, line: int) -> Chunk:
+        return Chunk("        begin()\n", "        stop()\n", line=line, section=section)
+
+    assert "before 'class B:'" in str(failed(text, chunk("class B:", 8)))
+    for fine in (chunk("class B:", 3), chunk("class A:", 99), chunk("class C:", 99)):
+        assert edited(text, fine) == text.replace("begin", "stop")
+
+
+def test_the_heading_of_a_diffs_section_settles_a_tie() -> None:
+    chunk = Chunk("        start()\n", "        stop()\n", line=99, section="class B:")
+
+    assert edited(TWO, chunk).endswith("        stop()\n        return 1\n")
 
 
 def test_what_is_nearly_there_never_wins_over_what_is_there_elsewhere() -> None:

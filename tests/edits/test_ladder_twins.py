@@ -88,8 +88,8 @@ def test_a_block_does_not_reach_into_the_next_case() -> None:
     ("text", "old"),
     [
         (
-            "class A:\n    def f(self):\n        a()\n\n    def g(self):\n        return value_of(x)\n",
-            "    def f(self):\n        ...\n        return value_of(x)\n",
+            "class A:\n    def f(it):\n        a()\n    def g(it):\n        return value_of(x)\n",
+            "    def f(it):\n        ...\n        return value_of(x)\n",
         ),
         (
             "function f() {\n  a();\n}\n\nfunction g() {\n  b();\n  return value_of(x);\n}\n",

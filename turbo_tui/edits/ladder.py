@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import accumulate
 
@@ -20,11 +20,12 @@ from turbo_tui.edits.elided import leaves_out, marks_gap
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
 from turbo_tui.edits.rows import Rows, cut
 from turbo_tui.edits.rungs import RUNGS, Candidate, Climb, Span, exact, short
-from turbo_tui.edits.scopes import Scope, scope_of
+from turbo_tui.edits.scopes import Scope, comes_later, names_code, scopes_of
 from turbo_tui.edits.text_file import Part, TextFile
 from turbo_tui.edits.values import Chunk, Rung
 
 _MOST_COMPARED = 300  # rows of a span that are compared for rows that stay
+_MOST_LINES = 5
 _LOOSE = ("anchored", "elided")
 _STRICT: tuple[Climb, ...] = (exact, RUNGS[0])
 
@@ -79,7 +80,7 @@ def replace_chunks(file: TextFile, chunks: Sequence[Chunk]) -> Replaced:
 
 def _plain(chunk: Chunk) -> Chunk:
     old, new = chunk.old.replace("\r\n", "\n"), chunk.new.replace("\r\n", "\n")
-    return Chunk(old, new, chunk.context, chunk.at_end, chunk.line, chunk.count, chunk.whole_lines)
+    return replace(chunk, old=old, new=new)
 
 
 class _Ladder:
@@ -112,37 +113,35 @@ class _Ladder:
             return []
         self._refuse_lazy(chunk)
         try:
-            scope = scope_of(self.rows, chunk.context, self.after)
+            scopes = scopes_of(self.rows, chunk.context)
         except MatchError:
-            # A header that is none does not matter to a text that stands in one place alone.
+            # A remark for a header does not matter to a text that stands in one place alone.
             with suppress(MatchError):
-                if chunk.old and (found := self._climb(chunk, _STRICT)):
+                remarks = not any(map(names_code, chunk.context))
+                if chunk.old and remarks and (found := self._climb(chunk, _STRICT)):
                     return found
             raise
         if not chunk.old:
-            return [self._insertion(chunk, scope)]
+            return [self._insertion(chunk, scopes)]
         climbs = (exact,) if short(chunk.old) else (exact, *RUNGS)
-        found = scope and self._climb(chunk, climbs, scope)
-        found = found or self._climb(chunk, climbs, loosely=scope is None)
+        found = self._climb(chunk, climbs, scopes)
         if not found:
-            raise self._not_found(chunk)
+            raise self._not_found(chunk, scopes)
         return found
 
     def _climb(
         self,
         chunk: Chunk,
         climbs: Sequence[Climb],
-        scope: Scope | None = None,
-        *,
-        loosely: bool = True,
+        scopes: Sequence[Scope] = (),
     ) -> list[_Settled]:
-        """Try one rung after the other, in a scope if there is one."""
-        elsewhere = not loosely
+        """Try one rung after the other, under the headers if there are any."""
+        elsewhere = False
         for climb in climbs:
             free = self._free(list(climb(self.rows, chunk)))
             if elsewhere and free and free[0].rung in _LOOSE:
                 return []  # what is nearly there must not win over what is there, elsewhere
-            inside = [one for one in free if scope is None or scope.holds(one.start)]
+            inside = [one for one in free if not scopes or _is_in(one, scopes)]
             elsewhere = elsewhere or (bool(free) and not inside)
             if found := self._chosen(chunk, inside):
                 return found
@@ -178,6 +177,8 @@ class _Ladder:
             return []
         if len(found) != chunk.count:
             found = self._told_apart(chunk, found)
+        elif chunk.section:
+            self._refuse_before(chunk, self._line(found[0]))
         settled = [
             _Settled(one.start, one.end, one.rung, spans)
             for one in found
@@ -188,6 +189,19 @@ class _Ladder:
             return []  # loosely read, it is done already
         return settled if len(settled) == len(found) else []
 
+    def _refuse_before(self, chunk: Chunk, line: int) -> None:
+        """Refuse a place before the heading of its section, which git takes from above it.
+
+        Raises:
+            MatchError: It is, and the line number is another too.
+        """
+        if line != chunk.line and comes_later(self.rows, chunk.section, line):
+            raise MatchError(
+                f"the text stands at line {line}, which is before {chunk.section!r}, the heading "
+                "of its hunk",
+                lines=[line],
+            )
+
     def _told_apart(self, chunk: Chunk, found: Sequence[Candidate]) -> Sequence[Candidate]:
         """Take what the order of the chunks or an exact line number settles."""
         lines = [self._line(one) for one in found]
@@ -195,6 +209,12 @@ class _Ladder:
             raise wrong_count(lines, chunk.count)
         if chunk.line in lines:
             return [found[lines.index(chunk.line)]]
+        if chunk.section:
+            with suppress(MatchError):
+                scopes = scopes_of(self.rows, (chunk.section,))
+                under = [one for one in found if _is_in(one, scopes)]
+                if len(under) == 1:
+                    return under
         later = [one for one in found if one.start >= self.after] if self.after else []
         if len(later) == 1:
             return later
@@ -210,8 +230,17 @@ class _Ladder:
     def _line(self, one: Candidate | _Settled) -> int:
         return self.rows.at(one.start) + 1
 
-    def _not_found(self, chunk: Chunk) -> MatchError:
+    def _not_found(self, chunk: Chunk, scopes: Sequence[Scope] = ()) -> MatchError:
         text = self.rows.text
+        strict = (exact,) if short(chunk.old) else (exact, *RUNGS[:4])
+        outside = (list(climb(self.rows, chunk)) for climb in strict if scopes)
+        if elsewhere := [self._line(one) for one in next(filter(None, outside), ())]:
+            named = " and ".join(str(line) for line in elsewhere[:_MOST_LINES])
+            return MatchError(
+                f"the text does not stand under its header {chunk.context[-1].strip()!r} "
+                f"(line {scopes[0].header + 1}), but at line {named}",
+                lines=elsewhere,
+            )
         new = chunk.new.strip("\n")
         if not short(new) and new in text:
             line = self.rows.at(text.index(new)) + 1
@@ -223,11 +252,15 @@ class _Ladder:
             )
         return missing(text, chunk.old)
 
-    def _insertion(self, chunk: Chunk, scope: Scope | None) -> _Settled:
+    def _insertion(self, chunk: Chunk, scopes: Sequence[Scope]) -> _Settled:
         text = self.rows.text
         at = len(text)
-        if scope is not None and not chunk.at_end:
-            at = self.rows.starts[scope.header + 1]
+        if scopes and not chunk.at_end:
+            later = [scope for scope in scopes if scope.start >= self.after]
+            meant = later if self.after and len(later) == 1 else scopes
+            if len(meant) > 1:
+                raise ambiguous(self.rows.rows, [scope.header + 1 for scope in meant])
+            at = self.rows.starts[meant[0].header + 1]
         new = chunk.new
         if at == len(text) and text and not self.rows.ended:
             new = "\n" + new.removesuffix("\n")  # the file goes on without a last line end
@@ -261,6 +294,10 @@ class _Ladder:
         )
         total = list(gains)
         return lambda offset: total[bisect_left(starts, offset)]
+
+
+def _is_in(one: Candidate, scopes: Sequence[Scope]) -> bool:
+    return any(scope.touches(one.start, one.end) for scope in scopes)
 
 
 def _overlap(mine: Span, other: Span) -> bool:

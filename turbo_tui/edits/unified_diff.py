@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turbo_tui.edits.diff_names import Names, from_git_line, name_of
 from turbo_tui.edits.fences import is_fence
@@ -240,7 +240,8 @@ class _Reader:
             raise EditSyntaxError("an @@ header is followed by no lines", index + 1)
         context = () if numbers else _context(self._lines[index])
         line = int(numbers[1]) if numbers else 0
-        chunk = body.chunk(context, line=line)
+        section = self._lines[index][numbers.end() :].strip() if numbers else ""
+        chunk = replace(body.chunk(context, line=line), section=section)
         if not chunk.old and numbers and line == 0 and not file.chunks:
             file.added = True  # `-0,0`: of a file that is not there, or empty
         file.chunks.append(chunk)

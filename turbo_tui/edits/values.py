@@ -23,13 +23,15 @@ class Chunk:
             Empty: `new` goes in after the last context, or at the end of the file.
         new: What takes its place.
         context: Headers (`@@ class A`, `@@ def f`), outermost first: the text is looked for
-            after the first line that each names, one after the other.
+            among the lines that the last one names the head of, and nowhere else.
         at_end: The text must be the last of the file.
         line: First line (1-based) of `old` as the model counted, 0 when unknown. Models count
             badly: it only settles which of equally good places is meant where it is exact.
         count: How often `old` must occur; each is replaced.
         whole_lines: `old` is whole lines (patch, unified diff), so that it never begins or ends
             within one.
+        section: What a unified diff has behind its numbers: a line that stands before the place,
+            picked by rules of git's own. It settles which of equally good places is meant.
     """
 
     old: str
@@ -39,6 +41,7 @@ class Chunk:
     line: int = 0
     count: int = 1
     whole_lines: bool = False
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
