@@ -21,7 +21,7 @@ from turbo_tui.core.ports import LandedEntry, Recovery
 from turbo_tui.landing import JournalLander, open_lander
 
 NEVER = -1
-STEPS = 40  # more than a landing of OLD -> NEW has
+STEPS = 48  # more than a landing of OLD -> NEW has
 SAMPLE = sorted(random.Random(os.environ.get("TURBO_TUI_SEED", "landing")).sample(range(STEPS), 9))  # noqa: S311
 FAIL_AT = "operation 15"
 
