@@ -55,6 +55,10 @@ def installation(prefix: Path) -> Path:
     return prefix / "bin" / "python3.12"
 
 
+def library_of(interpreter: Path) -> Path:
+    return interpreter.parents[1] / "lib" / interpreter.name
+
+
 def venv(folder: Path, interpreter: Path) -> Path:
     (folder / "bin").mkdir(parents=True)
     (folder / "bin" / "python").symlink_to(interpreter)
@@ -94,7 +98,7 @@ def test_the_interpreter_behind_a_virtual_environment_is_shown(workspace: Path, 
     interpreter = installation(home / "builds" / "py312")
     venv(workspace / ".venv", interpreter)
 
-    assert home / "builds" / "py312" in find(workspace, home).folders
+    assert {interpreter, library_of(interpreter)} <= set(find(workspace, home).folders)
 
 
 def test_the_interpreter_that_an_environment_was_copied_from_is_shown(
@@ -106,7 +110,8 @@ def test_the_interpreter_that_an_environment_was_copied_from_is_shown(
     (workspace / "venv" / "bin" / "python").touch()
     (workspace / "venv" / "pyvenv.cfg").write_text(f"HOME = {interpreter.parent}\nversion = 3.12\n")
 
-    assert home / "builds" / "py312" in find(workspace, home).folders
+    folders = set(find(workspace, home).folders)
+    assert {interpreter, interpreter.parent / "python3", library_of(interpreter)} <= folders
 
 
 @pytest.mark.parametrize(("prefix", "library"), [("", "lib/python3.12"), (".local", ".local/lib")])
@@ -119,6 +124,64 @@ def test_of_an_installation_among_the_users_files_the_library_alone_is_shown(
 
     assert home / library in folders
     assert home / prefix not in folders
+
+
+@pytest.mark.parametrize("prefix", ["apps", "work", ".config/tool"])
+def test_a_planted_environment_shows_nothing_beside_a_python(prefix: str, home: Path) -> None:
+    workspace = home / "work" / "ws"
+    interpreter = installation(home / prefix)
+    put(workspace, ".venv/pyvenv.cfg", f"home = {interpreter.parent}\n")
+    (interpreter.parent / "python3").symlink_to(interpreter.name)
+    (interpreter.parent / "python-key").symlink_to(home / ".ssh")
+    (home / prefix / "lib" / "python3-key").symlink_to(home / ".ssh")
+    (home / prefix / "lib64").symlink_to(home)
+
+    folders = set(find(workspace, home).folders)
+
+    shown = {interpreter, interpreter.parent / "python3", library_of(interpreter)}
+    assert {each for each in folders if each.is_relative_to(home / prefix)} == shown
+
+
+def test_a_project_with_a_link_to_a_library_is_no_installation(workspace: Path, home: Path) -> None:
+    interpreter = installation(home / "real")
+    put(home, "project/bin/python3", "")
+    (home / "project" / "lib").symlink_to(interpreter.parents[1] / "lib")
+    put(workspace, ".venv/pyvenv.cfg", f"home = {home}/project/bin\n")
+
+    assert not [each for each in find(workspace, home).folders if "project" in each.parts]
+
+
+def test_an_active_environment_does_not_show_what_is_around_the_workspace(home: Path) -> None:
+    workspace = home / "work" / "ws"
+    interpreter = installation(home / "work")
+    active = venv(home / "envs" / "a", interpreter)
+
+    folders = find(workspace, home, VIRTUAL_ENV=str(active)).folders
+
+    assert {interpreter, library_of(interpreter)} <= set(folders)
+    assert home / "work" not in folders
+
+
+@pytest.mark.parametrize("rung", ["bubblewrap", "landlock"])
+async def test_a_python_among_other_files_runs_and_they_are_not_read(
+    rung: str, workspace: Path, home: Path
+) -> None:
+    await (needs_bubblewrap() if rung == "bubblewrap" else needs_landlock())
+    interpreter = installation(home / "apps")
+    interpreter.write_text(f"#!/bin/sh\ncat {home}/apps/lib/python3.12/os.py\n")
+    interpreter.chmod(0o755)
+    put(home, "apps/lib/python3.12/os.py", "works\n")
+    put(home, "apps/notes")
+    venv(workspace / ".venv", interpreter)
+    confiner = Bubblewrap if rung == "bubblewrap" else Landlock
+    line = f"python; cat {home}/apps/notes"
+
+    result = await confiner(environ={"PATH": "/usr/bin:/bin"}, home=home).run(
+        place_in(workspace), Command(("sh", "-c", line), timeout_s=60)
+    )
+
+    assert result.output.startswith("works\n")
+    assert "the-secret" not in result.output
 
 
 @pytest.mark.timeout(20)

@@ -91,6 +91,10 @@ HOME_CACHES = (
 )
 WRITTEN_BY_FETCHING = {below_home for _, below_home in HOME_CACHES} - {".tool-versions"}
 VENV_FOLDERS = (".venv", "venv")
+# What an installed Python needs of the folder it is installed in.
+PYTHON_PARTS = (
+    *("bin/python*", "lib/python3*", "lib/libpython3*", "lib64/python3*", "lib64/libpython3*"),
+)
 MOST_CFG_BYTES = 65_536  # of a pyvenv.cfg, which has five lines
 
 
@@ -225,24 +229,56 @@ def _outside_venv(environ: Mapping[str, str], workspace: Path) -> Path | None:
 def _interpreters(workspace: Path, venv: Path | None, home: Path) -> Iterator[Path]:
     """Yield the installations behind virtual environments, linked to them or copied from them.
 
-    The link or the file in the workspace may be planted: only a folder that is a Python
-    installation through and through counts, and so a link to `~/.ssh` shows nothing. Of one that
-    shares its folder with the user's other files, its library alone is shown.
+    The link or the note in the workspace may be planted. So what it alone leads to is shown as far
+    as a Python needs it, and so is one that shares its folder with the user's other files. Only an
+    environment that the user activated, outside of the workspace, may show all of its Python.
     """
-    shared = [os.path.realpath(folder) for folder in (home, home / ".local")]
-    venvs = [workspace / name for name in VENV_FOLDERS] + ([venv] if venv is not None else [])
-    for program in (each for folder in venvs for each in _programs_behind(folder)):
-        try:
-            real = program.resolve(strict=True)
-        except (OSError, RuntimeError):
-            continue
-        prefix = real.parent.parent
-        if real.parent.name != "bin" or not any(prefix.glob("lib/python3*/os.py")):
-            continue
-        if any(below(Path(folder), (prefix,)) for folder in shared):
-            yield from (*prefix.glob("lib/python3*"), *prefix.glob("lib/libpython3*"))
+    shared = [Path(os.path.realpath(folder)) for folder in (home, home / ".local", workspace)]
+    for program in (each for name in VENV_FOLDERS for each in _programs_behind(workspace / name)):
+        yield from _parts(_prefix_of(program), shared)
+    for program in _programs_behind(venv) if venv is not None else ():
+        prefix = _prefix_of(program)
+        parts = _parts(prefix, shared)
+        if prefix is None or not parts or any(below(folder, (prefix,)) for folder in shared):
+            yield from parts
         else:
             yield prefix
+
+
+def _prefix_of(program: Path) -> Path | None:
+    """Return the folder that an interpreter is installed in; None where there is none."""
+    try:
+        real = program.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+    return real.parent.parent if real.parent.name == "bin" else None
+
+
+def _parts(prefix: Path | None, kept: Iterable[Path]) -> list[Path]:
+    """Return the interpreters and libraries of an installation; none of what is not one.
+
+    Each lies, its links followed, where such a thing lies in that very installation: with
+    `lib -> /usr/lib` a project is no Python, and a link to keys is no library.
+
+    Args:
+        prefix: Where it is installed, its own links followed.
+        kept: Folders that no part may hold.
+    """
+    if prefix is None:
+        return []
+    parts: list[Path] = []
+    is_python = False
+    for pattern in PYTHON_PARTS:
+        for path in prefix.glob(pattern):
+            real = Path(os.path.realpath(path))
+            inside = real.relative_to(prefix) if real.is_relative_to(prefix) else Path()
+            own = len(inside.parts) == len(path.relative_to(prefix).parts) and any(
+                map(inside.match, PYTHON_PARTS)
+            )
+            if own and not any(below(folder, (real,)) for folder in kept):
+                parts.append(path)
+                is_python = is_python or (path / "os.py").is_file()
+    return parts if is_python else []
 
 
 def _programs_behind(venv: Path) -> Iterator[Path]:
@@ -292,7 +328,9 @@ def _search_path(
         wanted.insert(0, str(venv / "bin"))
     wanted += environ.get("PATH", "").split(":")
     wanted += [
-        str(folder if folder.name == "bin" else folder / "bin") for folder in folders
+        str(folder if folder.name == "bin" else folder / "bin")
+        for folder in folders
+        if not folder.name.startswith("python")  # of an installation, its parts
     ]  # for those who start us without a login shell's PATH
     wanted += SYSTEM_PATH
     for entry in wanted:
