@@ -340,6 +340,9 @@ def test_a_hostile_line_hides_nothing_and_is_read_at_all(line: str) -> None:
         '"a" ' * 10_000,
         "sh -c " * 5_000,
         "eval " * 5_000,
+        "ssh " * 5_000,
+        "parallel " * 2_000,
+        "{a," * 7_000,
     ):
         act = command("sh", "-c", line.format(hostile))
         rules = (rule("deny", "git push"), rule("deny", "x*", "path"))

@@ -77,6 +77,29 @@ CASES = (
     Case("a function's body counts", PUSH, line("f() { git push; }; f"), "deny"),
     Case("words that are only printed do not count", PUSH, line("echo git push"), "ask"),
     Case("a message is no command", PUSH, line("git commit -m 'never push'"), "ask"),
+    Case("a name in dollar quotes is read", PUSH, line("$'git' push", "bash"), "deny"),
+    Case("a name in escapes is read", PUSH, line("$'\\x67it' push", "bash"), "deny"),
+    Case("a brace list is words", PUSH, line("{git,push}", "bash"), "deny"),
+    Case("an alias of the shell is read", PUSH, line("alias q='git push'; q"), "deny"),
+    # Programs that run one of their words.
+    Case("setpriv is looked through", PUSH, words("setpriv --reuid=0 git push"), "deny"),
+    Case("setarch is looked through", PUSH, words("setarch x86_64 git push"), "deny"),
+    Case("linux64 is looked through", PUSH, words("linux64 git push"), "deny"),
+    Case("sg runs a line", PUSH, ("sg", "root", "git push"), "deny"),
+    Case("strace has any option", PUSH, words("strace -P f git push"), "deny"),
+    Case("parallel has its lines behind colons", PUSH, ("parallel", ":::", "git push"), "deny"),
+    Case("bwrap has folders before", PUSH, words("bwrap --bind / / git push"), "deny"),
+    Case("a loader is looked through", "deny rm", words("/lib/ld-linux.so.2 /bin/rm x"), "deny"),
+    Case("a runner has options", PUSH, words("uv run --with x git push"), "deny"),
+    Case("a manager of versions runs", PUSH, words("mise exec -- git push"), "deny"),
+    Case("ssh runs elsewhere", PUSH, words("ssh h git push"), "deny"),
+    Case("yarn fetches and runs", "deny rm", words("yarn dlx rm"), "deny"),
+    # Git's own ways.
+    Case("an alias of git", PUSH, words("git -c alias.q=push q"), "deny"),
+    Case("an alias of git with a line", "deny rm", ("git", "-c", "alias.q=!rm x", "q"), "deny"),
+    Case("git runs in submodules", PUSH, ("git", "submodule", "foreach", "git push"), "deny"),
+    Case("git bisects with a command", PUSH, words("git bisect run git push"), "deny"),
+    Case("git rebases with a command", PUSH, ("git", "rebase", "--exec", "git push"), "deny"),
     # An allow rule counts for what is certain.
     Case("an allowed command is allowed", LS, words("ls -la src"), "allow"),
     Case("in a line as well", LS, line("ls -la && ls 'a;b'"), "allow"),
@@ -116,6 +139,37 @@ CASES = (
     Case("a host stands behind a user", HOST, words("scp x bob@example.com:/tmp"), "deny"),
     Case("a name that only begins like it is another", HOST, words("curl example.com.test"), "ask"),
 )
+
+
+DENY_RM = Rule("deny", "command", ("rm",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("X=rm; $X x", "rm${IFS}x", "`echo rm` x", "$(echo rm) x", "a && r$X x", '"$X" x'),
+        "if $X y; then b; fi",
+    ],
+)
+def test_a_name_that_is_made_while_it_runs_is_asked_about(text: str) -> None:
+    act = Act("command", argv=line(text))
+
+    assert decide(act, Context((DENY_RM,))).decision in {"ask", "deny"}
+    assert decide(act, Context()).decision == "allow"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("echo rm", "echo $X", "make CC=$CC", "X=$(date); echo $X", "echo '$X'; '$x'", "a ${X}"),
+        *('for f in *.py; do cat "$f"; done', "cat a | grep '`' | wc -l", "echo a{b,c}"),
+        *("test -f x && echo ${X:-y}", 'cd "$HOME" && ls', 'echo "$(date) a"'),
+    ],
+)
+def test_a_variable_behind_the_name_is_not_asked_about(text: str) -> None:
+    act = Act("command", argv=line(text))
+
+    assert decide(act, Context((DENY_RM,))).decision == "allow"
 
 
 def rule(text: str) -> Rule:

@@ -13,7 +13,7 @@ from tests.fakes import FolderStage, MemoryBlobs
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import ToolError, UsageError
 from turbo_tui.core.events import ApprovalAnswered, ApprovalAsked
-from turbo_tui.core.policy import Decision, Effect, Rule
+from turbo_tui.core.policy import HIDDEN_WHY, Decision, Effect, Rule
 from turbo_tui.core.ports import CommandResult, Level, OnOutput
 from turbo_tui.engine.approval import Asks
 from turbo_tui.engine.clearance import foretell
@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "a line is asked and denied": ("bash", "-c", "make && git push"),
     "a line is allowed literally": ("sh", "-c", "ls > out"),
     "a line is allowed with another target": ("sh", "-c", "ls > other"),
+    "a name is made while it runs": ("sh", "-c", "X=git; $X push"),
     "a path is denied": ("sh", "-c", "cat <.env"),
     "a word only quotes what is denied": ("grep", "-c", "git push", "x"),
     "a word stays a word": ("echo", "$(git push)"),
@@ -124,6 +125,10 @@ def test_a_decision_names_its_rule_and_the_file_it_stands_in() -> None:
         "ask", "A rule says to ask (/w/.turbo/config.toml).", "ask command make", ("once", "no")
     )
     assert told("ls") == Decision("allow", "A rule allows it (/c/config.toml).", "allow command ls")
+
+
+def test_a_name_that_is_made_while_it_runs_is_asked_with_the_reason() -> None:
+    assert told("sh", "-c", "X=git; $X push").reason == HIDDEN_WHY
 
 
 def test_without_a_rule_the_sandbox_decides() -> None:

@@ -4,6 +4,9 @@ Two readings, because a mistake costs differently. The *certain* reading is what
 may rest on: it is None where anything is left to guess. The *possible* reading is what a deny
 rule is held against: it rather sees a command too many. Neither is what confines a command,
 that is the sandbox; both decide about asking only.
+
+Unseen stay: what an interpreter does (`python -c`, `awk`, `sed`, `make`), what a script, a Git
+alias of the configuration or a container's image holds, and runners that `_ANY_WORD` lacks.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 Argv: TypeAlias = tuple[str, ...]
@@ -99,12 +103,100 @@ _LINES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("npx", "npm", "pnpm"), frozenset({"-c", "--call"})),
     "env": frozenset({"-S", "--split-string"}),
 }
-_JOINED = frozenset({"watch", "parallel", "eval"})
+_JOINED = frozenset({"watch", "eval"})
 # Two words long: `uv run pytest` runs pytest. Their project decides what that is, so uncertain.
 _RUNNERS = frozenset(
     {("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"),
      ("bundle", "exec"), ("npm", "exec"), ("pnpm", "exec"), ("yarn", "exec")}
 )  # fmt: skip
+
+# Programs that run what stands somewhere among their words, behind options that are not told
+# apart here: each later word may be the command's first, or a line of its own. For denying and
+# asking only; `docker run x rm` asks about one word too many rather than too few.
+_ANY_WORD = frozenset(
+    {
+        "asdf",
+        "bundle",
+        "bunx",
+        "bwrap",
+        "capsh",
+        "catchsegv",
+        "cgexec",
+        "chronic",
+        "conda",
+        "corepack",
+        "coreutils",
+        "cpulimit",
+        "dbus-launch",
+        "direnv",
+        "docker",
+        "dotenv",
+        "dumb-init",
+        "eatmydata",
+        "entr",
+        "faketime",
+        "firejail",
+        "fnm",
+        "gdb",
+        "goenv",
+        "gosu",
+        "hatch",
+        "i386",
+        "linux32",
+        "linux64",
+        "mamba",
+        "micromamba",
+        "mise",
+        "newgrp",
+        "nix",
+        "nix-shell",
+        "nodemon",
+        "nodenv",
+        "nox",
+        "npm",
+        "npx",
+        "numactl",
+        "parallel",
+        "pdm",
+        "perf",
+        "pipenv",
+        "pixi",
+        "pnpm",
+        "podman",
+        "poetry",
+        "proxychains",
+        "proxychains4",
+        "pyenv",
+        "rbenv",
+        "runcon",
+        "rye",
+        "setarch",
+        "setpriv",
+        "sg",
+        "ssh",
+        "ssh-agent",
+        "start-stop-daemon",
+        "strace",
+        "su-exec",
+        "systemd-inhibit",
+        "tini",
+        "torsocks",
+        "tox",
+        "uname26",
+        "uv",
+        "uvx",
+        "valgrind",
+        "volta",
+        "watchexec",
+        "x86_64",
+        "yarn",
+    }
+)
+_LOADER = re.compile(r"ld-(?:linux|musl).*\.so.*|ld\.so")
+# Subcommands of Git whose later words are commands or shell lines.
+_GIT_RUNS = frozenset({"foreach", "run", "--exec", "-x", "--tree-filter", "--index-filter"})
+_MOST_BEHIND = 64  # words that a rule may name after it
+_MOST_WORDS = 20  # tried of one command: a list of files is no hiding place
 
 _EXECUTES = frozenset({"-exec", "-execdir", "-ok", "-okdir", "-x", "-X", "--exec", "--exec-batch"})
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
@@ -129,9 +221,10 @@ def certain(argv: Argv) -> tuple[Argv, ...] | None:
     return _certain(argv, MOST_LAYERS)
 
 
+@lru_cache(maxsize=16)  # each rule asks
 def possible(argv: Argv) -> tuple[Argv, ...]:
     """Return every command that can be made out: itself, what it wraps, each part of a line."""
-    return tuple(dict.fromkeys(_possible(argv, MOST_LAYERS)))
+    return tuple(_possible(argv))
 
 
 def _certain(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
@@ -205,18 +298,23 @@ def _simple_parts(line: str) -> list[Argv] | None:
     return commands
 
 
-def _possible(argv: Argv, layers: int) -> Iterator[Argv]:
-    words = list(argv)
-    while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
-        del words[0]
-    argv = tuple(words)
-    if not argv:
-        return
-    yield argv
-    if layers == 0:
-        return
-    for inner in _inside(argv):
-        yield from _possible(inner, layers - 1)
+def _possible(argv: Argv) -> Iterator[Argv]:
+    # Layer by layer, each command once: in `ssh ssh ssh …` each is in all the others.
+    seen: set[Argv] = set()
+    layer: list[Argv] = [argv]
+    for left in range(MOST_LAYERS, -1, -1):
+        found: dict[Argv, None] = {}
+        for each in layer:
+            words = list(each)
+            while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
+                del words[0]
+            plain = tuple(words)
+            if plain and plain not in seen:
+                seen.add(plain)
+                yield plain
+                if left:
+                    found |= dict.fromkeys(_inside(plain))
+        layer = list(found)
 
 
 def _inside(argv: Argv) -> Iterator[Argv]:
@@ -234,6 +332,80 @@ def _inside(argv: Argv) -> Iterator[Argv]:
             option, _, value = word.partition("=")
             if option in _EXECUTES:
                 yield (*([value] if value else ()), *argv[at + 1 :])
+    if name in _ANY_WORD or _LOADER.fullmatch(name):
+        yield from _each_word(argv[1:])
+    elif name == "git":
+        yield from _inside_git(argv)
+    elif name == "alias":
+        yield from (part for word in argv[1:] for part in _rough_parts(word.partition("=")[2]))
+
+
+def _each_word(words: Argv) -> Iterator[Argv]:
+    """Yield what begins at each of some words, and the commands of those that are lines."""
+    for at, word in enumerate(words[:_MOST_WORDS]):
+        value = word.partition("=")[2] if word.startswith("-") else word
+        if value and not value.startswith("-"):
+            yield (value, *words[at + 1 : at + _MOST_BEHIND])
+            if " " in value:
+                yield from _rough_parts(value)
+
+
+def _inside_git(argv: Argv) -> Iterator[Argv]:
+    """Yield what Git is told to run: a new alias, and the commands of some subcommands."""
+    for at, word in enumerate(argv[:_MOST_WORDS]):
+        alias = re.fullmatch(r"(?:-c|--config-env=)?alias\.[^=]+=(!?)(.*)", word, re.DOTALL)
+        if alias and alias[1]:
+            yield from _rough_parts(alias[2])
+        elif alias:
+            yield from (("git", *part) for part in _rough_parts(alias[2]))
+        option, _, value = word.partition("=")
+        if option in _GIT_RUNS:
+            yield from _each_word((*([value] if value else ()), *argv[at + 1 :]))
+
+
+def is_hidden(argv: Argv) -> bool:
+    """Tell whether a command's name is made while it runs: `$X rm`, `rm${IFS}x`."""
+    return any(_hides_its_name(each) for each in possible(argv))
+
+
+def _hides_its_name(argv: Argv) -> bool:
+    line = _shell_line(argv)[0] if name_of(argv) in SHELLS | OTHER_SHELLS else None
+    if line is None:
+        return False
+    line = re.sub(r"\$\(\([^()]*\)\)", "0", _QUOTED.sub(_sign, _undone(line)))
+    for piece in re.split(r"[;|&\n\r(]+|(?<!\$)\{", line):
+        words = piece.split()
+        while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
+            del words[0]
+        if words and ("$" in words[0] or "`" in words[0]):
+            return True
+    return False
+
+
+def _sign(quoted: re.Match[str]) -> str:
+    """Keep of a quoted word only whether it is made while it runs, or holds commands."""
+    text = quoted.group()
+    if text[0] == '"' and ("$(" in text or "`" in text):
+        return text[1:-1]
+    return "$" if text[0] == '"' and "$" in text else "_"
+
+
+_ANSI_QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
+_BRACES = re.compile(r"(?<!\$)\{([^\s{};|&()]{1,300})\}")
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|u[0-9a-fA-F]{1,4}|.)", re.DOTALL)
+
+
+def _undone(line: str) -> str:
+    """Write a line without `$'…'` and brace lists, as far as names of commands go."""
+    line = _ANSI_QUOTED.sub(lambda found: shlex.quote(_ESCAPE.sub(_plain, found[1])), line)
+    return _BRACES.sub(lambda found: found[1].replace(",", " "), line)
+
+
+def _plain(escape: re.Match[str]) -> str:
+    text = escape[1]
+    if text[0] in "xu" and len(text) > 1:
+        return chr(int(text[1:], 16))
+    return chr(int(text, 8)) if text[0] in "01234567" else {"n": "\n", "t": "\t"}.get(text, text)
 
 
 def _inside_shell(argv: Argv) -> Iterator[Argv]:
@@ -339,7 +511,7 @@ def _shell_line(argv: Argv) -> tuple[str | None, bool, Argv]:
 
 def _rough_parts(line: str) -> Iterator[Argv]:
     """Cut a shell line at everything that may begin another command."""
-    line = line.replace("\\\n", "")
+    line = _undone(line.replace("\\\n", ""))
     # Quotes may hide the cuts, or be hidden by them: `"a;b" c`, `sh -c "x | y"`. So both.
     whole = tuple(_words(line))
     parts = {whole: None} if whole else {}

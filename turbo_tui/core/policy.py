@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 from urllib.parse import urlsplit
 
-from turbo_tui.core.argv import Argv, certain, name_of, possible
+from turbo_tui.core.argv import Argv, certain, is_hidden, name_of, possible
 from turbo_tui.core.events import Answer
 
 Effect = Literal["allow", "ask", "deny"]
@@ -109,11 +109,17 @@ def decide(act: Act, context: Context) -> Decision:
         return Decision("allow", f"A rule allows it{_source(rule)}.", str(rule))
     if rule is not None and rule.effect == "deny":
         return Decision("deny", f"A rule forbids it{_source(rule)}.", str(rule))
-    if rule is not None:
+    if rule is HIDDEN:
+        asked = Decision("ask", HIDDEN_WHY, str(rule), _SCOPES[act.kind])
+    elif rule is not None:
         asked = Decision("ask", f"A rule says to ask{_source(rule)}.", str(rule), _SCOPES[act.kind])
     else:
         asked = _by_nature(act, context)
     return _answered(asked, context.approve) if asked.decision == "ask" else asked
+
+
+HIDDEN = Rule("ask", "command", ("(a name made while it runs)",))
+HIDDEN_WHY = "The name of a command is made while it runs, so your rules cannot be held against it."
 
 
 def ruling(act: Act, rules: Iterable[Rule], *, workspace: str = "/") -> Rule | None:
@@ -123,6 +129,14 @@ def ruling(act: Act, rules: Iterable[Rule], *, workspace: str = "/") -> Rule | N
         for rule in rules:
             if rule.effect == effect and _may_match(rule, act, workspace):
                 return rule
+    closed = any(rule.kind == "command" and rule.effect != "allow" for rule in rules)
+    if (
+        closed
+        and act.kind == "command"
+        and _allowed_literally(act.argv, rules) is None
+        and is_hidden(act.argv)
+    ):
+        return HIDDEN
     return _allowing(act, tuple(rule for rule in rules if rule.effect == "allow"), workspace)
 
 
@@ -213,14 +227,20 @@ def _allowing(act: Act, rules: tuple[Rule, ...], workspace: str) -> Rule | None:
 
 
 def _allowing_command(argv: Argv, rules: list[Rule]) -> Rule | None:
-    for rule in rules:
-        if rule.pattern == argv or rule.pattern == tuple(_literal(word) for word in argv):
-            return rule
+    literally = _allowed_literally(argv, rules)
+    if literally is not None:
+        return literally
     parts = certain(argv)
     if parts is None:
         return None
     found = [next((rule for rule in rules if _begins(rule.pattern, part)), None) for part in parts]
     return None if None in found else found[0]
+
+
+def _allowed_literally(argv: Argv, rules: Iterable[Rule]) -> Rule | None:
+    literal = tuple(_literal(word) for word in argv)
+    own = (each for each in rules if each.effect == "allow" and each.kind == "command")
+    return next((each for each in own if each.pattern in {argv, literal}), None)
 
 
 def _begins(pattern: tuple[str, ...], argv: Argv) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from turbo_tui.core.events import Answer
-from turbo_tui.core.policy import Decision, Rule
+from turbo_tui.core.policy import HIDDEN, HIDDEN_WHY, Decision, Rule
 from turbo_tui.core.ports import Ask, Level
 from turbo_tui.engine.approval import Answers, Asks, Rules
 from turbo_tui.engine.rules import by_rules
@@ -18,6 +19,8 @@ def question_of_rule(argv: Sequence[str], rules: Rules, step_id: str = "") -> As
     """Return what a rule makes us ask about a command; None where it may run."""
     ask = Ask("command", shlex.join(argv), "a rule of yours says to ask", step_id)
     effect, rule = rules(ask)
+    if rule == str(HIDDEN):
+        return replace(ask, reason=HIDDEN_WHY)
     return ask if rule and effect != "allow" else None
 
 
@@ -63,8 +66,11 @@ def foretell(
         settled = asks.settled(ask)
         if settled is None:
             _, rule = said(ask)
-            why = f"A rule says to ask{sources[rule]}" if rule else "Nothing confines commands here"
-            decided.append(Decision("ask", f"{why}.", rule, _in_order(asks.offered(ask))))
+            why = "Nothing confines commands here."
+            if rule:
+                hidden = rule == str(HIDDEN)
+                why = HIDDEN_WHY if hidden else f"A rule says to ask{sources[rule]}."
+            decided.append(Decision("ask", why, rule, _in_order(asks.offered(ask))))
             continue
         verdict, by = settled
         where = sources.get(by, "")
