@@ -356,3 +356,27 @@ async def test_many_comments_are_bounded_and_those_cut_are_named(house: House) -
     assert len(told) <= MOST_CHARS
     assert "long.txt:1 (as you wrote it)\n> line 0\n1 xxx" in told
     assert "More comments, cut here for room: long.txt:" in told
+
+
+async def test_decisions_on_another_change_set_than_the_one_shown_are_refused(
+    house: House,
+) -> None:
+    await staged(house)
+    run = house.run
+    shown = run.under_review("s1").shown
+    before = decided(house)
+    other = "0" * 64
+    for decide in (
+        lambda: run.decide_hunk("s1", "long.txt", 0, accepted=False, changes=other),
+        lambda: run.decide_lines("s1", "long.txt", 0, (3,), accepted=False, changes=other),
+        lambda: run.edit_hunk("s1", "long.txt", 0, b"x\n", changes=other),
+        lambda: run.edit_content("s1", "long.txt", b"x\n", changes=other),
+        lambda: run.comment("s1", "long.txt", 1, "new", "hm", changes=other),
+        lambda: run.decide_ignored("s1", "build/", accepted=True, changes=other),
+    ):
+        with pytest.raises(UsageError, match="look at it again"):
+            decide()
+    assert decided(house) == before
+
+    run.decide_hunk("s1", "long.txt", 0, accepted=False, changes=shown)
+    assert decided(house) == before + 1
