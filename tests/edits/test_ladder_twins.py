@@ -125,3 +125,10 @@ def test_what_is_left_out_may_follow_a_signature_of_several_lines(head: str) -> 
     done = replace_chunks(decode(text.encode()), [Chunk(old, old.replace("value_of", "other"))])
 
     assert done.file.text == text.replace("value_of", "other")
+
+
+def test_a_name_that_is_to_change_must_be_the_one_that_is_there() -> None:
+    text = "@slow\ndef test_a():\n    x = make(1)\n    run(x)\n    done()\n"
+    old = text.replace("test_a", "test_b")
+
+    assert refused(text, old, old.replace("test_b", "test_c"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -15,6 +16,7 @@ _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|without|unless|except|un\w+|non\w*)\b|n't\b|!", re.IGNORECASE
 )
+_WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _BRANCH = re.compile(
     r"(?:case|default|else|elif|elsif|except|catch|finally|when|end|def|class|function|func|fn)\b"
@@ -48,6 +50,8 @@ def is_twin(
     for index, at in enumerate(pairs):
         if at is not None and index in stays and _another(old[index], found[at]):
             return True
+    if _changes_another(old, new, found, pairs):
+        return True
     marks = [(-1, -1), *((i, at) for i, at in enumerate(pairs) if at is not None)]
     for (i1, j1), (i2, j2) in pairwise([*marks, (len(old), len(found))]):
         mine = {plain(row) for row in old[i1 + 1 : i2]}
@@ -66,6 +70,25 @@ def is_twin(
             return True
         if any(_branches(found, at) for at in unknown):
             return True
+    return False
+
+
+def _changes_another(
+    old: Sequence[str], new: Sequence[str], found: Sequence[str], pairs: Sequence[int | None]
+) -> bool:
+    """Say whether a word that the block takes out of a row is not in the row of the place."""
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        fresh = Counter(_WORD.findall(" ".join(new[j1:j2])))
+        for index in range(i1, i2):
+            at = pairs[index]
+            if at is None or is_prose(old[index]):
+                continue
+            gone = Counter(_WORD.findall(old[index])) - fresh
+            if gone - Counter(_WORD.findall(found[at])):
+                return True
     return False
 
 
