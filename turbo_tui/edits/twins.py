@@ -23,6 +23,8 @@ _BRANCH = re.compile(
     r"|@|\[[^\]]*\]$"
 )
 _WORDS_OF_PROSE = 3
+_ENOUGH_RIGHT = 4  # rows that tell something and stand there to the letter, beside a slip
+_WORDS_OF_A_ROW = 3  # of which one may be misremembered
 
 
 def is_prose(row: str) -> bool:
@@ -47,9 +49,13 @@ def is_twin(
         pairs: For each row of the block its row of the place; None: it has none.
     """
     stays = _staying(old, new)
-    for index, at in enumerate(pairs):
-        if at is not None and index in stays and _another(old[index], found[at]):
-            return True
+    others = [
+        index
+        for index, at in enumerate(pairs)
+        if at is not None and index in stays and _another(old[index], found[at])
+    ]
+    if others and not _is_slip(old, found, pairs, others):
+        return True
     if _changes_another(old, new, found, pairs):
         return True
     marks = [(-1, -1), *((i, at) for i, at in enumerate(pairs) if at is not None)]
@@ -71,6 +77,33 @@ def is_twin(
         if any(_branches(found, at) for at in unknown):
             return True
     return False
+
+
+def _is_slip(
+    old: Sequence[str], found: Sequence[str], pairs: Sequence[int | None], others: Sequence[int]
+) -> bool:
+    """Say whether one row that names something else was misremembered, all else being right.
+
+    It is an inner row that begins no block, one word of several off, with no other number or
+    condition; and enough of the block stands there to the letter.
+    """
+    if len(others) > 1:
+        return False
+    (index,) = others
+    at = pairs[index]
+    told = [number for number, row in enumerate(old) if _is_code(row) and not may_be_loose(row)]
+    if at is None or index in (told[0], told[-1]) or _branches(old, index) or _branches(found, at):
+        return False
+    mine, theirs = old[index], found[at]
+    if _counts_or_negates(mine) != _counts_or_negates(theirs):
+        return False
+    words, other_words = Counter(_WORD.findall(mine)), Counter(_WORD.findall(theirs))
+    if min(words.total(), other_words.total()) < _WORDS_OF_A_ROW:
+        return False
+    if max((words - other_words).total(), (other_words - words).total()) > 1:
+        return False
+    right = sum(pairs[each] is not None and old[each] == found[pairs[each] or 0] for each in told)
+    return right >= _ENOUGH_RIGHT
 
 
 def _changes_another(
@@ -120,15 +153,15 @@ def _another(mine: str, theirs: str) -> bool:
     """Say whether two rows differ in what they are about, not just in how they are written."""
     if plain(mine) == plain(theirs):
         return False
-    if _NUMBER.findall(mine) != _NUMBER.findall(theirs):
-        return True
-    if [word.lower() for word in _NEGATION.findall(mine)] != [
-        word.lower() for word in _NEGATION.findall(theirs)
-    ]:
+    if _counts_or_negates(mine) != _counts_or_negates(theirs):
         return True
     if is_prose(mine) and is_prose(theirs):
         return False
     return _without_prose(mine) != _without_prose(theirs)
+
+
+def _counts_or_negates(row: str) -> tuple[list[str], list[str]]:
+    return _NUMBER.findall(row), [word.lower() for word in _NEGATION.findall(row)]
 
 
 def _without_prose(row: str) -> list[str]:
