@@ -6,7 +6,7 @@ rule is held against: it rather sees a command too many. Neither is what confine
 that is the sandbox; both decide about asking only.
 
 Unseen stay: what an interpreter does (`python -c`, `awk`, `sed`, `make`), what a script, a Git
-alias of the configuration or a container's image holds, and runners that `_ANY_WORD` lacks.
+alias of the configuration or a container's image holds, and runners that `ANY_WORD` lacks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
+
+from turbo_tui.core.runners import (
+    ANY_WORD,
+    GIT_RUNS,
+    JOINED,
+    LINES,
+    LOADER,
+    MANAGERS,
+    RUNNERS,
+    RUNS,
+    WRAPPERS,
+    Wrapper,
+)
 
 Argv: TypeAlias = tuple[str, ...]
 
@@ -26,175 +38,6 @@ OTHER_SHELLS = frozenset({"rbash", "mksh", "csh", "tcsh", "yash"})  # never read
 MOST_LAYERS = 8  # env timeout sh -c 'nice …': deeper is not work but hiding
 
 
-@dataclass(frozen=True, slots=True)
-class _Wrapper:
-    """How a wrapper is written before the command it runs.
-
-    Attributes:
-        valued: Options whose next word is their value.
-        skipped: Words of its own after the options (`timeout 5 …`).
-        certain: What it runs means what it says.
-        changing: Options that make it mean, or do, something else after all.
-    """
-
-    valued: frozenset[str] = frozenset()
-    skipped: int = 0
-    certain: bool = True
-    changing: frozenset[str] = frozenset()
-
-
-def _wrapper(
-    valued: str = "", skipped: int = 0, *, certain: bool = True, changing: str = ""
-) -> _Wrapper:
-    return _Wrapper(frozenset(valued.split()), skipped, certain, frozenset(changing.split()))
-
-
-_WRAPPERS: dict[str, _Wrapper] = {
-    "env": _wrapper(
-        "-u --unset -C --chdir -S --split-string -a --argv0",
-        changing="-S --split-string -C --chdir",
-    ),
-    "timeout": _wrapper("-k --kill-after -s --signal", 1),
-    "nice": _wrapper("-n --adjustment"),
-    "ionice": _wrapper("-c --class -n --classdata"),
-    "nohup": _wrapper(),
-    "setsid": _wrapper(),
-    "stdbuf": _wrapper("-i --input -o --output -e --error"),
-    "time": _wrapper("-f --format -o --output", changing="-o --output"),  # it writes a file
-    "command": _wrapper(),
-    "exec": _wrapper("-a", certain=False),
-    "builtin": _wrapper(),
-    "xargs": _wrapper(
-        "-I -n --max-args -P --max-procs -L --max-lines -d --delimiter -a --arg-file -E -s "
-        "--max-chars",
-        certain=False,  # what it appends is not known
-    ),
-    "sudo": _wrapper(
-        "-u --user -g --group -p --prompt -D --chdir -C -h -r -t -T -U", certain=False
-    ),
-    "doas": _wrapper("-u -C", certain=False),
-    "flock": _wrapper("-w --timeout -E", 1, certain=False),
-    "strace": _wrapper("-o -e -s -p -u", certain=False),
-    "watch": _wrapper("-n --interval", certain=False),
-    "busybox": _wrapper(certain=False),
-    "toybox": _wrapper(certain=False),
-    "su": _wrapper("-c --command -s --shell -g -G -w", 1, certain=False),
-    "runuser": _wrapper("-c --command -u --user -s --shell -g -G -w", certain=False),
-    "pkexec": _wrapper("--user", certain=False),
-    "chroot": _wrapper(skipped=1, certain=False),
-    "unshare": _wrapper("-R --root -w --wd -S --setuid -G --setgid", certain=False),
-    "nsenter": _wrapper("-t --target -S --setuid -G --setgid", certain=False),
-    "taskset": _wrapper(skipped=1, certain=False),
-    "chrt": _wrapper("-T -P -D", 1, certain=False),
-    "prlimit": _wrapper(certain=False),
-    "systemd-run": _wrapper("-u --unit -p --property -E --setenv -M --slice", certain=False),
-    "dbus-run-session": _wrapper("--config-file", certain=False),
-    "fakeroot": _wrapper("-l -s -i -b", certain=False),
-    "script": _wrapper("-c --command -O -I -B -T -E -m -o", certain=False),
-    "ltrace": _wrapper("-e -o -s -u -n -A -a", certain=False),
-    "unbuffer": _wrapper(certain=False),
-    "parallel": _wrapper("-j --jobs -N -n --max-args -S --sshlogin --colsep", certain=False),
-    "npx": _wrapper("-p --package -c --call", certain=False),
-    "uvx": _wrapper("--from --with --python -p", certain=False),
-}
-# A word that is itself a shell line: of these options, or all that `watch` is given.
-_LINES: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("su", "runuser", "script", "flock"), frozenset({"-c", "--command"})),
-    **dict.fromkeys(("npx", "npm", "pnpm"), frozenset({"-c", "--call"})),
-    "env": frozenset({"-S", "--split-string"}),
-}
-_JOINED = frozenset({"watch", "eval"})
-# Two words long: `uv run pytest` runs pytest. Their project decides what that is, so uncertain.
-_RUNNERS = frozenset(
-    {("uv", "run"), ("poetry", "run"), ("pipenv", "run"), ("pdm", "run"), ("hatch", "run"),
-     ("bundle", "exec"), ("npm", "exec"), ("pnpm", "exec"), ("yarn", "exec")}
-)  # fmt: skip
-
-# Programs that run what stands somewhere among their words, behind options that are not told
-# apart here: each later word may be the command's first, or a line of its own. For denying and
-# asking only; `docker run x rm` asks about one word too many rather than too few.
-_ANY_WORD = frozenset(
-    {
-        "asdf",
-        "bundle",
-        "bunx",
-        "bwrap",
-        "capsh",
-        "catchsegv",
-        "cgexec",
-        "chronic",
-        "conda",
-        "corepack",
-        "coreutils",
-        "cpulimit",
-        "dbus-launch",
-        "direnv",
-        "docker",
-        "dotenv",
-        "dumb-init",
-        "eatmydata",
-        "entr",
-        "faketime",
-        "firejail",
-        "fnm",
-        "gdb",
-        "goenv",
-        "gosu",
-        "hatch",
-        "i386",
-        "linux32",
-        "linux64",
-        "mamba",
-        "micromamba",
-        "mise",
-        "newgrp",
-        "nix",
-        "nix-shell",
-        "nodemon",
-        "nodenv",
-        "nox",
-        "npm",
-        "npx",
-        "numactl",
-        "parallel",
-        "pdm",
-        "perf",
-        "pipenv",
-        "pixi",
-        "pnpm",
-        "podman",
-        "poetry",
-        "proxychains",
-        "proxychains4",
-        "pyenv",
-        "rbenv",
-        "runcon",
-        "rye",
-        "setarch",
-        "setpriv",
-        "sg",
-        "ssh",
-        "ssh-agent",
-        "start-stop-daemon",
-        "strace",
-        "su-exec",
-        "systemd-inhibit",
-        "tini",
-        "torsocks",
-        "tox",
-        "uname26",
-        "uv",
-        "uvx",
-        "valgrind",
-        "volta",
-        "watchexec",
-        "x86_64",
-        "yarn",
-    }
-)
-_LOADER = re.compile(r"ld-(?:linux|musl).*\.so.*|ld\.so")
-# Subcommands of Git whose later words are commands or shell lines.
-_GIT_RUNS = frozenset({"foreach", "run", "--exec", "-x", "--tree-filter", "--index-filter"})
 _MOST_BEHIND = 64  # words that a rule may name after it
 _MOST_WORDS = 20  # tried of one command: a list of files is no hiding place
 
@@ -233,13 +76,13 @@ def _certain(argv: Argv, layers: int) -> tuple[Argv, ...] | None:
     name = argv[0]  # not its last part: `./env` is no wrapper we know
     if name in SHELLS:
         return _certain_shell(argv, layers)
-    if name not in _WRAPPERS:
+    if name not in WRAPPERS:
         plain = (
-            name_of(argv) not in {"find", "fd", *SHELLS, *OTHER_SHELLS, *_WRAPPERS}
-            and argv[:2] not in _RUNNERS
+            name_of(argv) not in {"find", "fd", *SHELLS, *OTHER_SHELLS, *WRAPPERS}
+            and argv[:2] not in RUNNERS
         )
         return (argv,) if plain or _runs_nothing(argv) else None
-    wrapper = _WRAPPERS[name]
+    wrapper = WRAPPERS[name]
     inner, changed = _unwrapped(argv, wrapper)
     if not wrapper.certain or changed:
         return None
@@ -323,21 +166,28 @@ def _inside(argv: Argv) -> Iterator[Argv]:
     yield from _lines_of(argv, name)
     if name in SHELLS or name in OTHER_SHELLS:
         yield from _inside_shell(argv)
-    elif name in _WRAPPERS:
-        yield _unwrapped(argv, _WRAPPERS[name])[0]
-    elif (name, *argv[1:2]) in _RUNNERS:
-        yield _unwrapped(argv[1:], _WRAPPERS["nohup"])[0]
+    elif name in WRAPPERS:
+        yield _unwrapped(argv, WRAPPERS[name])[0]
+    elif (name, *argv[1:2]) in RUNNERS:
+        yield _unwrapped(argv[1:], WRAPPERS["nohup"])[0]
     elif name in {"find", "fd"}:
         for at, word in enumerate(argv):
             option, _, value = word.partition("=")
             if option in _EXECUTES:
                 yield (*([value] if value else ()), *argv[at + 1 :])
-    if name in _ANY_WORD or _LOADER.fullmatch(name):
-        yield from _each_word(argv[1:])
+    if name in ANY_WORD or LOADER.fullmatch(name):
+        yield from _each_word(_behind_run(name, argv[1:]))
     elif name == "git":
         yield from _inside_git(argv)
     elif name == "alias":
         yield from (part for word in argv[1:] for part in _rough_parts(word.partition("=")[2]))
+
+
+def _behind_run(name: str, words: Argv) -> Argv:
+    """Return where a command may begin: of a package manager only what it is told to run."""
+    if name not in MANAGERS:
+        return words
+    return next((words[at + 1 :] for at, word in enumerate(words) if word in RUNS), ())
 
 
 def _each_word(words: Argv) -> Iterator[Argv]:
@@ -359,7 +209,7 @@ def _inside_git(argv: Argv) -> Iterator[Argv]:
         elif alias:
             yield from (("git", *part) for part in _rough_parts(alias[2]))
         option, _, value = word.partition("=")
-        if option in _GIT_RUNS:
+        if option in GIT_RUNS:
             yield from _each_word((*([value] if value else ()), *argv[at + 1 :]))
 
 
@@ -420,12 +270,12 @@ def _inside_shell(argv: Argv) -> Iterator[Argv]:
 
 def _lines_of(argv: Argv, name: str) -> Iterator[Argv]:
     """Yield the commands of words that are shell lines of their own."""
-    if name in _JOINED and len(argv) > 1:
-        inner = _unwrapped(argv, _WRAPPERS[name])[0] if name in _WRAPPERS else argv[1:]
+    if name in JOINED and len(argv) > 1:
+        inner = _unwrapped(argv, WRAPPERS[name])[0] if name in WRAPPERS else argv[1:]
         yield from _rough_parts(" ".join(inner))
     if name == "trap":
         yield from _rough_parts(" ".join(argv[1:2]))
-    options = _LINES.get(name, frozenset())
+    options = LINES.get(name, frozenset())
     for at, word in enumerate(argv[1:] if options else (), 1):
         option, equals, value = word.partition("=")
         if equals and option in options:
@@ -447,7 +297,7 @@ def _cluster(word: str) -> list[tuple[str, str]]:
     return [(letter, word[at + 1 :]) for at, letter in enumerate(word) if at]
 
 
-def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
+def _unwrapped(argv: Argv, wrapper: Wrapper) -> tuple[Argv, bool]:
     """Return the command behind a wrapper, and whether something may change its meaning."""
     at, changed = 1, False
     while at < len(argv):
@@ -469,7 +319,7 @@ def _unwrapped(argv: Argv, wrapper: _Wrapper) -> tuple[Argv, bool]:
     return argv[at + wrapper.skipped :], changed
 
 
-def _option(word: str, wrapper: _Wrapper) -> tuple[str, bool]:
+def _option(word: str, wrapper: Wrapper) -> tuple[str, bool]:
     """Return which option of a wrapper counts in a word, and whether its value comes next.
 
     Of a cluster that is the first that takes a value, for the rest of the word is the value:
