@@ -15,7 +15,7 @@ from typing import Literal
 
 import pathspec
 
-from turbo_tui.core import ports
+from turbo_tui.core import models, ports
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SessionError, ToolError, TurboError
@@ -34,23 +34,23 @@ class ScriptedModel:
     def __init__(
         self,
         *replies: str
-        | ports.ModelReply
+        | models.ModelReply
         | TurboError
-        | Callable[[ports.ModelRequest], str | ports.ModelReply],
+        | Callable[[models.ModelRequest], str | models.ModelReply],
         name: str = "scripted",
         host: str = "recorded",
         context_tokens: int = 32_000,
     ) -> None:
         self.replies = list(replies)
-        self.requests: list[ports.ModelRequest] = []
+        self.requests: list[models.ModelRequest] = []
         self.closed = False
         self.name = name
         self.host = host
         self.context_tokens = context_tokens
 
     async def complete(
-        self, request: ports.ModelRequest, on_delta: ports.OnDelta | None = None
-    ) -> ports.ModelReply:
+        self, request: models.ModelRequest, on_delta: models.OnDelta | None = None
+    ) -> models.ModelReply:
         """Give the next reply; more requests than replies fail the test."""
         self.requests.append(request)
         assert self.replies, f"No reply is left for request {len(self.requests)}: {request}"
@@ -60,7 +60,7 @@ class ScriptedModel:
         if callable(reply):
             reply = reply(request)
         if isinstance(reply, str):
-            reply = ports.ModelReply(reply)
+            reply = models.ModelReply(reply)
         if on_delta is not None:
             for start in range(0, len(reply.text), 8):
                 on_delta(reply.text[start : start + 8])
@@ -71,10 +71,10 @@ class ScriptedModel:
         self.closed = True
 
 
-def calling(tool: str, /, **arguments: object) -> ports.ModelReply:
+def calling(tool: str, /, **arguments: object) -> models.ModelReply:
     """Make a reply that calls one tool."""
-    call = ports.ToolCall(f"call-{tool}", tool, json.dumps(arguments))
-    return ports.ModelReply("", calls=(call,), finish="tool_calls")
+    call = models.ToolCall(f"call-{tool}", tool, json.dumps(arguments))
+    return models.ModelReply("", calls=(call,), finish="tool_calls")
 
 
 class MemoryBlobs:

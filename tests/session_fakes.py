@@ -13,7 +13,8 @@ import pathspec
 from tests.fakes import FolderStage, MemoryBlobs
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node, invert
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import Conflict, LandedEntry, Landing, Record, Recovery
+from turbo_tui.core.landings import Conflict, LandedEntry, Landing, Recovery
+from turbo_tui.core.ports import Record
 
 if TYPE_CHECKING:
     from turbo_tui.core.ports import SandboxReport

@@ -14,7 +14,7 @@ import pytest
 from tests.journeys.turbo import differences, whole_tree
 from turbo_tui.adapters.recorded import RecordedModel, Recording, read_recording
 from turbo_tui.core.errors import TaskError
-from turbo_tui.core.ports import Message, ModelRequest
+from turbo_tui.core.models import Message, ModelRequest
 from turbo_tui.demo import SESSION, prepare_demo
 from turbo_tui.engine.planner import plan_from_json
 from turbo_tui.engine.run import Run

@@ -12,7 +12,7 @@ from tests.app.session_kit import API, PLAN, Stand, hang, want_network
 from tests.session_fakes import FolderLander
 from turbo_tui.app.timeline_screen import TimelineScreen
 from turbo_tui.core import events as ev
-from turbo_tui.core.ports import Conflict, Landing
+from turbo_tui.core.landings import Conflict, Landing
 from turbo_widgets.diff_pane import DiffPane
 from turbo_widgets.hunk_editor import HunkEditor
 

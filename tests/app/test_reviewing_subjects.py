@@ -9,7 +9,7 @@ import pytest
 from textual import events
 
 from tests.app.screen_kit import Seat, seated
-from tests.app.session_kit import API, Stand, do_nothing, edit_two_places
+from tests.app.session_kit import API, Doing, Stand, do_nothing, edit_two_places
 from turbo_tui.core import events as ev
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Stage
@@ -34,7 +34,7 @@ async def edit_on_top(stage: Stage, session: Session, asks: Asks) -> str:
 
 
 def two_waiting(folder: Path) -> Stand:
-    doings = {"s1": edit_two_places, "s2": edit_on_top}
+    doings: dict[str, Doing] = {"s1": edit_two_places, "s2": edit_on_top}
     return Stand(folder, doings, answer=PLAN, ahead=2)
 
 

@@ -18,8 +18,8 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.command import CommandUsage
 from turbo_tui.core.errors import LandingError
+from turbo_tui.core.landings import Landing
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Landing
 from turbo_tui.core.session import Session
 from turbo_tui.wiring import Workspace, open_workspace
 

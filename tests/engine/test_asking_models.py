@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import MemoryBlobs, ScriptedModel, calling
 from turbo_tui.core.errors import BudgetError, ModelBusyError
 from turbo_tui.core.events import BudgetReached, Event, ModelFailed, ModelReplied, ModelRequested
-from turbo_tui.core.ports import Message, Model, ModelReply, ModelRequest, OnDelta, Usage
+from turbo_tui.core.models import Message, Model, ModelReply, ModelRequest, OnDelta, Usage
 from turbo_tui.engine.asking_models import Budget, LoggedModel, Spending
 
 REQUEST = ModelRequest((Message("user", "hello"),))

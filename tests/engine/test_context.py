@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turbo_tui.core.ports import Message, ToolCall
+from turbo_tui.core.models import Message, ToolCall
 from turbo_tui.engine.context import (
     FinishedStep,
     choose_reading,

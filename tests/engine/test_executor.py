@@ -29,19 +29,9 @@ from turbo_tui.core.events import (
     ToolCalled,
     ToolFinished,
 )
+from turbo_tui.core.models import Model, ModelReply, ModelRequest, ToolCall, ToolSpec
 from turbo_tui.core.plan import Action, Step
-from turbo_tui.core.ports import (
-    Ask,
-    Asker,
-    Model,
-    ModelReply,
-    ModelRequest,
-    Tool,
-    ToolCall,
-    ToolContext,
-    ToolSpec,
-    Verdict,
-)
+from turbo_tui.core.ports import Ask, Asker, Tool, ToolContext, Verdict
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.executor import MOST_CALLS, StepOutcome, run_step
 from turbo_tui.engine.tool_calls import calls_in_text

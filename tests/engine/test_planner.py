@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.fakes import MemoryBlobs, ScriptedModel
 from turbo_tui.core.errors import BudgetError, ModelReplyError, ModelUnreachableError, PlanError
 from turbo_tui.core.events import Event, ModelReplied, ModelRequested
+from turbo_tui.core.models import ModelReply
 from turbo_tui.core.plan import Action, Plan, Step
-from turbo_tui.core.ports import ModelReply
 from turbo_tui.engine.asking_models import Budget
 from turbo_tui.engine.context import message_tokens
 from turbo_tui.engine.forgiving_json import read_json_object

@@ -13,9 +13,10 @@ from tests.session_fakes import MemoryEventStore
 from turbo_tui.core import events as ev
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import ToolError, UsageError
+from turbo_tui.core.models import Message, ModelReply, ModelRequest
 from turbo_tui.core.plan import Action, Step
 from turbo_tui.core.policy import Rule
-from turbo_tui.core.ports import Ask, Message, ModelReply, ModelRequest
+from turbo_tui.core.ports import Ask
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
 from turbo_tui.engine.approval import Approve, Asks, ConsentedModel

@@ -15,8 +15,9 @@ from turbo_tui.commands.resume import take_up
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import LandingError, StageError, UsageError
+from turbo_tui.core.landings import Landing
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Ask, Landing, Stage, Verdict
+from turbo_tui.core.ports import Ask, Stage, Verdict
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views

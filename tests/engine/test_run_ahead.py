@@ -13,8 +13,9 @@ from tests.fakes import MemoryBlobs
 from tests.session_fakes import FolderLander
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import UsageError
+from turbo_tui.core.landings import Recovery
 from turbo_tui.core.plan import Action, Plan, Step
-from turbo_tui.core.ports import Recovery, Stage
+from turbo_tui.core.ports import Stage
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.core.views.ground import unlanded_below
 from turbo_tui.engine.resuming import recover

@@ -16,14 +16,7 @@ from turbo_tui.core.command import ANY_NETWORK, Command, CommandUsage, Grants
 from turbo_tui.core.errors import SandboxError, ToolError
 from turbo_tui.core.events import CommandFinished, CommandRequested, Event
 from turbo_tui.core.policy import Rule
-from turbo_tui.core.ports import (
-    Asker,
-    CommandResult,
-    Guarantee,
-    OnOutput,
-    SandboxReport,
-    Verdict,
-)
+from turbo_tui.core.ports import Asker, CommandResult, Guarantee, OnOutput, SandboxReport, Verdict
 from turbo_tui.engine.approval import Asks
 from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.staging import LoggedStage

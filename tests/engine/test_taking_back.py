@@ -11,7 +11,7 @@ from tests.session_fakes import FolderLander
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import ToolError, UsageError
-from turbo_tui.core.ports import Recovery
+from turbo_tui.core.landings import Recovery
 from turbo_tui.engine.resuming import recover
 
 

@@ -26,7 +26,7 @@ from tests.landing.trees import (
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.errors import LandingError
-from turbo_tui.core.ports import Landing
+from turbo_tui.core.landings import Landing
 from turbo_tui.landing import JournalLander, open_lander
 
 OLD = {

@@ -17,7 +17,7 @@ from tests.landing.trees import Leaf, between, file, read_tree, whole, write_tre
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import to_json
 from turbo_tui.core.errors import LandingError
-from turbo_tui.core.ports import LandedEntry, Recovery
+from turbo_tui.core.landings import LandedEntry, Recovery
 from turbo_tui.landing import JournalLander, open_lander
 
 NEVER = -1

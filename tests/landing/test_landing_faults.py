@@ -20,7 +20,7 @@ from tests.landing.test_landing import NEW, OLD
 from tests.landing.test_landing_property import with_moves
 from tests.landing.trees import Leaf, between, file, link, write_tree
 from turbo_tui.core.changes import parents
-from turbo_tui.core.ports import LandingState, Recovery
+from turbo_tui.core.landings import LandingState, Recovery
 from turbo_tui.landing import JournalLander
 
 FAST_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None  # syncing is free there

@@ -13,7 +13,7 @@ from tests.landing.trees import Leaf, between, file, link, read_tree, whole, wri
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import LandingError
-from turbo_tui.core.ports import Landing
+from turbo_tui.core.landings import Landing
 from turbo_tui.landing import JournalLander, open_lander
 
 OLD = {"a": file(b"a"), "b": file(b"b")}

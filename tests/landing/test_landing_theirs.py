@@ -12,7 +12,7 @@ import pytest
 from tests.landing.trees import Leaf, between, file, read_tree, write_tree
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.errors import LandingError
-from turbo_tui.core.ports import Landing, Recovery
+from turbo_tui.core.landings import Landing, Recovery
 from turbo_tui.landing import JournalLander, beneath, open_lander
 
 THEIRS = b"someone else wrote this\n"

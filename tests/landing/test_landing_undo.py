@@ -13,7 +13,7 @@ from tests.landing.trees import FOLDER, Leaf, between, file, link, node, read_tr
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet, FileChange
 from turbo_tui.core.errors import LandingError
-from turbo_tui.core.ports import Conflict, Landing
+from turbo_tui.core.landings import Conflict, Landing
 from turbo_tui.landing import JournalLander, open_lander
 
 

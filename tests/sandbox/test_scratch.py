@@ -172,7 +172,7 @@ def test_a_link_that_comes_while_it_is_deleted_is_not_followed(
         if "-R" in words:
             scratch.rename(where / "moved")
             scratch.symlink_to(target)
-        return run(words, **options)  # pyright: ignore
+        return run(words, **options)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownVariableType]
 
     def delete_nothing(path: Path, *, ignore_errors: bool) -> None:
         """Stand for a folder closed to its owner: as root, none is."""

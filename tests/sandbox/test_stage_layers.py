@@ -19,7 +19,7 @@ from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import Landing
+from turbo_tui.core.landings import Landing
 from turbo_tui.landing import open_lander
 from turbo_tui.sandbox.staging import trees
 from turbo_tui.sandbox.staging.beneath import remove_tree

@@ -10,7 +10,7 @@ from tests.session_fakes import MemoryEventStore
 from turbo_tui.config import ModelSettings
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import ModelRefusedError
-from turbo_tui.core.ports import Message, ModelRequest
+from turbo_tui.core.models import Message, ModelRequest
 from turbo_tui.core.session import Session
 from turbo_tui.engine.approval import Asks
 from turbo_tui.trust import Consents

@@ -15,7 +15,7 @@ from typing import cast
 
 from turbo_tui.core.errors import TaskError
 from turbo_tui.core.events import Role
-from turbo_tui.core.ports import ModelReply, ModelRequest, OnDelta, ToolCall
+from turbo_tui.core.models import ModelReply, ModelRequest, OnDelta, ToolCall
 
 HOST = "recorded"
 ASKED_AGAIN = "They said:"  # how the executor's request words a user's feedback

@@ -11,7 +11,7 @@ from turbo_tui.app.dialogs import QuestionScreen
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Option, Question
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import Conflict, Landing
+from turbo_tui.core.landings import Conflict, Landing
 from turbo_tui.core.views import LandingEntry
 from turbo_tui.engine.run import Run
 

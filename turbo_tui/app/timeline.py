@@ -10,7 +10,7 @@ from dataclasses import replace
 from turbo_tui.app.present_changes import DiffPresenter
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import Conflict
+from turbo_tui.core.landings import Conflict
 from turbo_tui.core.views import LandingEntry
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffValue

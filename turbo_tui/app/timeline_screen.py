@@ -15,7 +15,7 @@ from turbo_tui.app.house import House
 from turbo_tui.app.taking_back import TakingBack, Way
 from turbo_tui.app.timeline import Timeline
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import Conflict
+from turbo_tui.core.landings import Conflict
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffPane, DiffValue
 from turbo_widgets.key_bar import KeyBar

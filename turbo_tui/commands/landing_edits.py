@@ -16,8 +16,8 @@ from turbo_tui.adapters.sessions import new_session_id, sessions_folder
 from turbo_tui.core import changes as ch
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import LandingError
+from turbo_tui.core.landings import Conflict
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Conflict
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
 from turbo_tui.edits.outcome import EditedFile, UnreachableError

@@ -11,7 +11,7 @@ from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
-from turbo_tui.core.ports import Checkpoints, Conflict, Lander, Landing, Recovery
+from turbo_tui.core.landings import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import LandingEntry, Views
 from turbo_tui.engine.taking_back import recovery_event, untold, with_outside

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Tool, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import Tool, ToolContext
 from turbo_tui.core.views import PlanView, unlanded_below
 
 

@@ -10,8 +10,9 @@ from typing import Literal, Protocol, cast
 
 from turbo_tui.core.errors import ConfigError, ModelRefusedError, UsageError
 from turbo_tui.core.events import Answer, ApprovalAnswered, ApprovalAsked
+from turbo_tui.core.models import Model, ModelReply, ModelRequest, OnDelta
 from turbo_tui.core.policy import Effect
-from turbo_tui.core.ports import Ask, Model, ModelReply, ModelRequest, OnDelta, Verdict
+from turbo_tui.core.ports import Ask, Verdict
 
 Approve = Literal["ask", "none", "staged", "all"]
 """Who answers: a person (`ask`), or headless: nothing lands, checked steps land, all is granted."""

@@ -18,7 +18,8 @@ from turbo_tui.core.events import (
     ModelRequested,
     Role,
 )
-from turbo_tui.core.ports import Blobs, Model, ModelReply, ModelRequest, OnDelta
+from turbo_tui.core.models import Model, ModelReply, ModelRequest, OnDelta
+from turbo_tui.core.ports import Blobs
 from turbo_tui.engine.context import estimate_tokens, message_tokens
 
 Append = Callable[[Event], object]
@@ -59,7 +60,7 @@ class Spending:
 class LoggedModel:
     """A model of one step: each request and its outcome go to the log, caps are held.
 
-    It is a `core.ports.Model` itself. `request_context` (path -> bytes given) is put into
+    It is a `core.models.Model` itself. `request_context` (path -> bytes given) is put into
     the log with each request and may be replaced between requests. `cap_reached` names the
     cap that a BudgetError was about: `turns`, `seconds`, `tokens` or `usd`.
     """

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from turbo_tui.core.models import Message
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Message
 
 # A rule of thumb, no measurement: byte-pair vocabularies take about 4 characters a token of
 # English and 3 of dense code. CJK text is counted apart below.

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.landings import Landing
 from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import Landing, Stage
+from turbo_tui.core.ports import Stage
 from turbo_tui.core.views import (
     LandingEntry,
     StepState,

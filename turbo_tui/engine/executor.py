@@ -17,22 +17,17 @@ from turbo_tui.core.errors import (
     ToolError,
 )
 from turbo_tui.core.events import CheckFinished
-from turbo_tui.core.plan import Step
-from turbo_tui.core.ports import (
-    Ask,
-    Blobs,
+from turbo_tui.core.models import (
     Message,
     Model,
     ModelReply,
     ModelRequest,
     OnDelta,
-    Stage,
-    Tool,
     ToolCall,
-    ToolContext,
     ToolSpec,
-    Verdict,
 )
+from turbo_tui.core.plan import Step
+from turbo_tui.core.ports import Ask, Blobs, Stage, Tool, ToolContext, Verdict
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
 from turbo_tui.engine.before import Before
 from turbo_tui.engine.checks import Check, run_check

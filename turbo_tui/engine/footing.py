@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import StageError, TurboError, UsageError
-from turbo_tui.core.ports import Checkpoints, Lander, Landing, Record, Stages
+from turbo_tui.core.landings import Checkpoints, Lander, Landing
+from turbo_tui.core.ports import Record, Stages
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Decisions, StepState, Views
 from turbo_tui.engine.approval import Approve, Asks

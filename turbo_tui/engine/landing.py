@@ -9,7 +9,7 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.errors import LandingError, SessionError, StageError
-from turbo_tui.core.ports import Landing
+from turbo_tui.core.landings import Landing
 from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.uninterrupted import whole

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from turbo_tui.core.errors import ModelReplyError, PlanError
+from turbo_tui.core.models import Message, Model, ModelRequest, OnDelta
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Blobs, Message, Model, ModelRequest, OnDelta
+from turbo_tui.core.ports import Blobs
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
 from turbo_tui.engine.context import choose_reading, estimate_tokens, reply_tokens
 from turbo_tui.engine.forgiving_json import read_json_object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import StageError
-from turbo_tui.core.ports import LandedEntry, Landing
+from turbo_tui.core.landings import LandedEntry, Landing
 from turbo_tui.core.views import StepState, without_ground
 from turbo_tui.engine.before import before_id
 from turbo_tui.engine.run import Run

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import PlanError, SessionError, StageError, UsageError
+from turbo_tui.core.landings import Lander, Landing
 from turbo_tui.core.plan import Mode, Plan, Step, move_step, validate
-from turbo_tui.core.ports import Lander, Landing, Stages
+from turbo_tui.core.ports import Stages
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import (
     LandingEntry,

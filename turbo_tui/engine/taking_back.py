@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.ports import LandedEntry, Landing, Recovery
+from turbo_tui.core.landings import LandedEntry, Landing, Recovery
 from turbo_tui.core.views import LandingEntry, OutsideView, TimelineView, lying_on
 from turbo_tui.engine.footing import Footing
 

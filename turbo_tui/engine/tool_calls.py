@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from turbo_tui.core.errors import ToolError, TurboError
 from turbo_tui.core.events import ToolCalled, ToolFinished
-from turbo_tui.core.ports import Blobs, Tool, ToolCall, ToolContext
+from turbo_tui.core.models import ToolCall
+from turbo_tui.core.ports import Blobs, Tool, ToolContext
 from turbo_tui.engine.asking_models import Append
 from turbo_tui.engine.context import head_and_tail
 from turbo_tui.engine.forgiving_json import read_json_object

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from turbo_tui.core.changes import FileChange, Node, invert
-from turbo_tui.core.ports import LandingState
+from turbo_tui.core.landings import LandingState
 from turbo_tui.landing.journal import Entry
 
 FINISHED = ("done", "cleaned")

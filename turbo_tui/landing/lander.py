@@ -17,7 +17,8 @@ from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet, FileChange, paths
 from turbo_tui.core.errors import LandingError, SessionError
-from turbo_tui.core.ports import Blobs, Conflict, LandedEntry, Landing, Recovery
+from turbo_tui.core.landings import Conflict, LandedEntry, Landing, Recovery
+from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import HIDDEN, Tree
 from turbo_tui.landing.history import FINISHED, History, way_back
 from turbo_tui.landing.journal import Entry, Journal
@@ -37,7 +38,7 @@ def _pass(_: str) -> None:
 
 
 class JournalLander:
-    """The lander of one workspace; see `core.ports.Lander`."""
+    """The lander of one workspace; see `core.landings.Lander`."""
 
     def __init__(
         self,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet, FileChange, Node, parents
 from turbo_tui.core.diffs import MOST_TEXT_BYTES, is_binary
+from turbo_tui.core.landings import Conflict
 from turbo_tui.core.merge import merge
-from turbo_tui.core.ports import Blobs, Conflict
+from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import Tree
 from turbo_tui.landing.operations import harmless, same, source
 from turbo_tui.landing.wording import Wording
@@ -55,7 +56,7 @@ class Checked:
         files: What is left to write, harmless and as it will be journalled.
         identities: Path -> what stood there when it was compared.
         linked: Paths whose file has other names too.
-        merged: As in `ports.Landing`.
+        merged: As in `landings.Landing`.
     """
 
     files: list[FileChange] = field(default_factory=list[FileChange])
@@ -70,7 +71,7 @@ class Refusal(Exception):  # noqa: N818  # not an error: an answer
     """A path is not what the change started from; `str` says how, for the user.
 
     Attributes:
-        lines: Where both sides clash, as in `ports.Conflict`.
+        lines: Where both sides clash, as in `landings.Conflict`.
     """
 
     def __init__(self, why: str, lines: tuple[int, ...] = ()) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from turbo_tui.core.changes import Node, parents, paths
-from turbo_tui.core.ports import Recovery
+from turbo_tui.core.landings import Recovery
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, same
 from turbo_tui.landing.preimages import Found, Identity, look

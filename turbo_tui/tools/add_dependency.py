@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import StageFiles, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import StageFiles, ToolContext
 from turbo_tui.tools.arguments import Arguments, parameters
 
 NAME = "add_dependency"

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolSpec
+from turbo_tui.core.models import ToolSpec
 
 _SHOWN_CHARS = 80
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0", ""})

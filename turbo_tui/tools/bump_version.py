@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import StageFiles, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import StageFiles, ToolContext
 from turbo_tui.languages.text_edits import TextEdit, apply_edits, place_at
 from turbo_tui.tools.arguments import Arguments, parameters
 from turbo_tui.tools.changelog import CHANGELOGS, with_entry

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.tools.arguments import Arguments, parameters
 
 SPEC = ToolSpec(

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.edits.ladder import MatchError, Place, replace_chunks
 from turbo_tui.edits.text_file import NotTextError, decode
 from turbo_tui.edits.values import Chunk, Rung

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.languages.answers import places
 from turbo_tui.languages.ask import ask_worker, python_sources, refuse_unknown
 from turbo_tui.tools.arguments import Arguments, parameters

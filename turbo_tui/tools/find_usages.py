@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import StageFiles, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import StageFiles, ToolContext
 from turbo_tui.languages.answers import places
 from turbo_tui.languages.ask import (
     PYTHON_ENDINGS,

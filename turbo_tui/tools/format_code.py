@@ -12,7 +12,8 @@ from typing import cast
 
 from turbo_tui.core.command import GIB, Command, Limits
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.tools.arguments import Arguments, parameters
 from turbo_tui.tools.structural_replace import paths_under
 

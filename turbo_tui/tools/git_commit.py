@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Ask, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import Ask, ToolContext
 from turbo_tui.engine.commit_message import Staged, compose_message
 from turbo_tui.tools.arguments import Arguments, parameters
 

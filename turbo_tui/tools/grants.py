@@ -10,7 +10,8 @@ from typing import cast
 
 from turbo_tui.core.command import Grants
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Ask, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import Ask, ToolContext
 from turbo_tui.tools.arguments import Arguments, parameters
 
 MOST_PATHS, MOST_HOSTS = 5, 20

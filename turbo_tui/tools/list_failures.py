@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.engine.checks import run_check
 from turbo_tui.tools.arguments import Arguments, parameters
 

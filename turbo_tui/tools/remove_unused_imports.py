@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.languages.answers import places, write_edits
 from turbo_tui.languages.ask import PYTHON_ENDINGS, ask_worker, files_holding
 from turbo_tui.tools.arguments import Arguments, parameters

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import ToolContext
 from turbo_tui.languages.answers import places, write_edits
 from turbo_tui.languages.ask import ask_worker, files_holding, python_sources, refuse_unknown
 from turbo_tui.languages.text_edits import Place

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import StageFiles, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import StageFiles, ToolContext
 from turbo_tui.engine.checks import Check, run_check
 from turbo_tui.engine.context import head_and_tail
 from turbo_tui.tools.arguments import Arguments, parameters

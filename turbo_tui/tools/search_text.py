@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import StageFiles, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import StageFiles, ToolContext
 from turbo_tui.edits.text_file import NotTextError, decode
 from turbo_tui.tools.arguments import Arguments, parameters
 from turbo_tui.tools.regex_worker import Row, match_in_worker, match_lines

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import SandboxError, ToolError
-from turbo_tui.core.ports import CommandResult, ToolContext, ToolSpec
+from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.ports import CommandResult, ToolContext
 from turbo_tui.engine.context import head_and_tail
 from turbo_tui.tools import grants
 from turbo_tui.tools.arguments import Arguments, parameters

@@ -35,7 +35,7 @@ _PLAIN = ("-c", "core.logAllRefUpdates=false", "-c", "fastimport.unpackLimit=100
 
 
 class GitCheckpoints:
-    """Keeps landings of one workspace as commits; see `core.ports.Checkpoints`."""
+    """Keeps landings of one workspace as commits; see `core.landings.Checkpoints`."""
 
     def __init__(
         self, workspace: Path, blobs: Blobs, *, clock: Callable[[], float] = time.time

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 
 from turbo_tui.config import ModelSettings, Settings
+from turbo_tui.core.models import Model
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Model
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.roles import ModelPlanner, Setting
 from turbo_tui.wiring.built_in import RecipePlanner

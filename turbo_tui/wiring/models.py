@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from turbo_tui.config import ModelSettings
 from turbo_tui.core.errors import ConfigError
-from turbo_tui.core.ports import Model
+from turbo_tui.core.models import Model
 from turbo_tui.engine.approval import Asks, ConsentedModel
 from turbo_tui.trust import Consents
 

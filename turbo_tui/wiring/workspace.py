@@ -14,7 +14,8 @@ from turbo_tui.trust import Consents, Trust, project_files
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.blobs import FolderBlobs
-    from turbo_tui.core.ports import Checkpoints, Lander, Stages
+    from turbo_tui.core.landings import Checkpoints, Lander
+    from turbo_tui.core.ports import Stages
     from turbo_tui.wiring.confining import Confining
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.model_server import ModelServer, Protocol
 from turbo_tui.adapters.providers import ModelAddress, make_model
-from turbo_tui.core.ports import Message, Model, ModelRequest, ToolSpec
+from turbo_tui.core.models import Message, Model, ModelRequest, ToolSpec
 
 PROTOCOLS: tuple[Protocol, ...] = ("openai", "ollama", "anthropic")
 READ = ToolSpec(

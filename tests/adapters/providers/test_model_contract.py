@@ -26,7 +26,7 @@ from turbo_tui.core.errors import (
     ModelReplyError,
     ModelUnreachableError,
 )
-from turbo_tui.core.ports import Message, ModelRequest, OnDelta, ToolCall, Usage
+from turbo_tui.core.models import Message, ModelRequest, OnDelta, ToolCall, Usage
 
 pytestmark = pytest.mark.parametrize("protocol", PROTOCOLS)
 

@@ -25,7 +25,7 @@ from turbo_tui.core.errors import (
     ModelReplyError,
     ModelUnreachableError,
 )
-from turbo_tui.core.ports import Message, ModelRequest, ToolCall, Usage
+from turbo_tui.core.models import Message, ModelRequest, ToolCall, Usage
 
 TWO_CALLS = [Call("read", {"path": "a b.py"}), Call("read", {"path": "c.py"})]
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from turbo_tui.adapters.providers.address import Kind, ModelAddress
-from turbo_tui.core.ports import Model
+from turbo_tui.core.models import Model
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.providers.http_model import HttpModel

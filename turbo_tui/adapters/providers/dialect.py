@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 from turbo_tui.adapters.providers.address import ModelAddress
 from turbo_tui.adapters.providers.draft import Draft
 from turbo_tui.adapters.providers.ways import SchemaWay, Ways
-from turbo_tui.core.ports import ModelRequest
+from turbo_tui.core.models import ModelRequest
 
 
 class Dialect(Protocol):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from turbo_tui.core.ports import Message, ModelRequest
+from turbo_tui.core.models import Message, ModelRequest
 
 # An unfinished document is parsed again from each of its braces: this bounds the work.
 _MOST_STARTS = 64

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from turbo_tui.adapters.providers.shapes import mended, object_of
-from turbo_tui.core.ports import OnDelta, ToolCall, Usage
+from turbo_tui.core.models import OnDelta, ToolCall, Usage
 
 STARTED_AGAIN = "\n[the connection broke off; the model starts again]\n"
 

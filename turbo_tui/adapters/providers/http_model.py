@@ -26,7 +26,7 @@ from turbo_tui.adapters.providers.shapes import mended, object_of
 from turbo_tui.adapters.providers.text_tools import in_words, read_calls
 from turbo_tui.adapters.providers.ways import Ways, next_schema_way, step_down
 from turbo_tui.core.errors import ModelError, ModelReplyError, ModelUnreachableError
-from turbo_tui.core.ports import ModelReply, ModelRequest, OnDelta, ToolCall
+from turbo_tui.core.models import ModelReply, ModelRequest, OnDelta, ToolCall
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 MOST_REPLY_BYTES = 32 * 1024 * 1024  # a model that never stops must not fill the memory
@@ -66,7 +66,7 @@ class _NoDocumentError(Exception):
 
 
 class HttpModel:
-    """`core.ports.Model` over HTTP, in one dialect.
+    """`core.models.Model` over HTTP, in one dialect.
 
     What the server turns out to understand is remembered for as long as this object lives:
     make one per model and keep it.

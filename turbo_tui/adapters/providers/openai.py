@@ -13,7 +13,7 @@ from turbo_tui.adapters.providers.document import asking_in_words
 from turbo_tui.adapters.providers.draft import CallDraft, Draft, arguments_text
 from turbo_tui.adapters.providers.shapes import as_dict, as_int, as_list, as_str
 from turbo_tui.adapters.providers.ways import SchemaWay, Ways
-from turbo_tui.core.ports import Message, ModelRequest, Usage
+from turbo_tui.core.models import Message, ModelRequest, Usage
 
 
 class OpenAI:

@@ -11,7 +11,7 @@ import httpx2
 
 from turbo_tui.adapters.providers.address import Kind, ModelAddress
 from turbo_tui.adapters.providers.http_model import EmptyReplyError, HttpModel
-from turbo_tui.core.ports import Message, ModelRequest
+from turbo_tui.core.models import Message, ModelRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from turbo_tui.adapters.providers.document import with_system
 from turbo_tui.adapters.providers.shapes import as_dict, as_str
-from turbo_tui.core.ports import Message, ModelRequest, ToolCall
+from turbo_tui.core.models import Message, ModelRequest, ToolCall
 
 _OPENING = re.compile(r"```(?P<fence>tool|tool_call|json)?[ \t]*\n|<tool_call>\s*|\A(?=\s*\{)")
 _CLOSING = re.compile(r"\s*(```|</tool_call>|\Z)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from turbo_tui.adapters.providers.faults import Refusal
-from turbo_tui.core.ports import ModelRequest
+from turbo_tui.core.models import ModelRequest
 
 SchemaWay = Literal["schema", "object", "prompt"]
 
