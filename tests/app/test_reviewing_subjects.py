@@ -10,6 +10,7 @@ from textual import events
 
 from tests.app.screen_kit import Seat, seated
 from tests.app.session_kit import API, Doing, Stand, do_nothing, edit_two_places
+from turbo_tui.app.present_changes import about
 from turbo_tui.core import events as ev
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Stage
@@ -54,16 +55,21 @@ async def both_reviewable(seat: Seat, stand: Stand) -> None:
     await seat.press("g")
     await seat.until(lambda: all(state.reviewable for state in stand.run.views.plan.steps))
     await seat.card("Step s1")
-    await seat.until(lambda: "a name" in seat.rows("diff"))
+    await seat.until(lambda: shown(seat) == "s1")
     await seat.press("2")
 
 
-async def show(seat: Seat, step_id: str, words: str) -> None:
+def shown(seat: Seat) -> str:
+    """The step whose changes are on screen."""
+    return about(seat.app.session_screen.furniture.diff.value.subject)[0]
+
+
+async def show(seat: Seat, step_id: str) -> None:
     """Let another step's changes come on screen, as the engine does when it leads there."""
     assert seat.app.desk is not None
     seat.app.session_screen.query_one(PlanPane).select(step_id)
     seat.app.desk.feed.select(step_id)
-    await seat.until(lambda: words in seat.rows("diff"))
+    await seat.until(lambda: shown(seat) == step_id)
 
 
 async def editing(seat: Seat) -> HunkEditor:
@@ -71,6 +77,14 @@ async def editing(seat: Seat) -> HunkEditor:
     await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
     focused = seat.app.focused
     assert isinstance(focused, HunkEditor)
+    return focused
+
+
+async def commenting(seat: Seat) -> LineField:
+    await seat.press("c")
+    await seat.until(lambda: isinstance(seat.app.focused, LineField))
+    focused = seat.app.focused
+    assert isinstance(focused, LineField)
     return focused
 
 
@@ -83,7 +97,7 @@ async def test_an_edit_goes_to_the_step_it_was_begun_on(tmp_path: Path) -> None:
         await seat.type("mine")
         seat.app.session_screen.set_focus(seat.app.session_screen.query_one("#plan"))
         await seat.press("down")
-        await seat.until(lambda: "step two" in seat.rows("diff"))
+        await seat.until(lambda: shown(seat) == "s2")
         assert editor.is_attached, "it stays open"
         seat.app.session_screen.set_focus(editor)
         await seat.press("ctrl+s")
@@ -101,9 +115,10 @@ async def test_a_word_goes_to_the_line_that_was_shown_even_of_a_file_that_is_gon
     stand = two_waiting(tmp_path)
     async with seated(stand) as seat:
         await both_reviewable(seat, stand)
-        await seat.press("n", "n", "down", "c")  # in notes.md, which s2 does not change
+        await seat.press("n", "n", "down")  # in notes.md, which s2 does not change
+        await commenting(seat)
         await seat.type("hm")
-        await show(seat, "s2", "step two")
+        await show(seat, "s2")
         assert isinstance(seat.app.focused, LineField)
         await seat.press("enter")
         await seat.until(lambda: decided(stand))
@@ -119,26 +134,23 @@ async def test_a_word_begun_on_one_step_is_no_draft_for_the_same_line_of_another
     stand = two_waiting(tmp_path)
     async with seated(stand) as seat:
         await both_reviewable(seat, stand)
-        await seat.press("c")
+        field = await commenting(seat)
         await seat.type("half")
         seat.app.session_screen.set_focus(seat.app.session_screen.furniture.diff)
-        await seat.until(lambda: isinstance(seat.app.focused, DiffPane))
-        await show(seat, "s2", "step two")
-        await seat.press("c")
-        assert isinstance(seat.app.focused, LineField)
-        assert not seat.app.focused.value
+        await seat.until(lambda: not field.is_attached)
+        await show(seat, "s2")
+        assert not (await commenting(seat)).value
         await seat.press("escape")
-        await show(seat, "s1", "a name")
-        await seat.press("c")
-        assert isinstance(seat.app.focused, LineField)
-        assert seat.app.focused.value == "half"
+        await seat.until(lambda: isinstance(seat.app.focused, DiffPane))
+        await show(seat, "s1")
+        assert (await commenting(seat)).value == "half"
 
 
 async def test_a_mark_goes_to_the_changes_still_on_screen(tmp_path: Path) -> None:
     stand = two_waiting(tmp_path)
     async with seated(stand) as seat:
         await both_reviewable(seat, stand)
-        await show(seat, "s2", "step two")
+        await show(seat, "s2")
         assert seat.app.desk is not None
         seat.app.desk.feed.step_id = "s1"  # it is painted with the next beat
         seat.app.post_message(events.Key("space", " "))
@@ -156,7 +168,7 @@ async def test_what_was_written_on_changes_that_are_gone_is_put_aside_and_named(
     stand.opened = replace(stand.opened, aside=tmp_path / "unkept")
     async with seated(stand) as seat:
         await both_reviewable(seat, stand)
-        await show(seat, "s2", "step two")
+        await show(seat, "s2")
         await seat.press(what)
         await seat.until(lambda: isinstance(seat.app.focused, HunkEditor | LineField))
         await seat.type("mine")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from turbo_widgets.diff_pane import DiffPane
     from turbo_widgets.hunk_editor import HunkEditor
     from turbo_widgets.knowledge_pane import KnowledgePane
+    from turbo_widgets.rows import RowsView
 
 Given = TypeVar("Given")
 BEAT_S = 1 / 20
@@ -356,12 +357,12 @@ class TurboApp(App[int]):
         if self.desk is not None:
             self.desk.move_step(event.step_id, event.position)
 
-    def on_rows_view_cursor_moved(self) -> None:
+    def on_rows_view_cursor_moved(self, event: RowsView.CursorMoved) -> None:
         """Another step under the plan's cursor: show its changes."""
-        if self.desk is not None:
-            selected = self.session_screen.query_one(PlanPane).selected
-            if selected is not None:
-                self.desk.feed.select(selected.step_id)
+        if self.desk is None or not isinstance(event.view, PlanPane):
+            return
+        if event.view.selected is not None:
+            self.desk.feed.select(event.view.selected.step_id)
 
     def on_diff_pane_hunk_wanted(self, event: DiffPane.HunkWanted) -> None:
         """Take a hunk in, or leave it out."""
