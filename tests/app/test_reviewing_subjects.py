@@ -152,8 +152,8 @@ async def test_a_mark_goes_to_the_changes_still_on_screen(tmp_path: Path) -> Non
         await both_reviewable(seat, stand)
         await show(seat, "s2")
         assert seat.app.desk is not None
-        seat.app.desk.feed.step_id = "s1"  # it is painted with the next beat
-        seat.app.post_message(events.Key("space", " "))
+        seat.app.desk.feed.step_id = "s1"  # it is painted with the next beat, which is not yet
+        seat.app.session_screen.furniture.diff.action_toggle_hunk()
         await seat.until(lambda: decided(stand))
 
     (mark,) = decided(stand)
