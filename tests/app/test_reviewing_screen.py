@@ -10,6 +10,7 @@ import pytest
 from tests.app.screen_kit import SMALL, Seat, seated
 from tests.app.session_kit import API, PLAN, Stand, hang, want_network
 from tests.session_fakes import FolderLander
+from turbo_tui.app.editor import named_editor
 from turbo_tui.app.timeline_screen import TimelineScreen
 from turbo_tui.core import events as ev
 from turbo_tui.core.landings import Conflict, Landing
@@ -299,3 +300,26 @@ async def test_an_undo_that_clashes_shows_where_and_writes_nothing(tmp_path: Pat
 
     assert (stand.root / "api.py").read_text() == landed
     assert not events_of(stand, ev.LandingUndone)
+
+
+# --- the user's editor -----------------------------------------------------------------
+
+
+def test_the_editor_is_visual_before_editor_and_may_have_arguments() -> None:
+    assert named_editor({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
+    assert named_editor({"VISUAL": "", "EDITOR": "'my editor' -n"}) == ["my editor", "-n"]
+    assert named_editor({}) == []
+
+
+async def test_an_editor_whose_quotes_are_open_is_said_and_nothing_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISUAL", "")
+    monkeypatch.setenv("EDITOR", "'vim")
+    async with seated(Stand(tmp_path)) as seat:
+        await seat.task()
+        await seat.card("The plan has 2 steps")
+        await seat.press("g")
+        await seat.card("wants to land 2 files")
+        await seat.press("n", "E")
+        await seat.sees("EDITOR cannot be read as a command")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from turbo_tui.app.editor import named_editor
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
@@ -70,14 +70,18 @@ class Looking:
 
     def edit_file(self, path: str, line: int) -> None:
         """Open a file of the real tree in the user's editor."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        try:
+            editor = named_editor()
+        except UsageError as error:
+            self._house.tell(str(error), bad=True)
+            return
         if not editor:
             self._house.tell("No editor is named: set EDITOR, for example EDITOR=vim.", bad=True)
         elif self._opened.run.busy:
             self._house.tell("Wait until the step is done, then open the editor.", bad=True)
         else:
             target = os.fspath(self._opened.root / path)
-            self._house.outside([*shlex.split(editor), f"+{line}", target])
+            self._house.outside([*editor, f"+{line}", target])
 
     async def look_at_project(self) -> None:
         """Describe the project in its pane."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.cards import verify_words
+from turbo_tui.app.editor import named_editor
 from turbo_tui.app.house import House
 from turbo_tui.app.present_changes import about, hunk_lines
 from turbo_tui.core import events as ev
@@ -96,12 +96,12 @@ class Reviewing:
         path, hunk = wanted.path, wanted.hunk
         try:
             content = self._begun(wanted)
+            editor = named_editor()
         except TurboError as error:
             self._house.tell(str(error), bad=True)
             return False
         text = content.decode("utf-8", "replace")
         here = text.encode() == content and fits_in_place(text)
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
         if editor and (hunk == WHOLE_FILE or not here):
             self._edit_outside(editor, wanted, content)
         elif here:
@@ -137,14 +137,13 @@ class Reviewing:
             raise UsageError(f"{path} is not among the changes of step {step_id} any more.")
         return found
 
-    def _edit_outside(self, editor: str, wanted: DiffPane.EditWanted, content: bytes) -> None:
+    def _edit_outside(self, editor: list[str], wanted: DiffPane.EditWanted, content: bytes) -> None:
         """Hand a copy to the user's editor, and take what it left."""
         path = wanted.path
-        suffix = "".join(PurePosixPath(path).suffixes[-2:])
         with tempfile.TemporaryDirectory(prefix="turbo-tui-edit-") as folder:
-            copy = Path(folder) / f"{PurePosixPath(path).name.removesuffix(suffix)}{suffix}"
+            copy = Path(folder) / PurePosixPath(path).name
             copy.write_bytes(content)
-            self._house.outside([*shlex.split(editor), os.fspath(copy)])
+            self._house.outside([*editor, os.fspath(copy)])
             try:
                 written = copy.read_bytes()
             except OSError as error:

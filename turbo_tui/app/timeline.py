@@ -113,8 +113,20 @@ class Timeline:
             return DiffValue(when, message="It is as it is now.", decidable=False)
         return await asyncio.to_thread(self._diffs.changes, changes, f"- now, + {when}")
 
-    def clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
-        """Show why a landing cannot be taken back or landed again: the merge, with its marks."""
+    @property
+    def revision(self) -> int:
+        """Grows with every change of what is listed."""
+        return self._run.views.timeline.revision
+
+    async def clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
+        """Show why a landing cannot be taken back or landed again: the merge, with its marks.
+
+        Raises:
+            SessionError: A content is missing from the blob store.
+        """
+        return await asyncio.to_thread(self._clash, what, conflicts)
+
+    def _clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
         files: list[FileChange] = []
         told: list[str] = []
         for each in conflicts:

@@ -56,6 +56,7 @@ class TimelineScreen(ModalScreen[None]):
         self._timeline = Timeline(run)
         self._taking_back = TakingBack(house, run, clash=self._show_clash, clock=clock)
         self._previewed: str | None = None
+        self._listed = -1
 
     def compose(self) -> ComposeResult:
         """Lay out the list, the diff and the keys."""
@@ -73,7 +74,9 @@ class TimelineScreen(ModalScreen[None]):
         self.set_interval(_LOOK_S, self._list)
 
     def _list(self) -> None:
-        self.query_one(TimelinePane).show(self._timeline.items)
+        if self._timeline.revision != self._listed:
+            self._listed = self._timeline.revision
+            self.query_one(TimelinePane).show(self._timeline.items)
 
     def _show(self, value: Awaitable[DiffValue]) -> None:
         self.run_worker(self._shown(value), group="look", exclusive=True)
@@ -85,7 +88,7 @@ class TimelineScreen(ModalScreen[None]):
             self.query_one(DiffPane).show(DiffValue(message=str(error), decidable=False))
 
     def _show_clash(self, what: str, conflicts: Sequence[Conflict]) -> None:
-        self.query_one(DiffPane).show(self._timeline.clash(what, conflicts))
+        self._show(self._timeline.clash(what, conflicts))
 
     # --- what the list asks for ------------------------------------------------------
 

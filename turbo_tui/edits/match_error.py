@@ -7,7 +7,7 @@ from typing import Literal
 
 from turbo_tui.edits.closest import closest_match
 
-MatchKind = Literal["missing", "ambiguous", "count", "already_applied", "overlap", "lazy"]
+MatchKind = Literal["missing", "ambiguous", "count", "already_applied", "lazy"]
 
 _MOST_NAMED = 10
 _SHOWN_CHARS = 80

@@ -108,24 +108,6 @@ def _wrap_paragraph(text: str, width: int) -> list[str]:
     return lines
 
 
-def chop(text: str, width: int) -> list[str]:
-    """Cut text every `width` cells, wherever that is: code keeps each of its characters."""
-    if len(text) <= width and cell_len(text) <= width:
-        return [text]
-    width = max(2, width)
-    parts: list[str] = []
-    part, cells = "", 0
-    for character in text:
-        size = cell_len(character)
-        if cells + size > width:
-            parts.append(part)
-            part, cells = "", 0
-        part += character
-        cells += size
-    parts.append(part)
-    return parts
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """Return `1 file`, `3 files`, `1,204 files`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
