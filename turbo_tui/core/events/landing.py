@@ -1,0 +1,73 @@
+"""Landings: what came to stand in the workspace, and what was taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from turbo_tui.core.events.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class StepLanded(Event):
+    """What was approved stands in the workspace; `landing` can be undone.
+
+    Attributes:
+        layer: Id of the stage, where what git ignores in it was kept for later steps.
+    """
+
+    step_id: str
+    landing: str
+    paths: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRefused(Event):
+    """Nothing was written: the workspace changed under the review, or a path is in the way.
+
+    Attributes:
+        conflicts: Path -> what happened there, in words.
+        merged: Blob of the change set with three-way merges done, when all merge cleanly.
+    """
+
+    step_id: str
+    conflicts: dict[str, str]
+    merged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LandingUndone(Event):
+    """A landing was taken back; `notes` names what cannot be."""
+
+    step_id: str
+    landing: str
+    paths: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRedone(Event):
+    """A landing that was taken back was landed again."""
+
+    step_id: str
+    landing: str
+    paths: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRecovered(Event):
+    """A landing cut off by a crash was completed or rolled back; `left_alone` was not ours.
+
+    Attributes:
+        layer: As in StepLanded, of one that was completed.
+    """
+
+    landing: str
+    outcome: Literal["completed", "rolled_back"]
+    paths: tuple[str, ...]
+    left_alone: tuple[str, ...] = ()
+    step_id: str = ""
+    layer: str = ""

@@ -1,0 +1,74 @@
+"""The plan: a task, what a planner made of it, and the user's edits of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from turbo_tui.core.events.event import Event
+from turbo_tui.core.plan import Mode, Step
+
+
+@dataclass(frozen=True, slots=True)
+class TaskGiven(Event):
+    """The user typed a task; `pinned` are paths to give as context."""
+
+    text: str
+    pinned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProposed(Event):
+    """A planner answered; replaces whatever plan of unsettled steps stood before."""
+
+    task: str
+    planner: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFailed(Event):
+    """No plan came of the task; `nearest` are recipes that come close."""
+
+    task: str
+    reason: str
+    nearest: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepEdited(Event):
+    """The user changed a step's words."""
+
+    step_id: str
+    title: str
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepAdded(Event):
+    """The user added a step at a position."""
+
+    step: Step
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepRemoved(Event):
+    """The user deleted a step."""
+
+    step_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepMoved(Event):
+    """The user moved a step to another position."""
+
+    step_id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepModeSet(Event):
+    """The user set a step to land by itself (`auto`) or to ask."""
+
+    step_id: str
+    mode: Mode
