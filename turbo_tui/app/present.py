@@ -10,7 +10,7 @@ from typing import cast
 from turbo_tui.app.opened import Opened, Project
 from turbo_tui.core.ports import SandboxReport
 from turbo_tui.core.views import LogEntry, PlanView, StepState, unlanded_below
-from turbo_tui.engine.run import EDITABLE
+from turbo_tui.engine.plan_edits import EDITABLE
 from turbo_widgets.log_pane import LogItem
 from turbo_widgets.plan_pane import PlanItem, PlanValue, StepWord
 from turbo_widgets.project_pane import LanguageShare, ProjectPart, ProjectValue

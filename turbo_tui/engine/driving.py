@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.errors import UsageError
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Stage
@@ -103,6 +104,23 @@ class Drive:
     def deciding(self) -> frozenset[str]:
         """Steps on which a decision is being carried out."""
         return frozenset({self._landing, *self._beside.values()} - {""})
+
+    def refuse_when_busy(self) -> None:
+        """Raise UsageError while anything is under way."""
+        if self.busy:
+            running = self._footing.views.plan.running
+            what = f"Step {running.step.id} is running" if running else "Something is under way"
+            raise UsageError(f"{what}; wait for it, or interrupt it with Ctrl+C.")
+
+    def refuse_when_planning(self) -> None:
+        """Raise UsageError while a plan is being made."""
+        if self.planning:
+            raise UsageError("The plan is being made; wait for it, or interrupt it with Ctrl+C.")
+
+    def refuse_when_deciding(self, step_id: str) -> None:
+        """Raise UsageError while a decision on the step is being carried out."""
+        if step_id in self.deciding:
+            raise UsageError(f"What you decided on step {step_id} is under way; wait for it.")
 
     async def idle(self) -> None:
         """Wait until nothing is under way; a defect surfaces here."""
