@@ -215,9 +215,7 @@ class JournalLander:
         except SessionError as error:
             raise LandingError(f"Nothing was landed: {error}") from error
         entry = replace(entry, changes=changes, operations=operations)
-        writer = Writer(
-            tree, self._blobs, entry.operations, self._checkpoint, checked.identities, checked.notes
-        )
+        writer = Writer(tree, self._blobs, entry.operations, self._checkpoint, checked.notes)
         return self._carry_out(entry, writer)
 
     def _merged(self, tree: Tree, checked: Checked, wording: Wording) -> Checked:

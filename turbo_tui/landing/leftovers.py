@@ -7,7 +7,6 @@ written by someone while the landing was under way: it goes back in place, or st
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from turbo_tui.core.errors import SessionError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import Tree, aside
 from turbo_tui.landing.operations import Operation, same
-from turbo_tui.landing.preimages import Identity, look
+from turbo_tui.landing.preimages import look
 
 
 @dataclass(slots=True)
@@ -87,7 +86,7 @@ class Leftovers:
         except OSError:  # out of reach by now
             return False
 
-    def clear(self, operation: Operation, identities: Mapping[str, Identity]) -> bool:
+    def clear(self, operation: Operation) -> bool:
         """Delete an operation's hidden files, but nothing of someone else's.
 
         Returns:
@@ -104,8 +103,7 @@ class Leftovers:
             if operation.kind == "rmdir":
                 ours = self._is_empty(temp)
             else:
-                compared = identities.get(operation.path) == Identity.of(found)
-                ours = compared or self.is_ours(operation, temp)
+                ours = self.is_ours(operation, temp)
             if not ours:
                 self._keep(operation, temp)
                 continue

@@ -24,23 +24,6 @@ _MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Enough of a file's status to see that it was touched since it was read."""
-
-    device: int
-    inode: int
-    size_bytes: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Identity:
-        """Take it from a status; a folder's size and time move with what we land in it."""
-        if stat.S_ISDIR(status.st_mode):
-            return cls(status.st_dev, status.st_ino, 0, 0)
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """What stands at a path; `node` is None for a device, a socket or a pipe."""
 
@@ -54,13 +37,11 @@ class Checked:
 
     Attributes:
         files: What is left to write, harmless and as it will be journalled.
-        identities: Path -> what stood there when it was compared.
         linked: Paths whose file has other names too.
         merged: As in `landings.Landing`.
     """
 
     files: list[FileChange] = field(default_factory=list[FileChange])
-    identities: dict[str, Identity] = field(default_factory=dict[str, Identity])
     linked: set[str] = field(default_factory=set[str])
     conflicts: list[Conflict] = field(default_factory=list[Conflict])
     merged: ChangeSet | None = None
@@ -245,7 +226,6 @@ class _Checker:
     def _goes(self, change: FileChange, now: Found | None) -> None:
         if now is not None:
             path = source(change)
-            self._checked.identities[path] = Identity.of(now.status)
             links = now.status.st_nlink
             if stat.S_ISREG(now.status.st_mode) and links > 1 and change.after is not None:
                 self._checked.linked.add(path)

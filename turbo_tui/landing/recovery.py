@@ -15,7 +15,7 @@ from turbo_tui.core.changes import Node, parents, paths
 from turbo_tui.core.landings import Recovery
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, same
-from turbo_tui.landing.preimages import Found, Identity, look
+from turbo_tui.landing.preimages import Found, look
 from turbo_tui.landing.writer import ChangedMeanwhileError, Writer
 
 # Someone else took a path away, stands in its place, or planted a symlink above it.
@@ -109,7 +109,6 @@ class Recoverer:
             by_mode = operation.kind == "chmod" or not _is_folder(operation.before)
             if not same(found.node, operation.before, mode=by_mode):
                 return False
-            self.writer.identities = {operation.path: Identity.of(found.status)}
         try:
             self.writer.perform(operation)
         except ChangedMeanwhileError:

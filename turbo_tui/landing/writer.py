@@ -10,7 +10,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,8 @@ from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import Tree, aside
 from turbo_tui.landing.leftovers import Leftovers
-from turbo_tui.landing.operations import Operation
-from turbo_tui.landing.preimages import Identity
+from turbo_tui.landing.operations import Operation, same
+from turbo_tui.landing.preimages import look
 
 Checkpoint = Callable[[str], None]
 
@@ -45,7 +45,6 @@ class Writer:
     """Everything needed to carry operations out on one tree.
 
     Attributes:
-        identities: Path -> what stood there when it was compared.
         notes: What could not be kept; grows while writing.
         theirs: What someone else wrote meanwhile: its path, and where it is kept.
         started: Whether an operation was begun, so that a hidden file may hold the old side.
@@ -56,7 +55,6 @@ class Writer:
     blobs: Blobs
     operations: Sequence[Operation]
     checkpoint: Checkpoint
-    identities: Mapping[str, Identity] = field(default_factory=dict[str, Identity])
     notes: list[str] = field(default_factory=list[str])
     theirs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     started: bool = False
@@ -168,7 +166,7 @@ class Writer:
                 case "rmdir":
                     self._rmdir(operation)
                 case "chmod":
-                    self._chmod(operation.path, operation.after, self.identities)
+                    self._chmod(operation)
         except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
             raise ChangedMeanwhileError(operation.path) from error
         except OSError as error:
@@ -183,13 +181,12 @@ class Writer:
             self._verify_taken(operation)
 
     def _verify_taken(self, operation: Operation) -> None:
-        """See that what is now under the hidden name is what was compared; else put it back."""
+        """See that what is now under the hidden name is what was compared; else put it back.
+
+        Its content is read again: a save within one tick of the clock, of the same size and into
+        the same file, shows in nothing else.
+        """
         self.checkpoint(f"taken {operation.path}")
-        expected = self.identities.get(operation.path)
-        taken = self.tree.lstat(operation.temp)
-        if expected is None or taken is None or Identity.of(taken) == expected:
-            return
-        # Some file systems give a renamed file a new inode number: then the content decides.
         if self.leftovers.holds(operation.temp, operation.before, mode=True):
             return
         self.leftovers.give_back(operation)
@@ -249,21 +246,30 @@ class Writer:
     def _needs_room(self, other: Operation, removal: Operation) -> bool:
         return other is not removal and other.path == removal.path and other.after is not None
 
-    def _chmod(self, path: str, node: Node | None, identities: Mapping[str, Identity]) -> None:
-        if node is None:
-            return
+    def _chmod(self, operation: Operation) -> None:
+        found = look(self.tree, None, operation.path)
+        if found is None or not same(found.node, operation.before):
+            raise ChangedMeanwhileError(operation.path)
+        self.checkpoint(f"looked at {operation.path}")
+        self._set_mode(operation.path, found.status, _wanted(operation).mode)
+
+    def _set_mode(self, path: str, stood: os.stat_result, mode: int) -> None:
+        """Set a mode in place, of the very file that stood there; a swap for modes there is none.
+
+        What is saved into the file in that instant stays: only its mode is ours.
+        """
         with self.tree.parent(path) as (above, name):
             # O_PATH needs no permission on the file, which may be unreadable.
             flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(name, flags, dir_fd=above)
         try:
-            expected = identities.get(path)
-            if expected is not None and Identity.of(os.fstat(fd)) != expected:
+            now = os.fstat(fd)
+            if not os.path.samestat(now, stood) or now.st_mode != stood.st_mode:
                 raise ChangedMeanwhileError(path)
             if hasattr(os, "O_PATH"):
-                os.chmod(f"/proc/self/fd/{fd}", node.mode)  # noqa: PTH101  # a descriptor
+                os.chmod(f"/proc/self/fd/{fd}", mode)  # noqa: PTH101  # a descriptor
             else:
-                os.fchmod(fd, node.mode)
+                os.fchmod(fd, mode)
         finally:
             os.close(fd)
 
@@ -312,9 +318,11 @@ class Writer:
 
     def _chmod_back(self, operation: Operation) -> None:
         found = self.tree.lstat(operation.path)
-        if found is not None and stat.S_IMODE(found.st_mode) != _wanted(operation).mode:
+        if found is None or operation.before is None:
+            return
+        if stat.S_IMODE(found.st_mode) != _wanted(operation).mode:
             raise ChangedMeanwhileError(operation.path)
-        self._chmod(operation.path, operation.before, {})
+        self._set_mode(operation.path, found, operation.before.mode)
 
     def _remake(self, operation: Operation) -> None:
         if self.tree.is_folder(operation.path):
@@ -355,7 +363,7 @@ class Writer:
         if untouched:
             cleared = [self.leftovers.delete_all(operation) for operation in left]
         else:
-            cleared = [self.leftovers.clear(operation, self.identities) for operation in left]
+            cleared = [self.leftovers.clear(operation) for operation in left]
         return all(cleared)
 
     @property
