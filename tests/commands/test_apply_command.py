@@ -126,6 +126,30 @@ def test_a_dry_run_tells_and_writes_nothing(root: Path, run: Run) -> None:
     assert "no session" in run("session", "show").err.lower()
 
 
+@pytest.mark.parametrize("repository", [True, False])
+def test_what_was_applied_is_a_checkpoint_too_where_that_is_asked_for(
+    tmp_path: Path, root: Path, run: Run, *, repository: bool
+) -> None:
+    if repository:
+        subprocess.run(("git", "init", "-q", root), check=True)
+    config = tmp_path / "home/config/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[landing]\ncheckpoints = true\n")
+
+    told = json.loads(run("apply", "--json", given=PATCH).out)
+
+    ref = f"refs/turbo-tui/{told['session']}"
+    log = ("git", "-C", str(root), "log", "--format=%s", "--name-only", ref)
+    kept = subprocess.run(log, capture_output=True, text=True, check=False).stdout
+    assert (root / "b/c.txt").read_text() == "hi\n"
+    if repository:
+        assert kept.split("\n") == ["apply edits to 2 files", "", "a.py", "b/c.txt", ""]
+        assert told["notes"] == []
+    else:
+        (note,) = told["notes"]
+        assert "checkpoints = false" in note
+
+
 def test_what_is_there_already_is_no_session(run: Run) -> None:
     done = run("apply", "--format", "whole", given=f"a.py\n```\n{A}```\n")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from turbo_tui import __version__
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import new_session_id, sessions_folder
+from turbo_tui.commands.undoing import keep_checkpoint
 from turbo_tui.core import changes as ch
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import LandingError
@@ -147,11 +148,11 @@ class Ground:
                 ev.StepApproved(_STEP, blob, blob),
             ):
                 session.append(event, "user")
-            return await self._written(session, changes)
+            return await self._written(session, changes, title)
         finally:
             session.close()
 
-    async def _written(self, session: Session, changes: ch.ChangeSet) -> Landed:
+    async def _written(self, session: Session, changes: ch.ChangeSet, title: str) -> Landed:
         identity = session.session_id
         try:
             landing = await self._workspace.lander.land(changes, session_id=identity, step_id=_STEP)
@@ -163,7 +164,11 @@ class Ground:
             session.append(ev.LandingRefused(_STEP, why))
             return Landed(conflicts=landing.conflicts, notes=landing.notes)
         session.append(ev.StepLanded(_STEP, landing.landing_id, landing.paths, landing.notes))
-        return Landed(identity, landing.notes)
+        checkpoints = self._workspace.checkpoints
+        if checkpoints is None:
+            return Landed(identity, landing.notes)
+        missing = await keep_checkpoint(checkpoints, landing, title, session)
+        return Landed(identity, (*landing.notes, *filter(None, (missing,))))
 
     def _change(self, file: EditedFile) -> ch.FileChange:
         source = file.moved_from or file.path

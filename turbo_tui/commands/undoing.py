@@ -73,15 +73,16 @@ async def turn(
         for entry, landing in done:
             if place.checkpoints is not None and landing.landing_id:
                 title = f"{way} of step {entry.step_id}"
-                await _checkpoint(place.checkpoints, landing, title, session)
+                await keep_checkpoint(place.checkpoints, landing, title, session)
         return outcome
     finally:
         session.close()
 
 
-async def _checkpoint(
+async def keep_checkpoint(
     checkpoints: Checkpoints, landing: Landing, title: str, session: Session
-) -> None:
+) -> str:
+    """Keep a checkpoint of what was written; return why it could not be kept, empty if it was."""
     try:
         await checkpoints.keep(
             landing.written,
@@ -91,6 +92,8 @@ async def _checkpoint(
         )
     except TurboError as error:
         session.append(ev.Noted("warning", str(error)))  # what was written stands all the same
+        return str(error)
+    return ""
 
 
 def _stop_for_others(recoveries: Sequence[Recovery]) -> None:
