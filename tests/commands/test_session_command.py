@@ -11,7 +11,8 @@ from typing import cast
 
 import pytest
 
-from turbo_tui.adapters.event_store import LOG, SqliteEventStore, read_log
+from turbo_tui.adapters.event_store import SqliteEventStore, read_log
+from turbo_tui.adapters.log_files import LOG
 from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.cli import main
 from turbo_tui.core import events as ev
@@ -240,6 +241,20 @@ def test_prune_discards_the_stages_of_what_it_deletes(place: Workspace, run: Run
     assert pruned["stages"] == ["stage-1"]
     assert not layer.parent.exists()
     assert not any(left.exists() for left in beside)
+
+
+def test_prune_tells_of_old_texts_that_were_put_aside(place: Workspace, run: Run) -> None:
+    text = place.state / "unkept" / "unkept-x-a.py"
+    text.parent.mkdir(parents=True)
+    text.write_text("what I wrote")
+    os.utime(text, (1.0, 1.0))
+
+    said = "0 sessions, 1 text put aside and 0 blobs"
+    assert run("prune", "--keep", "9", "--dry-run")[1] == f"{said} would be deleted, 12 bytes.\n"
+    assert text.exists()
+    assert run("prune", "--keep", "9")[1] == f"{said} deleted, 12 bytes.\n"
+    assert not text.exists()
+    assert json.loads(run("prune", "--keep", "9", "--json")[1])["texts"] == 0
 
 
 # --- undo --------------------------------------------------------------------

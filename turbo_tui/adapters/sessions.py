@@ -17,8 +17,10 @@ from secrets import token_hex
 from typing import Literal
 
 from turbo_tui.adapters.blobs import FolderBlobs
-from turbo_tui.adapters.event_store import LOG, lock_holder, never_began, peek, stored_texts
+from turbo_tui.adapters.log_files import LOG, lock_holder, never_began
+from turbo_tui.adapters.log_glance import peek, stored_texts
 from turbo_tui.adapters.log_head import HEAD
+from turbo_tui.adapters.unkept import drop_outdated
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import SessionError, TurboError
 from turbo_tui.core.views import PlanView
@@ -73,12 +75,14 @@ class Pruned:
 
     Attributes:
         stages: Stage ids of the sessions: their layers are of no use any more.
+        texts: How many texts of the user that were put aside long ago.
     """
 
     sessions: tuple[str, ...]
     stages: tuple[str, ...]
     blobs: int
     size_bytes: int
+    texts: int = 0
 
 
 def sessions_folder(state: Path) -> Path:
@@ -230,7 +234,7 @@ def prune(
     dry_run: bool = False,
     grace_s: float = GRACE_S,
 ) -> Pruned:
-    """Delete sessions, then the blobs that nothing refers to any more.
+    """Delete sessions, the blobs that nothing refers to any more, and old texts put aside.
 
     Raises:
         SessionError: The state folder refuses.
@@ -247,11 +251,12 @@ def prune(
                 shutil.rmtree(folder)
             _drop_unused_claims(state, grace_s)
         count, size = _drop_unused_blobs(state, set(sessions), dry_run=dry_run, grace_s=grace_s)
+        texts, texts_bytes = drop_outdated(state, dry_run=dry_run)
     except OSError as error:
         raise SessionError(
             f"{error.filename or state} cannot be deleted ({error.strerror}); mend its permissions."
         ) from error
-    return Pruned(sessions, stages, count, freed + size)
+    return Pruned(sessions, stages, count, freed + size + texts_bytes, texts)
 
 
 def forsaken_stages(state: Path, *, grace_s: float = STAGE_GRACE_S) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turbo_tui.adapters.sessions import find_session, list_sessions
+from turbo_tui.adapters.unkept import unkept_folder
 from turbo_tui.app.opened import (
     Checked,
     Front,
@@ -118,7 +119,7 @@ def _opened(workspace: Workspace, opened: OpenedRun) -> Opened:
         search=opened.project.search,
         look_at_project=lambda: _look(opened.project),
         setup=_setup(workspace, opened),
-        aside=workspace.state / "unkept",
+        aside=unkept_folder(workspace.state),
     )
 
 

@@ -121,7 +121,7 @@ def show_command(session: str, *, path: str, here: bool, with_log: bool, as_json
 @_json
 def verify_command(session: str, *, path: str, here: bool, everywhere: bool, as_json: bool) -> None:
     """Check that not a byte of a session's log was altered; exit 5 when one was."""
-    from turbo_tui.adapters.event_store import verify  # noqa: PLC0415
+    from turbo_tui.adapters.log_repair import verify  # noqa: PLC0415
     from turbo_tui.adapters.sessions import list_sessions, sessions_folder  # noqa: PLC0415
 
     if everywhere:
@@ -158,7 +158,7 @@ def verify_command(session: str, *, path: str, here: bool, everywhere: bool, as_
 @_json
 def repair_command(session: str, *, keep: int, path: str, as_json: bool) -> None:
     """Write a broken log anew with its first SEQ records; the broken one is kept aside."""
-    from turbo_tui.adapters.event_store import repair  # noqa: PLC0415
+    from turbo_tui.adapters.log_repair import repair  # noqa: PLC0415
     from turbo_tui.adapters.sessions import find_session, sessions_folder  # noqa: PLC0415
 
     place = open_workspace(path)
@@ -194,7 +194,11 @@ def prune_command(
     everywhere: bool,
     as_json: bool,
 ) -> None:
-    """Delete old sessions with their content: beyond --keep, and older than --older-than."""
+    """Delete old sessions with their content: beyond --keep, and older than --older-than.
+
+    What you wrote in a review and it could not take was put aside; it goes after 30 days, and
+    the oldest of it beyond 20 MB.
+    """
     from turbo_tui.adapters.sessions import list_sessions, prunable  # noqa: PLC0415
 
     if keep is None and not age:
@@ -212,11 +216,12 @@ def prune_command(
         return
     would = "would be deleted" if dry_run else "deleted"
     write_lines([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
+    texts = f", {counted(pruned.texts, 'text')} put aside" if pruned.texts else ""
     write_lines(
         [
             (
-                f"{counted(len(pruned.sessions), 'session')} and {counted(pruned.blobs, 'blob')} "
-                f"{would}, {size_in_words(pruned.size_bytes)}."
+                f"{counted(len(pruned.sessions), 'session')}{texts} and "
+                f"{counted(pruned.blobs, 'blob')} {would}, {size_in_words(pruned.size_bytes)}."
             )
         ]
     )
