@@ -19,6 +19,9 @@ class Clash:
     ours_start: int = field(default=0, compare=False)
 
 
+Part = tuple[bytes, ...] | Clash
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What came of a merge.
@@ -57,31 +60,64 @@ def merge(
     Returns:
         A clean text when the changes lie at least one line apart or are the same.
     """
+    clashes: list[Clash] = []
+    result: list[bytes] = []
+    for part in parts(base, ours, theirs):
+        if isinstance(part, Clash):
+            clashes.append(part)
+            result += marked_lines(part, our_name, their_name)
+        else:
+            result += part
+    return Merged(b"".join(result), tuple(clashes))
+
+
+def parts(base: bytes | None, ours: bytes, theirs: bytes) -> list[Part]:
+    """Take two changes of a text apart: lines that go together, and clashes between them.
+
+    Args:
+        base: The text both sides began with; None where it is not known: then every
+            difference is a clash.
+        ours: One side's text.
+        theirs: The other side's text.
+    """
+    if base is None:
+        return _apart(lines_of(ours), lines_of(theirs))
     base_lines, our_lines, their_lines = lines_of(base), lines_of(ours), lines_of(theirs)
     our_regions = changed_regions(base_lines, our_lines)
     their_regions = changed_regions(base_lines, their_lines)
-    result: list[bytes] = []
-    clashes: list[Clash] = []
+    found: list[Part] = []
+    settled: list[bytes] = []
     at = 0
     shift = 0  # how much further down our lines lie than those of the base
     for group in _grouped(our_regions, their_regions):
-        result += base_lines[at : group.start]
+        settled += base_lines[at : group.start]
         at = group.end
         was = base_lines[group.start : group.end]
         mine = _side(base_lines, our_lines, group.ours, group)
         other = _side(base_lines, their_lines, group.theirs, group)
         if not group.theirs or mine == other:
-            result += mine
+            settled += mine
         elif not group.ours:
-            result += other
+            settled += other
         else:
             start = group.start + shift
             clash = Clash(group.start, tuple(was), tuple(mine), tuple(other), start)
-            clashes.append(clash)
-            result += _marked(clash, our_name, their_name)
+            found += [tuple(settled), clash]
+            settled = []
         shift += len(mine) - len(was)
-    result += base_lines[at:]
-    return Merged(b"".join(result), tuple(clashes))
+    return [*found, (*settled, *base_lines[at:])]
+
+
+def _apart(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[Part]:
+    found: list[Part] = []
+    at = 0
+    for region in changed_regions(ours, theirs):
+        mine = tuple(ours[region.old_start : region.old_end])
+        other = tuple(theirs[region.new_start : region.new_end])
+        clash = Clash(0, (), mine, other, region.old_start)
+        found += [tuple(ours[at : region.old_start]), clash]
+        at = region.old_end
+    return [*found, tuple(ours[at:])]
 
 
 @dataclass(slots=True)
@@ -119,7 +155,8 @@ def _side(
     return result + list(base[at : group.end])
 
 
-def _marked(clash: Clash, our_name: str, their_name: str) -> list[bytes]:
+def marked_lines(clash: Clash, our_name: str, their_name: str) -> list[bytes]:
+    """Return all versions of a clash, each under its marker."""
     parts = (
         (f"<<<<<<< {our_name}".encode(), clash.ours),
         (b"||||||| base", clash.base),

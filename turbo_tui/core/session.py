@@ -30,6 +30,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.LinesDecided,
         events.HunkEdited,
         events.ContentEdited,
+        events.ClashSettled,
         events.LineCommented,
         events.IgnoredDecided,
         events.StepApproved,
@@ -47,6 +48,7 @@ NAMES = frozenset(
     {
         *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
         *("changes", "selected", "merged", "landing", "on", "layer", "below", "blob"),
+        *("clashes", "bases"),
     }
 )
 """Fields by which a record speaks about something else: redacted, they would name nothing, and

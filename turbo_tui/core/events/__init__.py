@@ -44,6 +44,7 @@ from turbo_tui.core.events.plan import (
     TaskGiven,
 )
 from turbo_tui.core.events.review import (
+    ClashSettled,
     ContentEdited,
     HunkDecided,
     HunkEdited,
@@ -52,6 +53,7 @@ from turbo_tui.core.events.review import (
     LinesDecided,
     Side,
     StepApproved,
+    Take,
     VerifyFinished,
     VerifyStarted,
 )
@@ -80,6 +82,7 @@ __all__ = [
     "ApprovalAsked",
     "BudgetReached",
     "CheckFinished",
+    "ClashSettled",
     "CommandFinished",
     "CommandRequested",
     "ContentEdited",
@@ -122,6 +125,7 @@ __all__ = [
     "StepSkipped",
     "StepStaged",
     "StepStarted",
+    "Take",
     "TaskGiven",
     "ToolCalled",
     "ToolFinished",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from turbo_tui.core.events.event import Event
@@ -29,12 +29,18 @@ class LandingRefused(Event):
 
     Attributes:
         conflicts: Path -> what happened there, in words.
-        merged: Blob of the change set with three-way merges done, when all merge cleanly.
+        merged: Blob of the change set on the workspace as it is now, three-way merges done. Where
+            both sides clash it holds the step's version over the user's; empty where a path
+            cannot be written at all.
+        clashes: Path -> how many places of it clash; 0 where it is one side or the other.
+        bases: Path of a clash -> blob of what both sides began with; without one it is unknown.
     """
 
     step_id: str
     conflicts: dict[str, str]
     merged: str = ""
+    clashes: dict[str, int] = field(default_factory=dict[str, int])
+    bases: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from turbo_tui.core.events.event import Event
 
 Side = Literal["old", "new"]
+Take = Literal["mine", "theirs", "both", "written"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,24 @@ class ContentEdited(Event):
     changes: str
     path: str
     blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClashSettled(Event):
+    """The user said what stands where a step's change meets their own; `changes` as in HunkDecided.
+
+    Attributes:
+        place: Which clash of the file, from 0; -1 for a file that is one side or the other.
+        take: Whose lines stand there; `both`: mine, then the step's.
+        blob: The bytes in its place, where they were `written` by hand; else empty.
+    """
+
+    step_id: str
+    changes: str
+    path: str
+    place: int
+    take: Take
+    blob: str = ""
 
 
 @dataclass(frozen=True, slots=True)
