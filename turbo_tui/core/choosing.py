@@ -7,10 +7,11 @@ file as it was, from the step's, or from the user's own edit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from turbo_tui.core.changes import ChangeSet, FileChange, Node, parents
+from turbo_tui.core.clashes import WHOLE, Clashing, Keep, open_words, settled_content
 from turbo_tui.core.diffs import (
     MOST_TEXT_BYTES,
     WHOLE_FILE,
@@ -26,8 +27,6 @@ from turbo_tui.core.diffs import (
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.matching import lines_of
 
-Keep = Callable[[bytes], str]
-
 
 @dataclass(frozen=True, slots=True)
 class FileChoice:
@@ -38,17 +37,20 @@ class FileChoice:
         left_out: Hunk -> indices of its added and removed lines that do not happen.
         edited: Hunk -> blob of the bytes in the place of its new side; wins over `left_out`.
         content: Blob of the whole file as it lands; wins over all that concerns hunks.
+        clashing: How it meets the user's own change; there are no hunks to choose then.
     """
 
     rejected: frozenset[int] = frozenset()
     left_out: Mapping[int, frozenset[int]] = field(default_factory=dict[int, frozenset[int]])
     edited: Mapping[int, str] = field(default_factory=dict[int, str])
     content: str = ""
+    clashing: Clashing | None = None
 
     @property
     def is_all(self) -> bool:
         """The change lands as the step made it."""
-        return not (self.rejected or self.left_out or self.edited or self.content)
+        chosen = self.rejected or self.left_out or self.edited or self.content
+        return not chosen and self.clashing is None
 
 
 ALL = FileChoice()
@@ -78,7 +80,7 @@ def select(
 
     Raises:
         UsageError: A choice names a path, hunk or line that the change set does not have, or
-            edits what is no file.
+            edits what is no file; or a clash is not settled.
     """
     switched_on = [folder for folder in changes.ignored if folder.folder in ignored_on]
     reviewed = [*changes.files, *(change for folder in switched_on for change in folder.changes)]
@@ -125,6 +127,8 @@ def choose(
         return None
     if choice.content:
         return _with_content(change, content(choice.content), choice.content)
+    if choice.clashing is not None:
+        return _settled(change, choice.clashing, content, keep)
     file_diff = diff_of(change, content)
     if (choice.left_out or choice.edited) and (file_diff is None or not has_lines(change)):
         raise UsageError(f"{change.path!r} lands whole or not at all: it has no lines to choose.")
@@ -134,6 +138,19 @@ def choose(
     before = content(change.before.blob) if change.before is not None else b""
     made = splice(before, file_diff.hunks, parts)
     return _with_content(change, made, keep(made))
+
+
+def _settled(
+    change: FileChange, clashing: Clashing, content: Content, keep: Keep
+) -> FileChange | None:
+    """Return what lands of a file that both sides changed."""
+    if clashing.places:
+        made = settled_content(change, clashing, content)
+        return _with_content(change, made, keep(made))
+    whole = clashing.settled.get(WHOLE)
+    if whole is None:
+        raise UsageError(open_words(change.path, WHOLE, 0))
+    return change if whole.take == "theirs" else None
 
 
 def _parts(

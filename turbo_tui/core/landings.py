@@ -24,6 +24,8 @@ class Conflict:
         marked: Blob of the merge with conflict markers; empty where the sides are not text, or
             a side is missing.
         lines: Where the sides clash, counted from 1 in the workspace's file as it is now.
+        change: Leads from what stands there now to the clean merge, or else to what was to be
+            written; None where that cannot be: something else is in the way.
     """
 
     path: str
@@ -34,6 +36,7 @@ class Conflict:
     theirs: str = ""
     marked: str = ""
     lines: tuple[int, ...] = ()
+    change: FileChange | None = None
 
 
 @dataclass(frozen=True, slots=True)

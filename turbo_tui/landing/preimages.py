@@ -53,11 +53,13 @@ class Refusal(Exception):  # noqa: N818  # not an error: an answer
 
     Attributes:
         lines: Where both sides clash, as in `landings.Conflict`.
+        onto: The change could be made on what stands there now, if the user says so.
     """
 
-    def __init__(self, why: str, lines: tuple[int, ...] = ()) -> None:
+    def __init__(self, why: str, lines: tuple[int, ...] = (), *, onto: bool = False) -> None:
         super().__init__(why)
         self.lines = lines
+        self.onto = onto
 
 
 def look(tree: Tree, blobs: Blobs | None, path: str) -> Found | None:
@@ -150,7 +152,7 @@ class _Checker:
                 return
             _refuse_difference(safe, now, target, self._wording)
         except Refusal as refusal:
-            self._conflict(safe, str(refusal), now)
+            self._conflict(safe, str(refusal), now, onto=refusal.onto)
             return
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.EXDEV):
@@ -241,7 +243,7 @@ class _Checker:
         try:
             made = _merged_change(change, now, self._blobs, self._wording)
         except Refusal as refusal:
-            self._conflict(change, str(refusal), now, lines=refusal.lines)
+            self._conflict(change, str(refusal), now, lines=refusal.lines, onto=True)
             return
         why = f"it was changed since {self._wording.since}; the two changes go together"
         self._conflict(change, why, now, made)
@@ -254,6 +256,7 @@ class _Checker:
         made: FileChange | None = None,
         *,
         lines: tuple[int, ...] = (),
+        onto: bool = False,
     ) -> None:
         self._checked.conflicts.append(
             Conflict(
@@ -265,6 +268,7 @@ class _Checker:
                 theirs=_blob(change.after),
                 marked="" if made is not None else self._marked(change, now),
                 lines=lines,
+                change=made if made is not None else _onto(change, now) if onto else None,
             )
         )
         if made is None:
@@ -290,6 +294,20 @@ class _Checker:
         return self._blobs.put(merged.content)
 
 
+def _onto(change: FileChange, now: Found | None) -> FileChange | None:
+    """Return a change as one of what stands there now; None where that is no file or link."""
+    before, after = change.before, change.after
+    if now is None:
+        gone = replace(change, before=None, moved_from="", base_known=True)
+        return gone if after is not None else None
+    here = now.node
+    if here is None or here.kind == "folder":
+        return None
+    if before is not None and after is not None and before.kind == after.kind == here.kind:
+        after = replace(after, mode=here.mode if after.mode == before.mode else after.mode)
+    return replace(change, before=here, after=after, base_known=True)
+
+
 def _blob(node: Node | None) -> str:
     return node.blob if node is not None else ""
 
@@ -310,12 +328,13 @@ def _refuse_difference(
         raise Refusal(f"{change.path} is taken by {_word(target)} that was not there")
     if change.before is None:
         if now is not None:
-            raise Refusal(f"{_word(now)} stands there that was not there when {since}")
+            raise Refusal(f"{_word(now)} stands there that was not there when {since}", onto=True)
         return
     if now is None:
-        raise Refusal(f"it was deleted since {since}")
+        raise Refusal(f"it was deleted since {since}", onto=True)
     if now.node is None or now.node.kind != change.before.kind:
-        raise Refusal(f"it was a {change.before.kind} when {since} and is {_word(now)} now")
+        why = f"it was a {change.before.kind} when {since} and is {_word(now)} now"
+        raise Refusal(why, onto=True)
 
 
 def _merged_change(change: FileChange, now: Found, blobs: Blobs, wording: Wording) -> FileChange:

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.choosing import FileChoice
+from turbo_tui.core.clashes import Clashing, Settled
 from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.ports import Record
 
@@ -37,6 +38,7 @@ class Decisions:
         left_out: Path -> hunk -> indices of its lines that do not happen.
         edited: Path -> hunk -> blob of what stands in the place of its new side.
         contents: Path -> blob of the whole file as it shall land.
+        clashing: Path -> how the step's change meets the user's own, and what was settled.
         comments: In path order, then by line; they change nothing that lands.
     """
 
@@ -48,6 +50,7 @@ class Decisions:
     )
     edited: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
     contents: dict[str, str] = field(default_factory=dict[str, str])
+    clashing: dict[str, Clashing] = field(default_factory=dict[str, Clashing])
     comments: tuple[Comment, ...] = ()
 
     def choice(self, path: str) -> FileChoice:
@@ -57,12 +60,24 @@ class Decisions:
             left_out=self.left_out.get(path, {}),
             edited=self.edited.get(path, {}),
             content=self.contents.get(path, ""),
+            clashing=self.clashing.get(path),
         )
+
+    @property
+    def open_clashes(self) -> dict[str, tuple[int, ...]]:
+        """Path -> places that must be settled before anything lands."""
+        return {
+            path: clashing.open
+            for path, clashing in self.clashing.items()
+            if clashing.open
+            and path not in self.contents
+            and WHOLE_FILE not in self.rejected.get(path, ())
+        }
 
     @property
     def choices(self) -> dict[str, FileChoice]:
         """Path -> what of it lands, for all files that do not land as the step made them."""
-        paths = {*self.rejected, *self.left_out, *self.edited, *self.contents}
+        paths = {*self.rejected, *self.left_out, *self.edited, *self.contents, *self.clashing}
         return {path: self.choice(path) for path in sorted(paths)}
 
     @property
@@ -153,10 +168,13 @@ class ReviewView:
                 | ev.LinesDecided(step_id, changes)
                 | ev.HunkEdited(step_id, changes)
                 | ev.ContentEdited(step_id, changes)
+                | ev.ClashSettled(step_id, changes)
                 | ev.LineCommented(step_id, changes)
                 | ev.IgnoredDecided(step_id, changes)
             ):
                 self._decisions[step_id] = _decided(self.decisions(step_id, changes), event)
+            case ev.LandingRefused(step_id, merged=merged) if event.clashes:
+                self._decisions[step_id] = _refused(self.decisions(step_id, merged), event)
             case ev.VerifyStarted(step_id, changes, selected, stage_id):
                 decided = self.decisions(step_id, changes).without_comments
                 begun = Verification("running", selected)
@@ -185,6 +203,10 @@ def _decided(known: Decisions, event: ev.Event) -> Decisions:  # noqa: PLR0911  
             return replace(known, edited=_with(known.edited, path, hunks))
         case ev.ContentEdited(path=path, blob=blob):
             return replace(known, contents=_with(known.contents, path, blob))
+        case ev.ClashSettled(path=path, place=place, take=take, blob=blob):
+            was = known.clashing.get(path, Clashing())
+            now = replace(was, settled={**was.settled, place: Settled(take, blob)})
+            return replace(known, clashing={**known.clashing, path: now})
         case ev.LineCommented(path=path, line=line, side=side, text=text):
             here = (path, line, side)
             others = [c for c in known.comments if (c.path, c.line, c.side) != here]
@@ -197,6 +219,17 @@ def _decided(known: Decisions, event: ev.Event) -> Decisions:  # noqa: PLR0911  
             return replace(known, ignored_on=folders)
         case _:
             return known
+
+
+def _refused(known: Decisions, event: ev.LandingRefused) -> Decisions:
+    """Return decisions on what is to be settled; the same clash stays as it was settled."""
+    clashing: dict[str, Clashing] = {}
+    for path, places in event.clashes.items():
+        was = known.clashing.get(path, Clashing())
+        fresh = Clashing(places, event.bases.get(path, ""))
+        same = (was.places, was.base) == (fresh.places, fresh.base)
+        clashing[path] = was if same else fresh
+    return replace(known, clashing=clashing)
 
 
 def _hunk_decided(known: Decisions, path: str, hunk: int, *, accepted: bool) -> Decisions:

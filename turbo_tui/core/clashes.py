@@ -1,0 +1,193 @@
+"""Where a step's change meets the user's own: which places clash, and what is made of them.
+
+The user's side is the file as it stands in the workspace, and a settled clash is a change of
+that. Places count from 0 and are always the same for the same three contents.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.diffs import MOST_TEXT_BYTES, Content, ended, is_binary
+from turbo_tui.core.errors import UsageError
+from turbo_tui.core.events import Take
+from turbo_tui.core.landings import Conflict
+from turbo_tui.core.matching import lines_of
+from turbo_tui.core.merge import Clash, Part, marked_lines, merge, parts
+
+Keep = Callable[[bytes], str]
+
+WHOLE = -1  # the place of a file that is one side or the other
+MINE, THEIRS = "yours", "the step's"  # names at conflict markers
+
+_MARKER = re.compile(rb"(?:<{7}|\|{7}|>{7})(?: |\r?$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What stands in the place of a clash; `blob` where it was written by hand."""
+
+    take: Take
+    blob: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clashing:
+    """A file that both sides changed.
+
+    Attributes:
+        places: How many places clash; 0 where it is one side or the other.
+        base: Blob of what both began with; empty where that is not known.
+        settled: Place -> what stands there.
+    """
+
+    places: int = 0
+    base: str = ""
+    settled: Mapping[int, Settled] = field(default_factory=dict[int, Settled])
+
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Places that nothing was said of yet."""
+        places = range(self.places) if self.places else (WHOLE,)
+        return tuple(place for place in places if place not in self.settled)
+
+
+# --- a refused landing, as something to settle ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Onto:
+    """A change set carried over to the workspace as it is now.
+
+    Attributes:
+        changes: Merged where that goes; else the step's version over the user's.
+        clashing: Path -> what is to be settled there.
+    """
+
+    changes: ChangeSet
+    clashing: dict[str, Clashing] = field(default_factory=dict[str, Clashing])
+
+
+def onto(
+    selected: ChangeSet, conflicts: tuple[Conflict, ...], content: Content, keep: Keep
+) -> Onto | None:
+    """Carry what was to land over to what stands in the workspace.
+
+    Returns:
+        None where some path cannot be written whatever the user says.
+    """
+    files = {change.path: change for change in selected.files}
+    clashing: dict[str, Clashing] = {}
+    for each in conflicts:
+        if each.change is None or each.path not in files:
+            return None
+        files[each.path] = each.change
+        if each.merged:
+            continue
+        found = _texts(each.change, each.base, content)
+        places = 0
+        if found is not None:
+            places = sum(isinstance(part, Clash) for part in parts(*found))
+        if found is not None and not places and found[0] is not None:
+            # Its lines go together, its mode does not: that alone is one or the other.
+            files[each.path] = _with(each.change, merge(found[0], *found[1:]).content, keep)
+        clashing[each.path] = Clashing(places, each.base)
+    return Onto(replace(selected, files=tuple(files.values())), clashing)
+
+
+def _with(change: FileChange, made: bytes, keep: Keep) -> FileChange:
+    after = change.after
+    if after is None:
+        return change
+    return replace(change, after=replace(after, size_bytes=len(made), blob=keep(made)))
+
+
+def _texts(
+    change: FileChange, base: str, content: Content
+) -> tuple[bytes | None, bytes, bytes] | None:
+    """Return base, ours and theirs; None where they are no texts, or one side has no file."""
+    ours, theirs = change.before, change.after
+    if not (_is_text(ours) and _is_text(theirs)) or ours is None or theirs is None:
+        return None
+    contents = content(base) if base else None, content(ours.blob), content(theirs.blob)
+    if any(is_binary(each) for each in contents if each):
+        return None
+    return contents
+
+
+def _is_text(node: Node | None) -> bool:
+    return node is not None and node.kind == "file" and node.size_bytes <= MOST_TEXT_BYTES
+
+
+# --- what is made of it ----------------------------------------------------------------
+
+
+def clash_parts(change: FileChange, clashing: Clashing, content: Content) -> list[Part]:
+    """Take a clashing file apart; one whole part where it is one side or the other."""
+    found = _texts(change, clashing.base, content) if clashing.places else None
+    return parts(*found) if found is not None else []
+
+
+def taken(clash: Clash, settled: Settled, content: Content) -> tuple[bytes, ...]:
+    """Return the lines that stand in the place of a settled clash."""
+    match settled.take:
+        case "mine":
+            return clash.ours
+        case "theirs":
+            return clash.theirs
+        case "both":
+            return tuple(ended([*clash.ours, *clash.theirs]))
+        case "written":
+            return tuple(lines_of(content(settled.blob)))
+
+
+def settled_content(
+    change: FileChange, clashing: Clashing, content: Content, *, marked: bool = False
+) -> bytes:
+    """Return a clashing file with what was settled in it.
+
+    Args:
+        change: Leads from the user's side to the step's.
+        clashing: How it clashes; has `places`.
+        content: Fetches a blob.
+        marked: Let open clashes stand there with their markers.
+
+    Raises:
+        UsageError: A clash is open.
+    """
+    lines: list[bytes] = []
+    place = -1
+    for part in clash_parts(change, clashing, content):
+        if not isinstance(part, Clash):
+            lines += part
+            continue
+        place += 1
+        settled = clashing.settled.get(place)
+        if settled is not None:
+            lines += taken(part, settled, content)
+        elif marked:
+            lines += marked_lines(part, MINE, THEIRS)
+        else:
+            raise UsageError(open_words(change.path, place, clashing.places))
+    return b"".join(ended(lines))
+
+
+def open_words(path: str, place: int, places: int) -> str:
+    """Say that a clash has to be settled first."""
+    which = f"conflict {place + 1} of {places} in {path}" if places else f"the conflict of {path}"
+    return (
+        f"You have not said what becomes of {which}: keep yours, take the step's, edit it, or "
+        "leave the file out."
+    )
+
+
+def leftover_marker(written: bytes, *sides: bytes) -> tuple[int, str] | None:
+    """Return number (from 1) and text of a conflict marker that neither side had."""
+    known = {line for side in sides for line in side.splitlines()}
+    for number, line in enumerate(written.splitlines(), 1):
+        if _MARKER.match(line) and line not in known:
+            return number, line.decode(errors="replace").strip()
+    return None
