@@ -13,15 +13,10 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.adapters import log_head, log_rows
-from turbo_tui.adapters.event_store import (
-    LOG,
-    SqliteEventStore,
-    lock_holder,
-    read_log,
-    repair,
-    verify,
-)
+from turbo_tui.adapters.event_store import SqliteEventStore, read_log
+from turbo_tui.adapters.log_files import LOG, lock_holder
 from turbo_tui.adapters.log_head import HEAD
+from turbo_tui.adapters.log_repair import repair, verify
 from turbo_tui.core import events
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.events import Event

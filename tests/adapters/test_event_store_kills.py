@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.adapters.event_store import SqliteEventStore, read_log, verify
+from turbo_tui.adapters.event_store import SqliteEventStore, read_log
+from turbo_tui.adapters.log_repair import verify
 from turbo_tui.core import events
 from turbo_tui.core.session import Session
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.adapters.blobs import FolderBlobs
-from turbo_tui.adapters.event_store import LOG, SqliteEventStore
+from turbo_tui.adapters.event_store import SqliteEventStore
+from turbo_tui.adapters.log_files import LOG
 from turbo_tui.adapters.sessions import (
     find_session,
     forsaken_stages,
