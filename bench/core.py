@@ -44,7 +44,7 @@ from turbo_tui.adapters.event_store import SqliteEventStore, read_log
 from turbo_tui.core import events
 from turbo_tui.core.codec import canonical, encode
 from turbo_tui.core.diffs import diff
-from turbo_tui.core.policy import Act, Context, Rule, decide
+from turbo_tui.core.policy import Act, Rule, ruling
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.knowledge.definitions import definitions
@@ -170,10 +170,9 @@ def policy_cases() -> Iterator[Case]:
         Rule("deny", "command", ("git", "push"), "config.toml"),
         Rule("deny", "path", ("x*",), "config.toml"),
     )
-    context = Context(rules=rules, workspace="/w")
 
     def judge(line: str) -> object:
-        return decide(Act("command", argv=("sh", "-c", line)), context)
+        return ruling(Act("command", argv=("sh", "-c", line)), rules, workspace="/w")
 
     plain = "cd src && python -m pytest -q tests/core | tail -5 > 'the log.txt'"
     yield Case(

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 
-from turbo_tui.core.policy import Act, Context, Effect, Rule, RuleKind, decide
+from turbo_tui.core.policy import Act, Effect, Rule, RuleKind, ruling
 
 
 class Case(NamedTuple):
-    """A command, one rule of the user's, and what comes of it where nothing is staged."""
+    """A command, one rule of the user's, and what comes of it where all else is asked."""
 
     says: str
     rule: str
@@ -154,8 +154,10 @@ DENY_RM = Rule("deny", "command", ("rm",))
 def test_a_name_that_is_made_while_it_runs_is_asked_about(text: str) -> None:
     act = Act("command", argv=line(text))
 
-    assert decide(act, Context((DENY_RM,))).decision in {"ask", "deny"}
-    assert decide(act, Context()).decision == "allow"
+    found = ruling(act, (DENY_RM,))
+    assert found is not None
+    assert found.effect in {"ask", "deny"}
+    assert ruling(act, ()) is None
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_name_that_is_made_while_it_runs_is_asked_about(text: str) -> None:
 def test_a_variable_behind_the_name_is_not_asked_about(text: str) -> None:
     act = Act("command", argv=line(text))
 
-    assert decide(act, Context((DENY_RM,))).decision == "allow"
+    assert ruling(act, (DENY_RM,)) is None
 
 
 def rule(text: str) -> Rule:
@@ -182,9 +184,9 @@ def rule(text: str) -> Rule:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.says for case in CASES])
 def test_what_a_command_runs_decides(case: Case) -> None:
-    context = Context((rule(case.rule),), workspace="/w", staged=False)
+    found = ruling(Act("command", argv=case.argv), (rule(case.rule),), workspace="/w")
 
-    assert decide(Act("command", argv=case.argv), context).decision == case.effect
+    assert (found.effect if found is not None else "ask") == case.effect
 
 
 def test_each_sentence_is_told_once() -> None:

@@ -1,7 +1,7 @@
-"""Allow, ask or deny: what may happen without a person, for how long an answer holds, and why.
+"""What the user's rules say about something that is about to happen: deny before ask before allow.
 
-Reversible effects are staged and reviewed afterwards, so they are allowed. What cannot be
-taken back is asked beforehand. Rules come first: deny before ask before allow.
+What no rule speaks about is decided where it happens: what is staged runs and is reviewed
+afterwards, what cannot be taken back is asked beforehand (engine/clearance.py, engine/approval.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from turbo_tui.core.events import Answer
 Effect = Literal["allow", "ask", "deny"]
 RuleKind = Literal["command", "path", "host", "tool"]
 ActKind = Literal["command", "network", "path", "commit", "send", "tool"]
-Approve = Literal["ask", "none", "staged", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +49,11 @@ class Act:
         kind: `command` runs `argv`; `network` gives it network; `commit` writes git history;
             `send` sends context to a host; `path` and `tool` use what `subject` names.
         subject: The path (absolute, or relative to the workspace), host or tool.
-        read_only: It changes nothing.
     """
 
     kind: ActKind
     argv: Argv = ()
     subject: str = ""
-    read_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where an act would happen.
-
-    Attributes:
-        workspace: Absolute path; what lies outside of it is asked about.
-        staged: Its effects go to a stage and are reviewed before they land.
-        sandboxed: Something confines commands here.
-        approve: Who answers what is asked: a person, or a headless mode.
-    """
-
-    rules: tuple[Rule, ...] = ()
-    workspace: str = "/"
-    staged: bool = True
-    sandboxed: bool = True
-    approve: Approve = "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,32 +69,6 @@ class Decision:
     reason: str
     rule: str = ""
     scopes: tuple[Answer, ...] = ()
-
-
-_SCOPES: dict[ActKind, tuple[Answer, ...]] = {
-    "command": ("once", "step", "plan", "project", "no"),
-    "network": ("once", "step", "plan", "project", "no"),
-    "path": ("once", "step", "plan", "project", "no"),
-    "tool": ("once", "step", "plan", "project", "no"),
-    "commit": ("once", "no"),
-    "send": ("once", "no"),
-}
-
-
-def decide(act: Act, context: Context) -> Decision:
-    """Decide about one act."""
-    rule = ruling(act, context.rules, workspace=context.workspace)
-    if rule is not None and rule.effect == "allow":
-        return Decision("allow", f"A rule allows it{_source(rule)}.", str(rule))
-    if rule is not None and rule.effect == "deny":
-        return Decision("deny", f"A rule forbids it{_source(rule)}.", str(rule))
-    if rule is HIDDEN:
-        asked = Decision("ask", HIDDEN_WHY, str(rule), _SCOPES[act.kind])
-    elif rule is not None:
-        asked = Decision("ask", f"A rule says to ask{_source(rule)}.", str(rule), _SCOPES[act.kind])
-    else:
-        asked = _by_nature(act, context)
-    return _answered(asked, context.approve) if asked.decision == "ask" else asked
 
 
 HIDDEN = Rule("ask", "command", ("(a name made while it runs)",))
@@ -138,51 +91,6 @@ def ruling(act: Act, rules: Iterable[Rule], *, workspace: str = "/") -> Rule | N
     ):
         return HIDDEN
     return _allowing(act, tuple(rule for rule in rules if rule.effect == "allow"), workspace)
-
-
-def rule_for(act: Act, source: str = "") -> Rule | None:
-    """Return the rule that saves "allow, in this project"; None where that makes no sense."""
-    if "project" not in _SCOPES[act.kind]:
-        return None
-    if act.kind in {"path", "tool"}:
-        kind: RuleKind = "path" if act.kind == "path" else "tool"
-        return Rule("allow", kind, (_literal(act.subject),), source)
-    return Rule("allow", "command", tuple(_literal(word) for word in act.argv), source)
-
-
-_IRREVERSIBLE: dict[ActKind, str] = {
-    "network": "It wants the network: what is sent cannot be taken back.",
-    "commit": "It writes to the repository's history.",
-    "send": "It sends what the model is given to {subject}.",
-}
-
-
-def _by_nature(act: Act, context: Context) -> Decision:
-    reason = _IRREVERSIBLE.get(act.kind, "").format(subject=act.subject)
-    if act.kind == "path" and not _is_inside(act.subject, context.workspace):
-        reason = f"{act.subject} lies outside the workspace."
-    elif act.kind in {"path", "tool"} and act.read_only:
-        return Decision("allow", "It only reads.")
-    elif act.kind == "command" and not context.sandboxed:
-        reason = "Nothing confines commands here."
-    elif not reason and not context.staged:
-        reason = "It acts on the workspace itself, with no stage."
-    if reason:
-        return Decision("ask", reason, "", _SCOPES[act.kind])
-    return Decision("allow", "It is staged: you review what it did before anything lands.")
-
-
-def _answered(asked: Decision, approve: Approve) -> Decision:
-    if approve == "ask":
-        return asked
-    mode = f"--approve {approve}"
-    if approve == "all":
-        return Decision("allow", f"{asked.reason} {mode} says yes.", mode)
-    return Decision("deny", f"{asked.reason} {mode} has no person to ask.", mode)
-
-
-def _source(rule: Rule) -> str:
-    return f" ({rule.source})" if rule.source else ""
 
 
 # --- matching ----------------------------------------------------------------
@@ -326,11 +234,6 @@ def _paths(word: str, workspace: str) -> tuple[str, ...]:
             relative = posixpath.relpath(absolute, workspace)
             found += [absolute if relative.startswith("..") else relative, absolute]
     return tuple(found)
-
-
-def _is_inside(path: str, workspace: str) -> bool:
-    absolute = posixpath.normpath(posixpath.join(workspace, path))
-    return absolute == workspace or absolute.startswith(workspace.rstrip("/") + "/")
 
 
 def _any_glob(patterns: Iterable[str], texts: Iterable[str]) -> bool:
