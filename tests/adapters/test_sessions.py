@@ -10,14 +10,12 @@ import pytest
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.log_files import LOG
+from turbo_tui.adapters.pruning import forsaken_stages, prunable, prune
 from turbo_tui.adapters.sessions import (
     find_session,
-    forsaken_stages,
     list_sessions,
     new_session_id,
     newest_session,
-    prunable,
-    prune,
     sessions_folder,
 )
 from turbo_tui.core import events as ev

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from turbo_tui.adapters.sessions import prune
+from turbo_tui.adapters.pruning import prune
 from turbo_tui.adapters.unkept import MOST_BYTES, drop_outdated, outdated, unkept_folder
 
 DAY = 86_400.0

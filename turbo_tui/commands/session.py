@@ -26,7 +26,8 @@ from turbo_tui.core.plain import plain
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from turbo_tui.adapters.sessions import Pruned, SessionSummary
+    from turbo_tui.adapters.pruning import Pruned
+    from turbo_tui.adapters.sessions import SessionSummary
     from turbo_tui.core.views import Views
 
 BROKEN = 5
@@ -199,7 +200,8 @@ def prune_command(
     What you wrote in a review and it could not take was put aside; it goes after 30 days, and
     the oldest of it beyond 20 MB.
     """
-    from turbo_tui.adapters.sessions import list_sessions, prunable  # noqa: PLC0415
+    from turbo_tui.adapters.pruning import prunable  # noqa: PLC0415
+    from turbo_tui.adapters.sessions import list_sessions  # noqa: PLC0415
 
     if keep is None and not age:
         raise click.UsageError("Say which to delete: --keep N, --older-than AGE, or both.")
@@ -228,7 +230,7 @@ def prune_command(
 
 
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
-    from turbo_tui.adapters.sessions import prune  # noqa: PLC0415
+    from turbo_tui.adapters.pruning import prune  # noqa: PLC0415
     from turbo_tui.engine.before import before_id  # noqa: PLC0415
     from turbo_tui.engine.verifying import verify_id  # noqa: PLC0415
     from turbo_tui.sandbox.staging.stages import discard_left  # noqa: PLC0415

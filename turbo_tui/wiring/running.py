@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from turbo_tui import __version__
 from turbo_tui.adapters.event_store import SqliteEventStore
-from turbo_tui.adapters.sessions import forsaken_stages, new_session_id, sessions_folder
+from turbo_tui.adapters.pruning import forsaken_stages
+from turbo_tui.adapters.sessions import new_session_id, sessions_folder
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import SessionError, StageError
 from turbo_tui.core.ports import Stages
