@@ -36,7 +36,7 @@ class Conflict:
     theirs: str = ""
     marked: str = ""
     lines: tuple[int, ...] = ()
-    change: FileChange | None = None
+    change: FileChange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
