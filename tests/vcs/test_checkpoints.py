@@ -230,6 +230,45 @@ async def test_a_workspace_within_a_repository_keeps_its_place(tmp_path: Path) -
     assert repo.tree() == {"sub dir/a": file(b"B"), "other": file(b"o")}
 
 
+async def test_what_git_ignores_and_new_secrets_are_left_out_and_named(repo: Repo) -> None:
+    (repo.folder / ".gitignore").write_text("out/\n*.log\n")
+    (repo.folder / "kept.log").write_bytes(b"one")
+    (repo.folder / "id_rsa").write_bytes(b"a test's own, known to all")
+    git(repo.folder, "add", "-f", "kept.log")
+    head = repo.commit()
+    old = {**OLD, "kept.log": file(b"one"), "id_rsa": file(b"a test's own, known to all")}
+    ignored = {f"out/{n:02}": file(b"x") for n in range(30)}
+    new = {
+        **old,
+        **ignored,
+        "kept.log": file(b"two"),
+        "id_rsa": file(b"another"),
+        "deploy/prod.pem": file(b"a secret"),
+        ".env": file(b"TOKEN=x"),
+        ".env.example": file(b"TOKEN="),
+        ":(glob)**": file(b"an odd name"),
+        ".github/ci.yml": file(b"a hidden file is one like any other"),
+    }
+
+    await repo.keep(old, new)
+
+    told = git(repo.folder, "log", "-1", "--format=%B", REF)
+    shown = git(repo.folder, "diff", "--name-only", head, REF).split()
+    assert shown == [".env.example", ".github/ci.yml", ":(glob)**", "id_rsa", "kept.log"]
+    assert told.count("Left-Out: ") == 21
+    assert "Left-Out: .env\nLeft-Out: deploy/prod.pem\nLeft-Out: out/00\n" in told
+    assert "Left-Out: and 12 more" in told
+
+    await repo.keep(new, old, "undo of step 1", n=2)
+    assert git(repo.folder, "diff", "--name-only", head, REF) == ""
+
+
+async def test_before_the_first_commit_no_secret_is_known(repo: Repo) -> None:
+    await repo.keep({}, {"a/.env": file(b"TOKEN=x"), "a/b": file(b"b")})
+
+    assert list(repo.tree()) == ["a/b"]
+
+
 async def test_outside_a_repository_it_says_so_and_how_to_do_without(tmp_path: Path) -> None:
     checkpoints = GitCheckpoints(tmp_path, MemoryBlobs())
 

@@ -5,8 +5,11 @@ that HEAD named when the session first landed. `git log refs/turbo-tui/SESSION` 
 `git diff A B` what was between two. HEAD, index and files are never touched.
 
 Each commit is written by one `git fast-import` from the very bytes that landed, so no file of
-the workspace is read, and no filter, attribute, hook, signer or file system monitor that a step
-may have written is run.
+the workspace but `.gitignore` is read, and no filter, attribute, hook, signer or file system
+monitor that a step may have written is run.
+
+It holds what a commit of the user's would: nothing that git ignores, and no file that likely holds
+secrets unless HEAD has it, for a mirroring push takes every ref along. The commit names those.
 
 Source: git-fast-import(1).
 """
@@ -16,12 +19,13 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet, FileChange
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import Blobs
+from turbo_tui.core.secret_files import is_secret
 from turbo_tui.vcs.repository import OFFLINE, READ_TIMEOUT_S, READING, run_git
 
 REFS = "refs/turbo-tui"
@@ -31,6 +35,8 @@ _HEAD = re.compile(r"^Head: ([0-9a-f]{40,64})$", re.MULTILINE)
 _OUT_OF_A_REF = re.compile(r"[^A-Za-z0-9_-]+")
 _OWNER_EXECUTES = 0o100
 _IMPORT = "fast-import"
+_LITERAL = "GIT_LITERAL_PATHSPECS"
+_MOST_NAMED = 20
 _PLAIN = ("-c", "core.logAllRefUpdates=false", "-c", "fastimport.unpackLimit=1000")
 
 
@@ -58,13 +64,14 @@ class GitCheckpoints:
             ref = f"{REFS}/{_OUT_OF_A_REF.sub('-', session_id)}"
             last = await self._commit_of(ref)
             carried = await self._carried(last, head) if last else None
+            left_out = await self._left_out(written, head)
             stream = b"".join((
                 f"commit {ref}\n".encode(),
                 f"committer {_COMMITTER} {int(self._clock())} +0000\n".encode(),
-                _data(_message(title, session_id, landing_id, head)),
+                _data(_message(title, session_id, landing_id, head, left_out)),
                 *_parents(last, head, moved=carried is not None),
                 carried or b"",
-                *_changed(written, prefix, self._blobs.get),
+                *_changed(written, prefix, self._blobs.get, left_out),
                 b"\ndone\n",
             ))  # fmt: skip
             await self._git(
@@ -84,6 +91,21 @@ class GitCheckpoints:
         if code != 0:
             raise ToolError(f"{said.strip().splitlines()[-1].rstrip('.')}.")
         return said.removesuffix("\n")
+
+    async def _left_out(self, written: ChangeSet, head: str) -> frozenset[str]:
+        """Return the paths whose content a commit is not to hold: ignored ones, and secrets."""
+        there = [change.path for change in written.files if change.after is not None]
+        # It takes no literal pathspecs; behind `./` none is anything else.
+        asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in there)
+        said = await self._git(
+            *("check-ignore", "-z", "--stdin"), stdin=asked, ok=(0, 1), more={_LITERAL: "0"}
+        )
+        secret = [path for path in there if is_secret(path)]
+        known = ""
+        if secret and head:
+            known = await self._git("ls-tree", "-z", "--name-only", head, "--", *secret)
+        ignored = {path.removeprefix("./") for path in said.split("\0") if path}
+        return frozenset(ignored | (set(secret) - set(known.split("\0"))))
 
     async def _carried(self, last: str, head: str) -> bytes | None:
         """Return what puts earlier landings on a HEAD that has moved since; None where not.
@@ -127,13 +149,14 @@ class GitCheckpoints:
         stdin: bytes | None = None,
         ok: tuple[int, ...] = (0,),
         limit_s: float = READ_TIMEOUT_S,
+        more: Mapping[str, str] | None = None,
     ) -> str:
         code, out = await run_git(
             self._workspace,
             (*READING, *argv),
             timeout_s=limit_s,
             errors=_IMPORT in argv,
-            environment=OFFLINE,
+            environment={**OFFLINE, **(more or {})},
             stdin=stdin,
         )
         if code not in ok:
@@ -151,22 +174,31 @@ def _parents(last: str, head: str, *, moved: bool) -> Iterator[bytes]:
         yield f"merge {second}\n".encode()
 
 
-def _message(title: str, session_id: str, landing_id: str, head: str) -> bytes:
+def _message(
+    title: str, session_id: str, landing_id: str, head: str, left_out: Collection[str]
+) -> bytes:
     subject = " ".join(title.split()) or "landing"
-    tail = f"\n\nSession: {session_id}\nLanding: {landing_id}\n"
-    told = f"{subject}{tail}" + (f"Head: {head}\n" if head else "")
-    return told.encode("utf-8", "replace")
+    lines = [subject, "", f"Session: {session_id}", f"Landing: {landing_id}"]
+    if head:
+        lines.append(f"Head: {head}")
+    named = sorted(left_out)[:_MOST_NAMED]
+    lines += [f"Left-Out: {' '.join(path.split())}" for path in named]
+    if len(left_out) > len(named):
+        lines.append(f"Left-Out: and {len(left_out) - len(named)} more")
+    return "\n".join([*lines, ""]).encode("utf-8", "replace")
 
 
-def _changed(written: ChangeSet, prefix: str, content: Callable[[str], bytes]) -> Iterator[bytes]:
+def _changed(
+    written: ChangeSet, prefix: str, content: Callable[[str], bytes], left_out: Collection[str]
+) -> Iterator[bytes]:
     """Yield the lines that carry a change set out, deletions first."""
     gone = [change.moved_from or change.path for change in written.files if _goes(change)]
     for path in sorted(gone):
         yield b"D " + _quoted(prefix + path) + b"\n"
     for change in written.files:
         after = change.after
-        if after is None or after.kind == "folder":  # git knows no folders
-            continue
+        if after is None or after.kind == "folder" or change.path in left_out:
+            continue  # git knows no folders
         runs = after.kind == "file" and after.mode & _OWNER_EXECUTES
         mode = "120000" if after.kind == "symlink" else "100755" if runs else "100644"
         yield f"M {mode} inline ".encode() + _quoted(prefix + change.path) + b"\n"
