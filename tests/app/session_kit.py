@@ -14,7 +14,8 @@ from turbo_tui.app.opened import Front, Language, Opened, Part, Project
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Ask, Hit, Stage
+from turbo_tui.core.ports import Ask, Stage
+from turbo_tui.core.searching import Hit
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks

@@ -9,7 +9,7 @@ import pytest
 
 from turbo_tui.core.errors import ConfigError, TaskError
 from turbo_tui.core.plan import Action, Plan
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.engine.recipes import (
     BUILT_IN,
     ProjectFacts,

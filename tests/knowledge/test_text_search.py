@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge import TextSearch, text_search, tree
 from turbo_tui.knowledge.finding import Finder
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from turbo_tui.core.ports import Search
+    from turbo_tui.core.searching import Search
     from turbo_tui.engine.live import Live
     from turbo_tui.engine.run import Run
 

@@ -10,7 +10,7 @@ import click
 
 from turbo_tui.commands.headless import encodable, tell
 from turbo_tui.core.plain import plain
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge import TextSearch
 from turbo_tui.wiring import open_workspace
 

@@ -16,6 +16,7 @@ from turbo_tui.core.changes import ChangeSet, FileChange
 from turbo_tui.core.command import Command, CommandUsage, Grants
 from turbo_tui.core.events import Ended, Event
 from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.searching import Search
 
 # --- the log -----------------------------------------------------------------
 
@@ -320,29 +321,6 @@ class Stages(Protocol):
         A stage that others lie on is gone at once for `reopen` and `open`; its files go with
         the last of those.
         """
-        ...
-
-
-# --- search ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A place found; lines are 1-based and inclusive; `text` is the line shown."""
-
-    path: str
-    start_line: int
-    end_line: int
-    score: float
-    text: str
-    why: tuple[str, ...] = ()
-
-
-class Search(Protocol):
-    """Find places in the workspace."""
-
-    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
-        """Return the best places for a query, best first."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from turbo_tui.core.errors import TaskError
 from turbo_tui.core.plan import Action, Plan, Step, validate
-from turbo_tui.core.ports import Search
+from turbo_tui.core.searching import Search
 from turbo_tui.engine.recipe_files import (
     BUILT_IN,
     Parameter,

@@ -10,7 +10,8 @@ from turbo_tui.core.command import Grants
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.models import Model
 from turbo_tui.core.plan import Plan, Step
-from turbo_tui.core.ports import Blobs, Search, Stage, Stages, Tool, ToolContext
+from turbo_tui.core.ports import Blobs, Stage, Stages, Tool, ToolContext
+from turbo_tui.core.searching import Search
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks, Rules, no_rules

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import parts_of

@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge import exact, ranker
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.tree import SourceFile, SourceTree

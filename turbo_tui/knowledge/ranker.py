@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.chunks import LONGEST_LINES, PROSE, Span
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.index import Index, Indexed

@@ -7,33 +7,15 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import Hit
+from turbo_tui.core.searching import Hit, IndexState
 
 ANSWER_BYTES = 16_000_000
 ANSWER_S = 60.0  # the first query on a very large tree reads all of it
 COMPLETE_S = 900.0  # and indexes all of it, when it is asked to
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """What the worker's index held at the last answer.
-
-    Attributes:
-        files: Files in it.
-        chunks: Pieces of files in it.
-        pending: Files not in it yet.
-        given_up: Files that hung their grammar; they are found by their lines.
-    """
-
-    files: int = 0
-    chunks: int = 0
-    pending: int = 0
-    given_up: tuple[str, ...] = ()
 
 
 class TextSearch:

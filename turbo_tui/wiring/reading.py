@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.ports import Search
 from turbo_tui.core.redact import secrets_of
+from turbo_tui.core.searching import Search
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
 from turbo_tui.knowledge import TextSearch

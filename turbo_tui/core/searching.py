@@ -1,0 +1,172 @@
+"""What is asked of the search, and what it answers.
+
+A query is words, and may hold filters and one place to compare with:
+
+    retry backoff lang:python path:net/ -kind:test
+    like:src/api.py:12
+
+`path:` holds for a part of the path, or for all of it as a pattern with `*`; `lang:` for a language
+or an ending (`py`); `kind:` for code, tests, docs or config. A minus leaves such files out. What
+looks like a filter but has no meaning, as `kind:Deployment`, is text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Literal, Protocol, cast
+
+FileKind = Literal["code", "tests", "docs", "config"]
+Field = Literal["path", "lang", "kind"]
+
+_KINDS: dict[str, FileKind] = {
+    "code": "code",
+    "test": "tests",
+    "tests": "tests",
+    "doc": "docs",
+    "docs": "docs",
+    "config": "config",
+}
+_FILTER = re.compile(r"(?<!\S)(-?)(path|lang|kind):(\S+)")
+_LIKE = re.compile(r"(?<!\S)like:(\S+?)(?::(\d+))?(?!\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place found.
+
+    Attributes:
+        path: Workspace-relative, with slashes.
+        start_line: 1-based; the first of the span that answers.
+        end_line: The last of it.
+        score: Higher is better; comparable within one answer alone.
+        text: The line shown.
+        why: What speaks for the place, in words, strongest first.
+        line: 1-based number of `text` in the file; 0 where it is `start_line`.
+    """
+
+    path: str
+    start_line: int
+    end_line: int
+    score: float
+    text: str
+    why: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What the index holds.
+
+    Attributes:
+        files: Files in it.
+        chunks: Pieces of files in it.
+        pending: Files not in it yet; they are found by their lines alone.
+        rate: Files it takes in per second while some are pending; 0 where that is unknown.
+        left_s: Seconds until none is; None where that is unknown.
+        vectors: Whether meaning is compared: not at all, by the static table, by the model.
+        given_up: Files that hung their grammar; they are found by their lines.
+        age_s: Seconds since it was last compared with the files; 0 where files are watched.
+        note: What the user should know, as that the index was made anew; or nothing.
+    """
+
+    files: int = 0
+    chunks: int = 0
+    pending: int = 0
+    rate: float = 0.0
+    left_s: float | None = None
+    vectors: Literal["none", "static", "full"] = "none"
+    given_up: tuple[str, ...] = ()
+    age_s: float = 0.0
+    note: str = ""
+
+
+class Search(Protocol):
+    """Find places in the workspace."""
+
+    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
+        """Return the best places for a query, best first.
+
+        Args:
+            query: Words and filters as in `parse_query`.
+            limit: How many places at most.
+
+        Raises:
+            ToolError: No answer can be had; the next search may.
+        """
+        ...
+
+
+class Knowledge(Search, Protocol):
+    """Find places, and say how far the index is."""
+
+    async def state(self) -> IndexState:
+        """Return what the index holds now, without waiting for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition on a file; with `out`, files that meet it are left out."""
+
+    field: Field
+    value: str
+    out: bool = False
+
+    def meets(self, path: str, language: str, kind: FileKind) -> bool:
+        """Tell whether a file meets the condition, `out` aside."""
+        value = self.value
+        if self.field == "kind":
+            return kind == _KINDS[value]
+        if self.field == "lang":
+            return value.lower() in (language.lower(), PurePosixPath(path).suffix[1:].lower())
+        if "*" in value:
+            return fnmatchcase(path, value)
+        return value.lower() in path.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query taken apart.
+
+    Attributes:
+        text: The words, filters left out.
+        filters: Conditions on files: of one field, any that is not `out` may hold.
+        like: Path and 1-based line to which places shall be similar; line 0: the whole file.
+    """
+
+    text: str
+    filters: tuple[Filter, ...] = ()
+    like: tuple[str, int] | None = None
+
+    def admits(self, path: str, language: str, kind: FileKind) -> bool:
+        """Tell whether a file may be in the answer."""
+        by_field: dict[Field, bool] = {}
+        for each in self.filters:
+            met = each.meets(path, language, kind)
+            if each.out and met:
+                return False
+            if not each.out:
+                by_field[each.field] = by_field.get(each.field, False) or met
+        return all(by_field.values())
+
+
+def parse_query(text: str) -> Query:
+    """Take a query apart; what has no meaning as a filter stays text."""
+    filters: list[Filter] = []
+
+    def taken(match: re.Match[str]) -> str:
+        minus, name, value = match.groups()
+        if name == "kind" and value not in _KINDS:
+            return match[0]
+        filters.append(Filter(cast("Field", name), value, out=bool(minus)))
+        return " "
+
+    words = _FILTER.sub(taken, text)
+    like: tuple[str, int] | None = None
+    if found := _LIKE.search(words):
+        like = found[1], int(found[2] or 0)
+        words = words[: found.start()] + words[found.end() :]
+    return Query(" ".join(words.split()) if filters or like else text.strip(), tuple(filters), like)
