@@ -7,7 +7,7 @@ that. Places count from 0 and are always the same for the same three contents.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
@@ -72,7 +72,7 @@ class Onto:
 
 
 def onto(
-    selected: ChangeSet, conflicts: tuple[Conflict, ...], content: Content, keep: Keep
+    selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, keep: Keep
 ) -> Onto | None:
     """Carry what was to land over to what stands in the workspace.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.diffs import WHOLE_FILE
-from turbo_tui.core.errors import LandingError, SessionError, StageError
+from turbo_tui.core.errors import LandingError, SessionError, StageError, UsageError
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.views import StepState, lying_on, unlanded_below
 from turbo_tui.engine.footing import Footing
@@ -65,6 +64,7 @@ class Landings:
         Raises:
             StageError: Its stage does not hold an ignored file as it was reviewed.
             SessionError: The blob store refuses.
+            UsageError: Something in it is to be settled first.
         """
         footing = self._footing
         changes = footing.review.change_set(state.shown)
@@ -87,7 +87,7 @@ class Landings:
         step_id = state.step.id
         try:
             selected = await self.selected(state)
-        except (StageError, SessionError) as error:
+        except (StageError, SessionError, UsageError) as error:
             footing.log(ev.Noted("warning", str(error)))  # it stays under review
             return False
         if not (selected.files or selected.ignored):
@@ -123,12 +123,30 @@ class Landings:
             footing.log(ev.LandingRefused(step_id, {"workspace": str(error)}, same))
             return False
         if landing.conflicts:
-            why: Mapping[str, str] = {c.path: c.why for c in landing.conflicts}
-            merged = "" if landing.merged is None else footing.review.keep(landing.merged)
-            footing.log(ev.LandingRefused(step_id, dict(why), merged))
+            footing.log(self._refused(state, selected, landing))
             return False
         await self.tell_landed(state, selected, landing)
         return True
+
+    def _refused(
+        self, state: StepState, selected: ChangeSet, landing: Landing
+    ) -> ev.LandingRefused:
+        """Return what stands in the way, and what can be approved or settled instead."""
+        review = self._footing.review
+        whys = {conflict.path: conflict.why for conflict in landing.conflicts}
+        if landing.merged is not None:
+            return ev.LandingRefused(state.step.id, whys, review.keep(landing.merged))
+        carried = review.onto(selected, landing.conflicts)
+        if carried is None:
+            return ev.LandingRefused(state.step.id, whys)
+        clashing = carried.clashing
+        return ev.LandingRefused(
+            state.step.id,
+            whys,
+            review.keep(carried.changes),
+            {path: each.places for path, each in clashing.items()},
+            {path: each.base for path, each in clashing.items() if each.base},
+        )
 
     async def tell_landed(self, state: StepState, selected: ChangeSet, landing: Landing) -> None:
         """Log a landing that stands, and first what it means for the steps made on top."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from turbo_tui.core import changes as ch
-from turbo_tui.core import choosing, diffs
+from turbo_tui.core import choosing, clashes, diffs
 from turbo_tui.core.errors import UsageError
+from turbo_tui.core.landings import Conflict
+from turbo_tui.core.merge import Clash, Part, marked_lines
 from turbo_tui.core.ports import Blobs
 from turbo_tui.core.views import Decisions
 
@@ -70,6 +73,35 @@ class Review:
         """
         choice = decisions.choice(change.path)
         return choosing.choose(change, choice, self._blobs.get, self._blobs.put)
+
+    def onto(self, selected: ch.ChangeSet, conflicts: Sequence[Conflict]) -> clashes.Onto | None:
+        """Carry what was to land over to the workspace as it is now; None where that cannot be."""
+        return clashes.onto(selected, conflicts, self._blobs.get, self._blobs.put)
+
+    def parts(self, change: ch.FileChange, clashing: clashes.Clashing) -> list[Part]:
+        """Take a file that both sides changed apart; empty where it is one or the other."""
+        return clashes.clash_parts(change, clashing, self._blobs.get)
+
+    def clash_text(self, change: ch.FileChange, clashing: clashes.Clashing, place: int) -> bytes:
+        """Return what an editor begins with: what was settled there, or all versions, marked.
+
+        Args:
+            change: Of a file that both sides changed.
+            clashing: What was settled of it.
+            place: One of its places, or `clashes.WHOLE`: all of the file.
+
+        Raises:
+            UsageError: There is no such place.
+        """
+        if place == clashes.WHOLE:
+            return clashes.settled_content(change, clashing, self._blobs.get, marked=True)
+        found = [part for part in self.parts(change, clashing) if isinstance(part, Clash)]
+        if place not in range(len(found)):
+            raise UsageError(f"{change.path} has no conflict {place + 1}; look at it again.")
+        settled = clashing.settled.get(place)
+        if settled is None:
+            return b"".join(marked_lines(found[place], clashes.MINE, clashes.THEIRS))
+        return b"".join(clashes.taken(found[place], settled, self._blobs.get))
 
     def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:
         """Return the change set that lands: all of `changes` but for what was decided.

@@ -13,6 +13,7 @@ from turbo_tui.core.matching import lines_of
 from turbo_tui.core.views import Decisions, StepState
 from turbo_tui.engine.feedback import feedback_of
 from turbo_tui.engine.footing import Footing
+from turbo_tui.engine.settling import refuse_markers, refuse_when_clashing, shown
 
 COMMENT_CHARS = 2_000
 
@@ -127,12 +128,12 @@ class Reviewing:
             )
         _refuse_too_much(content, path)
         decided = self._decisions(state)
+        choice = decided.choice(path)
+        if choice.clashing is not None and content is not None:
+            refuse_markers(self._footing, change, content)
         blob = "" if content is None else self._footing.review.put(content)
-        if (
-            change.after is not None
-            and blob == change.after.blob
-            and not decided.choice(path).edited
-        ):
+        as_made = change.after is not None and blob == change.after.blob
+        if as_made and not choice.edited and choice.clashing is None:
             blob = ""
         left_out = self._is_left_out(decided, change)
         if blob and left_out:
@@ -188,21 +189,16 @@ class Reviewing:
         Raises:
             UsageError: Nothing of it is to be decided, or another change set is.
         """
-        state = self._footing.reviewable(step_id)
-        if changes and changes != state.shown:
-            raise UsageError(
-                f"What step {step_id} changes is no longer what you decided on; look at it again."
-            )
-        return state
+        return shown(self._footing, step_id, changes)
 
     def _under_review(
         self, step_id: str, path: str, changes: str, *, whole: bool = False
     ) -> tuple[StepState, FileChange]:
         state = self.shown(step_id, changes)
-        shown = self._footing.review.change_set(state.shown)
-        known = shown.files
+        under_review = self._footing.review.change_set(state.shown)
+        known = under_review.files
         if whole:  # only the names of ignored files are known before they are switched on
-            known += tuple(change for folder in shown.ignored for change in folder.changes)
+            known += tuple(change for folder in under_review.ignored for change in folder.changes)
         change = next((each for each in known if each.path == path), None)
         if change is None:
             raise UsageError(f"{path} is not among the changes of step {state.step.id}.")
@@ -213,8 +209,8 @@ class Reviewing:
 
     def _hunks(self, change: FileChange) -> tuple[Hunk, ...]:
         """Return a file's hunks; none where it lands whole or not at all."""
-        shown = self._footing.review.diff(change)
-        return shown.hunks if shown else ()
+        file_diff = self._footing.review.diff(change)
+        return file_diff.hunks if file_diff else ()
 
     def _hunk(self, change: FileChange, hunk: int) -> Hunk:
         """Return a hunk whose lines may be chosen and edited."""
@@ -245,6 +241,7 @@ class Reviewing:
 
     def _refuse_when_rewritten(self, state: StepState, path: str, hunk: int = WHOLE_FILE) -> None:
         decided = self._decisions(state)
+        refuse_when_clashing(decided.choice(path), path)
         if path in decided.contents:
             raise UsageError(f"You rewrote {path}; take that back to decide on its hunks.")
         if hunk in decided.edited.get(path, {}):

@@ -31,6 +31,7 @@ from turbo_tui.engine.plan_edits import PlanEdits
 from turbo_tui.engine.planning import Planning, TaskPlanner
 from turbo_tui.engine.review import Review
 from turbo_tui.engine.reviewing import Reviewing
+from turbo_tui.engine.settling import Settling
 from turbo_tui.engine.stepping import Stepping, StepRunner
 from turbo_tui.engine.uninterrupted import ended
 from turbo_tui.engine.verifying import OnRecord, Verifying
@@ -42,6 +43,7 @@ class Run:
     Attributes:
         footing: Log, views, stages, lander, review and asks.
         landings: What was approved on its way to the workspace.
+        settling: What the user says where a step's change meets their own.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Run:
         """
         self.footing = Footing(session, views, stages, lander, review, asks, approve)
         self.landings = Landings(self.footing)
+        self.settling = Settling(self.footing)
         self._reviewing = Reviewing(self.footing)
         self._verifying = Verifying(self.footing, self.landings, commands)
         self._drive = Drive(
@@ -246,6 +249,7 @@ class Run:
         state = self.footing.reviewable(step_id)
         self._drive.refuse_when_planning()
         self._drive.refuse_when_deciding(step_id)
+        self.settling.refuse_when_open(state)
         if state.status == "conflict" and not state.merged:
             raise UsageError(
                 f"Step {step_id} conflicts with changes made meanwhile and cannot be merged. "
