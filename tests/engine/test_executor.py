@@ -33,8 +33,9 @@ from turbo_tui.core.models import Model, ModelReply, ModelRequest, ToolCall, Too
 from turbo_tui.core.plan import Action, Step
 from turbo_tui.core.ports import Ask, Asker, Tool, ToolContext, Verdict
 from turbo_tui.engine.asking_models import Budget, Spending
-from turbo_tui.engine.executor import MOST_CALLS, StepOutcome, run_step
+from turbo_tui.engine.executor import StepOutcome, run_step
 from turbo_tui.engine.tool_calls import calls_in_text
+from turbo_tui.engine.tool_loop import MOST_CALLS
 from turbo_tui.tools.catalogue import FOR_MODELS, builtin_tools
 
 E = TypeVar("E", bound=Event)
