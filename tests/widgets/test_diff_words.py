@@ -12,7 +12,7 @@ from turbo_widgets.diff_layout import CodeRow
 from turbo_widgets.diff_pairs import changed_words, only_blanks_differ, pair_lines
 from turbo_widgets.diff_rows import Columns, View
 from turbo_widgets.diff_search import Search
-from turbo_widgets.diff_syntax import Syntax, lexer_for
+from turbo_widgets.diff_syntax import Syntax
 from turbo_widgets.diff_text import pieces, shown_line, window
 from turbo_widgets.diff_values import (
     DiffComment,
@@ -23,6 +23,7 @@ from turbo_widgets.diff_values import (
     LineKind,
     conflict_lines,
 )
+from turbo_widgets.lexing import lexer_for
 from turbo_widgets.row_items import NO_ITEM
 from turbo_widgets.text import clean_line
 

@@ -9,42 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from turbo_widgets.diff_values import DiffHunk, Side
-from turbo_widgets.row_items import Tone
+from turbo_widgets.lexing import Mark, lexed, lexer_for
 from turbo_widgets.text import clean_line
 
 if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
-Mark = tuple[int, int, Tone]  # characters of a line, and their tone
-
 _WINDOW = 160  # lines
 _LEAD = 60  # lines lexed before it, so that it begins in the right state more often
-_LONGEST = 500  # characters; a line beyond it is data, and lexers are not safe with it
 _SLICE_S = 0.004
 _PAUSE_S = 0.002  # keys and frames come first
 _MOST_WINDOWS = 200
-
-_TONES: tuple[tuple[str, Tone], ...] = (  # pygments' token types, the longest prefix first
-    ("Token.Keyword.Type", "code-type"),
-    ("Token.Keyword", "code-keyword"),
-    ("Token.Operator.Word", "code-keyword"),
-    ("Token.Literal.String", "code-string"),
-    ("Token.Literal.Number", "code-number"),
-    ("Token.Comment.Preproc", "code-name"),
-    ("Token.Comment", "code-comment"),
-    ("Token.Name.Function", "code-name"),
-    ("Token.Name.Decorator", "code-name"),
-    ("Token.Name.Attribute", "code-name"),
-    ("Token.Name.Tag", "code-keyword"),
-    ("Token.Name.Class", "code-type"),
-    ("Token.Name.Builtin", "code-type"),
-    ("Token.Name.Exception", "code-type"),
-    ("Token.Generic.Heading", "code-keyword"),
-)
 
 
 class _Window(NamedTuple):
@@ -133,36 +111,6 @@ def _lexed(
         line = hunk.lines[number]
         if line.kind in other or line.kind in {"note", "marker"}:
             continue
-        text = clean_line(line.text)
         numbers.append(number)
-        texts.append(text if len(text) <= _LONGEST else "")
-    at = start = 0  # the line, and where it starts in the whole text
-    for index, kind, value in lexer.get_tokens_unprocessed("\n".join(texts) + "\n"):  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  pygments has no types
-        position: int = index  # pyright: ignore[reportUnknownVariableType]
-        tone = _tone(str(kind))  # pyright: ignore[reportUnknownArgumentType]
-        for part in str(value).split("\n"):  # pyright: ignore[reportUnknownArgumentType]
-            while at < len(texts) - 1 and position > start + len(texts[at]):
-                start += len(texts[at]) + 1
-                at += 1
-            if tone is not None and part.strip():
-                mark = (position - start, position - start + len(part), tone)
-                found.setdefault(numbers[at], []).append(mark)
-            position += len(part) + 1
-        yield
-
-
-@cache
-def _tone(kind: str) -> Tone | None:
-    return next((tone for prefix, tone in _TONES if kind.startswith(prefix)), None)
-
-
-def lexer_for(path: str) -> Lexer | None:
-    """Return the lexer of a file by its name alone; its text is not asked."""
-    from pygments.lexers import find_lexer_class_for_filename  # noqa: PLC0415  large import
-
-    name = path.rsplit("/", 1)[-1]
-    # pygments has no types.
-    found = find_lexer_class_for_filename(name)  # pyright: ignore[reportUnknownVariableType]
-    if found is None or found.name == "Text only":
-        return None
-    return found()  # pyright: ignore[reportUnknownVariableType]
+        texts.append(clean_line(line.text))
+    yield from lexed(lexer, texts, numbers, found)
