@@ -15,6 +15,7 @@ from tests.fakes import MemoryBlobs
 from tests.session_fakes import FolderLander, FolderStages, MemoryEventStore
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import ModelUnreachableError, TaskError, UsageError
+from turbo_tui.core.landings import Lander
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Rung, Stage
 from turbo_tui.core.session import Session
@@ -113,6 +114,7 @@ def build(  # noqa: PLR0917  a house is built of its parts
     ahead: int = 0,
     acts_on_workspace: Callable[[Step], bool] = nowhere_else,
     commands: OnRecord | None = None,
+    lander: Lander | None = None,
 ) -> House:
     workspace.mkdir(exist_ok=True)
     store = store or MemoryEventStore("7f3a")
@@ -124,7 +126,6 @@ def build(  # noqa: PLR0917  a house is built of its parts
     views = Views()
     session.subscribe(views.apply, replay=True)
     stages = FolderStages(workspace, workspace.parent / "stages", blobs)
-    lander = FolderLander(workspace, blobs)
     asks = Asks(session.append, approve=approve)
     run = Run(
         session,
@@ -132,7 +133,7 @@ def build(  # noqa: PLR0917  a house is built of its parts
         planner=planner,
         runner=runner,
         stages=stages,
-        lander=lander,
+        lander=lander or FolderLander(workspace, blobs),
         review=Review(blobs),
         asks=asks,
         approve=approve,
@@ -360,7 +361,7 @@ async def test_a_change_of_the_users_own_is_never_overwritten(house: House) -> N
 
     assert house.statuses()["s1"] == "conflict"
     assert (house.workspace / "s1.txt").read_text() == "mine\n"
-    with pytest.raises(UsageError, match="cannot be merged"):
+    with pytest.raises(UsageError, match="keep yours, take the step"):
         house.run.approve("s1")
 
 

@@ -71,29 +71,27 @@ class Onto:
     clashing: dict[str, Clashing] = field(default_factory=dict[str, Clashing])
 
 
-def onto(
-    selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, keep: Keep
-) -> Onto | None:
+def onto(selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, keep: Keep) -> Onto:
     """Carry what was to land over to what stands in the workspace.
 
-    Returns:
-        None where some path cannot be written whatever the user says.
+    A change that cannot be made while something else is in its way stays as it is, to be left
+    out, or tried again.
     """
     files = {change.path: change for change in selected.files}
     clashing: dict[str, Clashing] = {}
     for each in conflicts:
-        if each.change is None or each.path not in files:
-            return None
-        files[each.path] = each.change
+        if each.path not in files:
+            continue
+        change = files[each.path] = each.change or files[each.path]
         if each.merged:
             continue
-        found = _texts(each.change, each.base, content)
+        found = _texts(change, each.base, content) if each.change is not None else None
         places = 0
         if found is not None:
             places = sum(isinstance(part, Clash) for part in parts(*found))
         if found is not None and not places and found[0] is not None:
             # Its lines go together, its mode does not: that alone is one or the other.
-            files[each.path] = _with(each.change, merge(found[0], *found[1:]).content, keep)
+            files[each.path] = _with(change, merge(found[0], *found[1:]).content, keep)
         clashing[each.path] = Clashing(places, each.base)
     return Onto(replace(selected, files=tuple(files.values())), clashing)
 

@@ -137,8 +137,6 @@ class Landings:
         if landing.merged is not None:
             return ev.LandingRefused(state.step.id, whys, review.keep(landing.merged))
         carried = review.onto(selected, landing.conflicts)
-        if carried is None:
-            return ev.LandingRefused(state.step.id, whys)
         clashing = carried.clashing
         return ev.LandingRefused(
             state.step.id,

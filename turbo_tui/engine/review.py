@@ -74,8 +74,8 @@ class Review:
         choice = decisions.choice(change.path)
         return choosing.choose(change, choice, self._blobs.get, self._blobs.put)
 
-    def onto(self, selected: ch.ChangeSet, conflicts: Sequence[Conflict]) -> clashes.Onto | None:
-        """Carry what was to land over to the workspace as it is now; None where that cannot be."""
+    def onto(self, selected: ch.ChangeSet, conflicts: Sequence[Conflict]) -> clashes.Onto:
+        """Carry what was to land over to the workspace as it is now."""
         return clashes.onto(selected, conflicts, self._blobs.get, self._blobs.put)
 
     def parts(self, change: ch.FileChange, clashing: clashes.Clashing) -> list[Part]:
