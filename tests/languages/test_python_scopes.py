@@ -203,3 +203,10 @@ def test_a_name_hidden_by_the_new_one_in_a_star_importing_file_is_refused() -> N
 def test_a_file_that_cannot_be_parsed_is_marked() -> None:
     assert read_python("m.py", b"def f(:\n").broken
     assert not read_python("m.py", b"\xef\xbb\xbfdef f(): ...\n").broken
+
+
+def test_an_import_under_nonlocal_binds_the_name_of_the_function_around() -> None:
+    source = "def f():\n    a = 1\n    def g():\n        nonlocal a\n        import os as a\n"
+    (outer,) = read_python("shop.py", source.encode()).module.children
+
+    assert [binding.kind for binding in outer.bindings["a"]] == ["assign", "import"]

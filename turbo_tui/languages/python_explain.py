@@ -58,7 +58,7 @@ def explain(project: PythonProject, target: Variable) -> Explanation:
     return Explanation(
         name=target.qualified_name,
         kind=kind,
-        module=project.module_name(target.path),
+        module=project.modules.name_of(target.path),
         place=definition_place(project, target),
         signature=_signature(node) if node is not None else "",
         docstring=_docstring(node) if kind != "variable" else "",
@@ -148,5 +148,5 @@ def _holder(project: PythonProject, item: Reference) -> str:
         named = inner.kind in {"function", "class"} and not inner.name.startswith("<")
         if node is not None and named and node.start_byte <= item.start < node.end_byte:
             best = inner.qualified_name
-    module = project.module_name(item.path)
+    module = project.modules.name_of(item.path)
     return f"{module}.{best}" if best else module

@@ -14,8 +14,9 @@ from posixpath import basename
 
 from tree_sitter import Node
 
+from turbo_tui.languages.python_parsing import parsable
 from turbo_tui.languages.python_project import ModuleMeaning, PythonProject
-from turbo_tui.languages.python_reader import parsable, read_python
+from turbo_tui.languages.python_reader import read_python
 from turbo_tui.languages.python_scopes import Binding, PythonFile
 from turbo_tui.languages.text_edits import Place, TextEdit, apply_edits, place_at
 
@@ -147,7 +148,7 @@ def _needed_elsewhere(project: PythonProject, unused: Sequence[_Unused]) -> set[
         for path in project.contents
         if (file := project.file(path)) is not None
         for star in file.stars
-        if (source := project.find_module(star, path))
+        if (source := project.modules.find(star, path))
     }
     needed = {(path, name) for path, name in wanted if path in starred}
     for path in project.contents:
@@ -158,7 +159,7 @@ def _needed_elsewhere(project: PythonProject, unused: Sequence[_Unused]) -> set[
             for bindings in scope.bindings.values():
                 for binding in bindings:
                     if binding.kind == "from" and binding.imported in names:
-                        source = project.find_module(binding.module, path)
+                        source = project.modules.find(binding.module, path)
                         needed.add((source or "", binding.imported))
         for use in file.attributes:
             if use.name in names:
@@ -171,7 +172,7 @@ def _needed_elsewhere(project: PythonProject, unused: Sequence[_Unused]) -> set[
         needed |= {
             (item.path, item.name)
             for item in unused
-            if f"{project.module_name(item.path)}.{item.name}".encode() in strings
+            if f"{project.modules.name_of(item.path)}.{item.name}".encode() in strings
         }
     return needed & wanted
 

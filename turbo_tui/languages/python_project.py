@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import basename, dirname, join, normpath
 
 from tree_sitter import Node
 
+from turbo_tui.languages.python_modules import PythonModules
 from turbo_tui.languages.python_reader import read_python
 from turbo_tui.languages.python_scopes import Binding, PythonFile, Scope, text_of
 
@@ -89,14 +89,17 @@ _LITERALS = {
 
 
 class PythonProject:
-    """Files by path, with the import system's view of them."""
+    """Files by path, and what their names mean.
+
+    Attributes:
+        modules: The import system's view of the paths.
+    """
 
     def __init__(self, paths: Sequence[str], contents: Mapping[str, bytes]) -> None:
         self._paths = frozenset(path for path in paths if path.endswith((".py", ".pyi")))
         self._contents = contents
         self._files: dict[str, PythonFile] = {}
-        self._folders = frozenset(folder for path in self._paths for folder in _folders_above(path))
-        self._roots = self._source_roots()
+        self.modules = PythonModules(self._paths)
 
     @property
     def contents(self) -> Mapping[str, bytes]:
@@ -123,89 +126,6 @@ class PythonProject:
             and (file := self.file(path)) is not None
         ]
 
-    # --- modules ---
-
-    def module_name(self, path: str) -> str:
-        """Return the dotted name a file is imported by, as its `__init__.py` files tell."""
-        parts = [basename(path).rpartition(".")[0]]
-        folder = dirname(path)
-        while self._has_init(folder):
-            parts.insert(0, basename(folder))
-            folder = dirname(folder)
-        if parts[-1] == "__init__" and len(parts) > 1:
-            parts.pop()
-        return ".".join(parts)
-
-    def find_module(self, dotted: str, importer: str = "") -> str | None:
-        """Return the handle of a module as an importing file writes it.
-
-        Returns:
-            Empty when the module is not of this project, None when it is not clear which one.
-        """
-        level = len(dotted) - len(dotted.lstrip("."))
-        names = [name for name in dotted[level:].split(".") if name]
-        if level:
-            folder = dirname(importer)
-            for _ in range(level - 1):
-                folder = dirname(folder)
-            return self._descend(self._as_module(folder), names)
-        found = [
-            handle
-            for root in self._roots_for(importer)
-            if (handle := self._descend(f"{root}/" if root else "/", names))
-        ]
-        if not found:
-            return ""
-        near = self._roots_for(importer)[0]
-        preferred = [handle for handle in found if _under(handle, near)] or found
-        return preferred[0] if len(set(preferred)) == 1 or preferred is not found else None
-
-    def submodule(self, handle: str, name: str) -> str:
-        """Return the handle of a module inside a package; empty when there is none."""
-        if handle.endswith("/"):
-            folder = handle.strip("/")
-        elif basename(handle).startswith("__init__."):
-            folder = dirname(handle)
-        else:
-            return ""
-        below = join(folder, name) if folder else name
-        for candidate in (f"{below}/__init__.py", f"{below}.py", f"{below}.pyi"):
-            if candidate in self._paths:
-                return candidate
-        return f"{below}/" if below in self._folders else ""
-
-    def _descend(self, handle: str, names: Sequence[str]) -> str:
-        for name in names:
-            handle = self.submodule(handle, name)
-            if not handle:
-                return ""
-        return handle
-
-    def _as_module(self, folder: str) -> str:
-        init = join(folder, "__init__.py") if folder else "__init__.py"
-        return init if init in self._paths else f"{folder}/"
-
-    def _has_init(self, folder: str) -> bool:
-        return bool(folder) and (
-            f"{folder}/__init__.py" in self._paths or f"{folder}/__init__.pyi" in self._paths
-        )
-
-    def _source_roots(self) -> tuple[str, ...]:
-        """Folders that imports start from: those above a package or a lone module."""
-        roots = {"", "src"} & (self._folders | {""})
-        for path in self._paths:
-            folder = dirname(path)
-            while self._has_init(folder):
-                folder = dirname(folder)
-            roots.add(folder)
-        return tuple(sorted(roots, key=lambda root: (root not in {"", "src"}, root)))
-
-    def _roots_for(self, importer: str) -> tuple[str, ...]:
-        folder = dirname(importer)
-        while self._has_init(folder):
-            folder = dirname(folder)
-        return (folder, *(root for root in self._roots if root != folder))
-
     # --- names ---
 
     def export(
@@ -219,11 +139,11 @@ class PythonProject:
             if name in file.module.bindings:
                 return Variable(file.module, name)
             for star in file.stars:
-                source = self.find_module(star, handle)
+                source = self.modules.find(star, handle)
                 found = self.export(source, name, depth + 1) if source else None
                 if isinstance(found, (Variable, ModuleMeaning)):
                     return found
-        below = self.submodule(handle, name)
+        below = self.modules.submodule(handle, name)
         return ModuleMeaning(below) if below else None
 
     def imported(
@@ -234,7 +154,7 @@ class PythonProject:
         dotted = binding.module
         if binding.kind == "import" and not binding.aliased:
             dotted = dotted.partition(".")[0]
-        handle = self.find_module(dotted, importer)
+        handle = self.modules.find(dotted, importer)
         if handle is None:
             return None
         if not handle:
@@ -250,7 +170,7 @@ class PythonProject:
             return Variable(holder, name)
         file = self.file(scope.module().name)
         for star in file.stars if file is not None else []:
-            source = self.find_module(star, scope.module().name)
+            source = self.modules.find(star, scope.module().name)
             found = self.export(source, name) if source else None
             if isinstance(found, Variable):
                 return found
@@ -439,16 +359,3 @@ def _decorators(function: Node) -> set[str]:
 def _without_subscript(node: Node) -> Node:
     value = node.child_by_field_name("value") if node.type == "subscript" else None
     return value if value is not None else node
-
-
-def _folders_above(path: str) -> list[str]:
-    folders: list[str] = []
-    folder = dirname(normpath(path))
-    while folder:
-        folders.append(folder)
-        folder = dirname(folder)
-    return folders
-
-
-def _under(handle: str, root: str) -> bool:
-    return not root or handle.startswith(f"{root}/")

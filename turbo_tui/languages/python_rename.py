@@ -153,7 +153,7 @@ def _taken(project: PythonProject, file: PythonFile, scope: Scope, new: str) -> 
         yield from _taken_members(project, file, scope, new)
         return
     if scope.kind == "module" and basename(file.path).startswith("__init__."):
-        below = project.submodule(file.path, new)
+        below = project.modules.submodule(file.path, new)
         if below:
             yield Place(below.rstrip("/"), 1, 1, "", "is a module of that name")
     for use in file.uses:

@@ -94,6 +94,30 @@ class Scope:
     def _if_bound(scope: Scope, name: str) -> Scope | None:
         return scope if name in scope.bindings else None
 
+    def open(self, kind: ScopeKind, name: str, node: Node) -> Scope:
+        """Begin a scope within this one."""
+        inner = Scope(kind, name, self, node)
+        self.children.append(inner)
+        return inner
+
+    def bind(self, name: str, binding: Binding) -> None:
+        """Note a place in this scope that gives a name its value, `global` and so on heeded."""
+        outer = self.outer.get(name)
+        target = self
+        if outer is not None:
+            target = self.module() if outer == "global" else self._nonlocal_holder(name)
+        target.bindings.setdefault(name, []).append(binding)
+
+    def _nonlocal_holder(self, name: str) -> Scope:
+        """Return the function around that has the name; the nearest if it binds it further down."""
+        found = self.parent.holder(name) if self.parent is not None else None
+        if found is not None and found.kind != "module":
+            return found
+        around = self.parent
+        while around is not None and around.kind != "function":
+            around = around.parent
+        return around or self
+
     def walk(self) -> Iterator[Scope]:
         """Yield this scope and all below it."""
         yield self

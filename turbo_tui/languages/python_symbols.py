@@ -129,7 +129,7 @@ def _candidates(project: PythonProject, parts: list[str], path: str) -> Iterator
 
 def _by_module(project: PythonProject, parts: list[str]) -> Iterator[Variable]:
     """Read `package.module.Class.name` from the left, as an import would."""
-    handle = project.find_module(parts[0])
+    handle = project.modules.find(parts[0])
     here: Variable | ModuleMeaning | None = ModuleMeaning(handle) if handle else None
     for part in parts[1:]:
         found: object = None  # whatever is neither ends the walk
@@ -146,7 +146,7 @@ def _by_module(project: PythonProject, parts: list[str]) -> Iterator[Variable]:
             yield origin
     elif here is None and len(parts) > 1:
         for file in project.files_with(parts[-1]):
-            module = project.module_name(file.path).split(".")
+            module = project.modules.name_of(file.path).split(".")
             fits = module[-len(parts) + 1 :] == parts[:-1]
             if fits and any(
                 binding.kind in _DEFINING for binding in file.module.bindings.get(parts[-1], [])
