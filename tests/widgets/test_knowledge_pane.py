@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.widgets.pane_kit import on_bench, shown
-from turbo_widgets.knowledge_pane import KnowledgePane, Preview, SearchHit
+from turbo_widgets.knowledge_pane import KnowledgePane
+from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
 
 HITS = (
     SearchHit("src/api.py", 12, "def greet(name):", ("symbol",)),
@@ -84,14 +85,14 @@ async def test_the_editor_is_asked_for_at_the_line_under_the_cursor() -> None:
 async def test_nothing_found_and_nothing_asked_are_said_apart() -> None:
     pane = KnowledgePane()
     async with on_bench(pane) as bench:
-        assert "Type a word" in shown(pane.places)
+        assert "Type a name" in shown(pane.places)
         pane.field.focus()
         await bench.press(*"zz")
         pane.show_hits("zz", ())
         assert "Nothing found for “zz”." in shown(pane.places)
         await bench.press("escape")
 
-        assert "Type a word" in shown(pane.places)
+        assert "Type a name" in shown(pane.places)
 
 
 async def test_a_new_search_starts_from_the_results() -> None:
@@ -113,3 +114,78 @@ async def test_an_empty_file_says_so() -> None:
         pane.show_preview(Preview("empty.txt", 1, ""))
 
         assert "The file is empty." in shown(pane.places)
+
+
+async def test_pinned_files_are_marked_and_pinning_asks_for_the_file_under_the_cursor() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", HITS)
+        await bench.press("enter", "down", "p")
+        pane.show_pins({"README.md"})
+
+        rows = shown(pane.places).splitlines()
+
+    assert [each.path for each in bench.sent(KnowledgePane.PinWanted)] == ["README.md"]
+    assert [row.split()[0] for row in rows if "pinned" in row] == ["README.md:3"]
+
+
+async def test_similar_kind_and_language_are_words_of_the_query() -> None:
+    pane = KnowledgePane()
+    asked: list[str] = []
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        for keys in ("enter l", "l", "t", "t", "t", "t", "t", "s"):
+            pane.show_hits(pane.field.value.strip(), HITS)
+            await bench.press(*keys.split())
+            asked.append(pane.field.value)
+
+    assert asked == [
+        "gre lang:py",
+        "gre",
+        "gre kind:code",
+        "gre kind:tests",
+        "gre kind:docs",
+        "gre kind:config",
+        "gre",
+        "like:src/api.py:12",
+    ]
+
+
+async def test_the_title_says_how_far_the_index_is() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", HITS)
+        pane.show_progress(IndexProgress(200, 800, 40.0, 20.0))
+        await bench.pilot.pause()
+        begun = pane.border_title
+        pane.show_progress(IndexProgress(200, 99_800, 40.0, 2495.0))
+        long = pane.border_title
+        pane.show_progress(IndexProgress(1000, 0))
+
+    assert begun == ("Knowledge · 2 places · indexing 200 of 1,000 files, 40 a second, 20 s left")
+    assert long is not None
+    assert long.endswith("42 min left")
+    assert pane.border_title == "Knowledge · 2 places"
+
+
+async def test_the_place_meant_is_marked_with_the_words_that_were_asked_for() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"line lang:py")
+        pane.show_hits("line lang:py", HITS)
+        pane.show_preview(
+            Preview("a.py", 12, FILE, (11, 13), {12: [(0, 4, "code-keyword"), (5, 7, "match")]})
+        )
+        await bench.pilot.pause()
+
+        bands = [number for number, row in enumerate(pane.places.rows, 1) if row.band == "band"]
+        tones = pane.places.rows[11].spans[1]
+
+    assert bands == [11, 12, 13]
+    assert tones == ("line", ("plain", "code-keyword", "match"))

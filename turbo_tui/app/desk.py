@@ -90,7 +90,10 @@ class Desk:
                 bad=True,
             )
             return False
-        return self._try(lambda: self._run.give_task(text))
+        if not self._try(lambda: self._run.give_task(text, self.looking.pinned)):
+            return False
+        self.looking.let_go()
+        return True
 
     def edit_step(self, step_id: str) -> None:
         """Let the user change a step's words."""

@@ -39,6 +39,17 @@ TOPICS: list[tuple[str, str]] = [
         ),
     ),
     (
+        "Knowledge",
+        (
+            "4 (or /) searches the project: a name, a phrase, a question. Words of the query"
+            " narrow it: lang:py, path:src/ (or a pattern, path:src/*.c), kind:code, tests, docs or"
+            " config; with a minus they leave out.\n"
+            "enter shows the place, o opens it in your editor, s finds places like it, t goes"
+            " through the kinds of file, l keeps to its language.\n"
+            "p pins a file: it is given to the next task, and named in the task line until then."
+        ),
+    ),
+    (
         "Timeline",
         (
             "T shows what landed, newest first, each with what it brought. enter compares your"

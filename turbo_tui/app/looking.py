@@ -13,7 +13,10 @@ from turbo_tui.app.house import House
 from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
-from turbo_widgets.knowledge_pane import Preview, SearchHit
+from turbo_tui.core.plain import plain
+from turbo_widgets.knowledge_values import Preview, SearchHit
+from turbo_widgets.lexing import marks_near
+from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.session_screen import SessionScreen
@@ -35,6 +38,31 @@ class Looking:
         self._house = house
         self._screen = screen
         self._opened = opened
+        self._pinned: list[str] = []
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """Files that the next task is given with."""
+        return tuple(self._pinned)
+
+    def pin(self, path: str) -> None:
+        """Give a file to the next task, or do so no longer."""
+        if path in self._pinned:
+            self._pinned.remove(path)
+        else:
+            self._pinned.append(path)
+        self._show_pins()
+
+    def let_go(self) -> None:
+        """Pin nothing: a task has taken the pinned files with it."""
+        if self._pinned:
+            self._pinned.clear()
+            self._show_pins()
+
+    def _show_pins(self) -> None:
+        self._screen.furniture.knowledge.show_pins(self._pinned)
+        with_ = f" (with {', '.join(map(plain, self._pinned))})" if self._pinned else ""
+        self._screen.query_one(Prompt).placeholder = f"what do you want done?{with_}"
 
     def search(self, query: str) -> None:
         """Find places, once the user pauses."""
@@ -53,20 +81,29 @@ class Looking:
         except TurboError as error:
             pane.show_hits(query, (), str(error))
             return
-        hits = tuple(SearchHit(hit.path, hit.start_line, hit.text, hit.why) for hit in found)
+        hits = tuple(
+            SearchHit(
+                hit.path,
+                hit.line or hit.start_line,
+                hit.text,
+                hit.why,
+                (hit.start_line, hit.end_line),
+            )
+            for hit in found
+        )
         pane.show_hits(query, hits)
 
-    def preview(self, path: str, line: int) -> None:
-        """Show a file of the real tree at a line."""
-        self._house.in_background(self._preview(path, line), group="preview")
+    def preview(self, path: str, line: int, span: tuple[int, int]) -> None:
+        """Show a file of the real tree at a line (1-based); `span` is the place meant."""
+        self._house.in_background(self._preview(path, line, span), group="preview")
 
-    async def _preview(self, path: str, line: int) -> None:
+    async def _preview(self, path: str, line: int, span: tuple[int, int]) -> None:
         try:
-            text = await asyncio.to_thread(_read, self._opened.root / path)
+            seen = await asyncio.to_thread(_seen, self._opened.root, path, line, span)
         except OSError as error:
             self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
             return
-        self._screen.furniture.knowledge.show_preview(Preview(path, line, text))
+        self._screen.furniture.knowledge.show_preview(seen)
 
     def edit_file(self, path: str, line: int) -> None:
         """Open a file of the real tree in the user's editor."""
@@ -102,6 +139,11 @@ def _read(path: Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def _seen(root: Path, path: str, line: int, span: tuple[int, int]) -> Preview:
+    text = _read(root / path)
+    return Preview(path, line, text, span, marks_near(path, text.split("\n"), line))
 
 
 def run_outside(command: list[str]) -> str:

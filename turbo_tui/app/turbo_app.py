@@ -412,7 +412,12 @@ class TurboApp(App[int]):
     def on_knowledge_pane_preview_wanted(self, event: KnowledgePane.PreviewWanted) -> None:
         """Show a file."""
         if self.desk is not None:
-            self.desk.looking.preview(event.path, event.line)
+            self.desk.looking.preview(event.path, event.line, event.span)
+
+    def on_knowledge_pane_pin_wanted(self, event: KnowledgePane.PinWanted) -> None:
+        """Give a file to the next task."""
+        if self.desk is not None:
+            self.desk.looking.pin(event.path)
 
     def on_knowledge_pane_editor_wanted(self, event: KnowledgePane.EditorWanted) -> None:
         """Open a file in the user's editor."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual import events
@@ -12,27 +13,16 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from turbo_widgets.rows import NO_ITEM, Row, RowsView
+from turbo_widgets.diff_text import Layer, coloured
+from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
+from turbo_widgets.rows import NO_ITEM, Row, RowsView, Span
 from turbo_widgets.text import clean_line, fit_path, plural, wrap
 
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A place found; lines are 1-based."""
-
-    path: str
-    line: int
-    text: str
-    why: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A file to look at; `line` (1-based) is the one meant."""
-
-    path: str
-    line: int
-    text: str
+_KINDS = ("code", "tests", "docs", "config")  # the key goes from one to the next, then to all
+_KIND = re.compile(r"(?<!\S)kind:\S*\s?")
+_LANGUAGE = re.compile(r"(?<!\S)lang:\S*\s?")
+_FILTER = re.compile(r"(?<!\S)-?(?:kind|lang|path|like):\S*")
+_WORD = re.compile(r"\w{2,}")
 
 
 class _Places(RowsView):
@@ -70,6 +60,10 @@ class KnowledgePane(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Look at it"),
         Binding("o", "editor", "Open in $EDITOR"),
+        Binding("p", "pin", "Pin to the next task"),
+        Binding("s", "similar", "Similar"),
+        Binding("t", "kind", "Kind of file"),
+        Binding("l", "language", "This language"),
         Binding("f", "query", "New search"),
         Binding("escape", "back", "Back"),
     ]
@@ -82,15 +76,23 @@ class KnowledgePane(Vertical):
             self.query = query
 
     class PreviewWanted(Message):
-        """Show this file at this line (1-based)."""
+        """Show this file at this line (1-based); `span` is the place meant."""
 
-        def __init__(self, path: str, line: int) -> None:
+        def __init__(self, path: str, line: int, span: tuple[int, int] = (0, 0)) -> None:
             super().__init__()
             self.path = path
             self.line = line
+            self.span = span
 
     class EditorWanted(PreviewWanted):
         """Open this file at this line in the user's editor."""
+
+    class PinWanted(Message):
+        """Give this file to the next task, or do so no longer."""
+
+        def __init__(self, path: str) -> None:
+            super().__init__()
+            self.path = path
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's name)
         super().__init__(id=id)
@@ -99,10 +101,14 @@ class KnowledgePane(Vertical):
         self._note = ""
         self._preview: Preview | None = None
         self._hit_cursor = 0
+        self._pinned: frozenset[str] = frozenset()
+        self._progress = IndexProgress()
 
     def compose(self) -> ComposeResult:
         """Lay out query field and results."""
-        yield _Query(placeholder="find text or a symbol in this project", compact=True)
+        yield _Query(
+            placeholder="a name, a phrase, a question; lang: path: kind: narrow it", compact=True
+        )
         yield _Places()
 
     def on_mount(self) -> None:
@@ -135,6 +141,17 @@ class KnowledgePane(Vertical):
         self._query, self._hits, self._note, self._preview = query, hits, note, None
         self._lay_out(cursor=0)
 
+    def show_pins(self, paths: Collection[str]) -> None:
+        """Mark the files that go with the next task."""
+        self._pinned = frozenset(paths)
+        self._lay_out()
+
+    def show_progress(self, progress: IndexProgress) -> None:
+        """Say how far the index is."""
+        if progress != self._progress:
+            self._progress = progress
+            self._entitle()
+
     def show_preview(self, preview: Preview) -> None:
         """Show a file at its line."""
         self._preview = preview
@@ -151,40 +168,66 @@ class KnowledgePane(Vertical):
             self._lay_out_hits(cursor)
         self.refresh_bindings()
 
+    def _entitle(self) -> None:
+        if self._preview is not None:
+            said = [f"{self._preview.path}:{self._preview.line}"]
+            if self._preview.path in self._pinned:
+                said.append("pinned")
+        else:
+            said = [plural(len(self._hits), "place")] if self._query else []
+            said.extend(part for part in (self._progress.words, self._progress.note) if part)
+        self.border_title = clean_line(" · ".join(("Knowledge", *said)))
+
     def _lay_out_file(self, preview: Preview, cursor: int | None) -> None:
+        self._entitle()
         lines = preview.text.split("\n")
         if lines and not lines[-1]:
             lines.pop()
         digits = len(str(len(lines)))
-        rows = [
-            Row(
-                ((f"{number:>{digits}}  ", "dim"), (clean_line(line.rstrip("\r")), "plain")),
-                item=number - 1,
-                band="band" if number == preview.line else "plain",
+        wanted = _asked(self._query)
+        first, last = preview.span if preview.span[0] else (preview.line, preview.line)
+        rows: list[Row] = []
+        for number, line in enumerate(lines, 1):
+            inside = first <= number <= last
+            text = clean_line(line.rstrip("\r"))
+            layers: list[Layer] = [*preview.marks.get(number, ())]
+            if inside and wanted is not None:
+                layers.extend((*found.span(), "match") for found in wanted.finditer(text))
+            spans = coloured(text, (0, len(text)), ("plain",), layers)
+            rows.append(
+                Row(
+                    ((f"{number:>{digits}}  ", "accent" if inside else "dim"), *spans),
+                    item=number - 1,
+                    band="band" if inside else "plain",
+                )
             )
-            for number, line in enumerate(lines, 1)
-        ]
-        self.border_title = clean_line(f"Knowledge · {preview.path}:{preview.line}")
         self.places.set_rows(rows or [Row((("The file is empty.", "dim"),))], cursor=cursor)
 
     def _lay_out_hits(self, cursor: int | None) -> None:
         room = self.places.room
-        count = plural(len(self._hits), "place") if self._query else ""
-        self.border_title = f"Knowledge · {count}" if count else "Knowledge"
+        self._entitle()
         if not self._hits:
             text = self._note or (
                 f"Nothing found for “{clean_line(self._query)}”."
                 if self._query
-                else "Type a word, a symbol or a phrase. Enter on a result shows the file there."
+                else "Type a name, a phrase or a question. lang:py, path:src/ and kind:tests "
+                "narrow it; with a minus they leave out. Enter on a result shows the file there."
             )
             self.places.set_rows([Row(((line, "dim"),)) for line in wrap(text, room)])
             return
         rows: list[Row] = []
+        wanted = _asked(self._query)
         for place, hit in enumerate(self._hits):
             where = fit_path(clean_line(f"{hit.path}:{hit.line}"), room)
             why = clean_line(" · ".join(hit.why))
-            rows.append(Row(((where, "accent"),), item=place, end=((why, "dim"),) if why else ()))
-            rows.append(Row(((f"  {clean_line(hit.text.strip())}", "plain"),), item=place))
+            end: list[Span] = [("pinned  ", "good")] if hit.path in self._pinned else []
+            end.extend([(why, "dim")] if why else [])
+            rows.append(Row(((where, "accent"),), item=place, end=tuple(end)))
+            text = f"  {clean_line(hit.text.strip())}"
+            found: list[Layer] = (
+                [(*match.span(), "strong") for match in wanted.finditer(text)] if wanted else []
+            )
+            rows.append(Row(tuple(coloured(text, (0, len(text)), ("plain",), found)), item=place))
         if self._note:
             rows.extend(Row(((line, "dim"),)) for line in wrap(self._note, room))
         self.places.set_rows(rows, cursor=cursor)
@@ -223,10 +266,12 @@ class KnowledgePane(Vertical):
         """Offer only what the focus and the results allow."""
         if action == "open":
             return self.places.has_focus and self._preview is None and bool(self._hits)
-        if action == "editor":
+        if action in {"editor", "pin", "similar", "language"}:
             return self.places.has_focus and self._selected() is not None
         if action == "query":
             return self.places.has_focus
+        if action == "kind":
+            return self.places.has_focus and self._preview is None and bool(self._query)
         if action == "back":
             return self._preview is not None or (self.field.has_focus and bool(self.field.value))
         return super().check_action(action, parameters)
@@ -234,12 +279,44 @@ class KnowledgePane(Vertical):
     def action_open(self) -> None:
         """Ask for the file of the result under the cursor."""
         if (place := self._selected()) is not None:
-            self.post_message(self.PreviewWanted(*place))
+            self.post_message(self.PreviewWanted(*place, self._hits[self.places.cursor].span))
 
     def action_editor(self) -> None:
         """Ask for the file under the cursor in the user's editor."""
         if (place := self._selected()) is not None:
             self.post_message(self.EditorWanted(*place))
+
+    def action_pin(self) -> None:
+        """Give the file under the cursor to the next task, or do so no longer."""
+        if (place := self._selected()) is not None:
+            self.post_message(self.PinWanted(place[0]))
+
+    def action_similar(self) -> None:
+        """Find places like the one under the cursor."""
+        if (place := self._selected()) is not None:
+            self._ask(f"like:{place[0]}:{place[1]}")
+
+    def action_kind(self) -> None:
+        """Narrow the search to the next kind of file; after the last one, to none."""
+        asked = self.field.value
+        now = next((kind for kind in _KINDS if f"kind:{kind}" in asked.split()), None)
+        following = _KINDS[0] if now is None else (*_KINDS[1:], None)[_KINDS.index(now)]
+        words = _KIND.sub("", asked).strip()
+        self._ask(words if following is None else f"{words} kind:{following}")
+
+    def action_language(self) -> None:
+        """Narrow the search to the language of the file under the cursor, or do so no longer."""
+        if (place := self._selected()) is not None:
+            ending = place[0].rpartition("/")[2].rpartition(".")[2].lower()
+            words = _LANGUAGE.sub("", self.field.value).strip()
+            narrowed = f"lang:{ending}" in self.field.value.split()
+            self._ask(words if narrowed or not ending else f"{words} lang:{ending}")
+
+    def _ask(self, query: str) -> None:
+        """Put a query in the field, which asks for it; the results keep the keys."""
+        self._preview = None
+        self.field.value = query
+        self.places.focus()
 
     def action_query(self) -> None:
         """Go to the query field."""
@@ -254,3 +331,9 @@ class KnowledgePane(Vertical):
             self.places.focus()
         else:
             self.field.value = ""
+
+
+def _asked(query: str) -> re.Pattern[str] | None:
+    """Return what finds the words of a query; None where it has none."""
+    words = sorted(set(_WORD.findall(_FILTER.sub(" ", query))), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE) if words else None

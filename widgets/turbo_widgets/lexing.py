@@ -66,7 +66,7 @@ def lexed(
         yield
 
 
-def coloured(path: str, lines: Sequence[str], around: int) -> dict[int, list[Mark]]:
+def marks_near(path: str, lines: Sequence[str], around: int) -> dict[int, list[Mark]]:
     """Return the marks of the lines near one, by 1-based number; none where no lexer is known."""
     lexer = lexer_for(path)
     found: dict[int, list[Mark]] = {}
