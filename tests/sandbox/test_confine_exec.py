@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.sandbox.confine import confine_exec
-from turbo_tui.sandbox.confine.confine_exec import Order, Rules
 from turbo_tui.sandbox.confine.landlock import LEAST_ABI, landlock_abi
+from turbo_tui.sandbox.confine.orders import Order, Rules
 from turbo_tui.sandbox.confine.seccomp import filter_path
 
 HELD, BROKEN = 0, 9

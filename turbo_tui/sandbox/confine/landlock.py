@@ -19,8 +19,9 @@ from turbo_tui.core.command import Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox.confine import hiding, seccomp, toolchains
-from turbo_tui.sandbox.confine.confine_exec import LANDLOCK_CREATE_RULESET, SCOPE_ABI, Rules
+from turbo_tui.sandbox.confine.confine_exec import LANDLOCK_CREATE_RULESET, SCOPE_ABI
 from turbo_tui.sandbox.confine.granted import Surroundings
+from turbo_tui.sandbox.confine.orders import Rules
 from turbo_tui.sandbox.confine.supervised import Confinement, run_supervised
 from turbo_tui.sandbox.place import ConfinerName, Place
 from turbo_tui.sandbox.process.limits import held_by_kernel, held_to

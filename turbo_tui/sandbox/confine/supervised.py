@@ -15,8 +15,8 @@ from turbo_tui.core.command import Command, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, OnOutput
 from turbo_tui.sandbox.confine import hiding, toolchains
-from turbo_tui.sandbox.confine.confine_exec import Order, Rules
 from turbo_tui.sandbox.confine.environment import environment
+from turbo_tui.sandbox.confine.orders import Order, Rules
 from turbo_tui.sandbox.confine.scratch import delete_left, remove, scratch_folder
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.process.limits import kernel_limits, threads_here
