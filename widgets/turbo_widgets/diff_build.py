@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from turbo_widgets.diff_layout import Code, Layout, Notices, Place, SameLines
 from turbo_widgets.diff_pairs import Pair
 from turbo_widgets.diff_rows import Columns
-from turbo_widgets.diff_values import DiffFile, DiffHunk, DiffIgnored, Mark
+from turbo_widgets.diff_values import DiffClash, DiffFile, DiffHunk, DiffIgnored, Mark
 from turbo_widgets.row_items import Span, Tone
 from turbo_widgets.text import clean_line, fit_path, plural, wrap
 
@@ -28,9 +28,23 @@ def file_tail(file: DiffFile) -> str:
     edited = "edited" if file.edited or any(hunk.edited for hunk in file.hunks) else ""
     count = file.comments
     comments = plural(count, "comment") if count else ""
-    return "  ".join(
-        part for part in (file.action, counts, _OUT[file.mark], edited, comments) if part
-    )
+    parts = (file.action, counts, _OUT[file.mark], clash_words(file), edited, comments)
+    return "  ".join(part for part in parts if part)
+
+
+def clash_words(file: DiffFile) -> str:
+    """Say how much of a file is still to be settled; empty where nothing clashes."""
+    if not file.clashes or file.mark == "none":
+        return ""
+    if file.clash is not None and file.clash.settled:
+        return file.clash.settled
+    left = file.open_clashes
+    return plural(left, "conflict") if left else "settled"
+
+
+def box_of(file: DiffFile) -> Span:
+    """Return the mark of a file."""
+    return ("[!]", "bad") if file.open_clashes else BOXES[file.mark]
 
 
 def folder_spans(folder: DiffIgnored) -> tuple[Span, ...]:
@@ -87,7 +101,7 @@ class _Builder:
         tail = file_tail(file)
         width = self._view.room - cell_len(tail) - 7
         path = fit_path(clean_line(file.path), max(12, width))
-        box: Span = BOXES[file.mark] if self._value.decidable else ("   ", "plain")
+        box: Span = box_of(file) if self._value.decidable else ("   ", "plain")
         return box, (f" {path}  ", tone), (tail, "dim")
 
     def _file(self, number: int, file: DiffFile) -> None:
@@ -144,11 +158,21 @@ class _Builder:
             spans.extend((BOXES[mark], (" ", "plain")))
             if mark != "all":
                 spans.append((f"{_OUT[mark]}  ", "warn"))
-        head = f"hunk {place.hunk + 1}/{len(file.hunks)}  {clean_line(hunk.header)}"
-        spans.append((head, "accent"))
+        if hunk.clash is not None:
+            spans += self._clash_spans(hunk, hunk.clash, len(file.clashes))
+        else:
+            head = f"hunk {place.hunk + 1}/{len(file.hunks)}  {clean_line(hunk.header)}"
+            spans.append((head, "accent"))
         if hunk.edited:
             spans.append(("  edited", "warn"))
         return tuple(spans)
+
+    def _clash_spans(self, hunk: DiffHunk, clash: DiffClash, count: int) -> tuple[Span, ...]:
+        head = f"conflict {clash.place + 1}/{count}  {clean_line(hunk.header)}"
+        if clash.settled:
+            return ("[x] ", "good"), (head, "accent"), (f"  {clash.settled}", "good")
+        keys = "  < yours · > the step's · + both · e edit" if self._value.decidable else ""
+        return ("[!] ", "bad"), (head, "bad"), (keys, "dim")
 
     def _comments(self, place: Place, hunk: DiffHunk, lines: set[int]) -> None:
         block = Notices()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len
 
-from turbo_widgets.diff_build import BOXES
+from turbo_widgets.diff_build import box_of
 from turbo_widgets.diff_values import DiffValue
 from turbo_widgets.row_items import Row, Span
 from turbo_widgets.text import clean_line, fit_path
@@ -32,11 +32,13 @@ def column_rows(value: DiffValue, width: int) -> list[Row]:
             counts = [(f"+{file.added}", "good"), (" ", "plain"), (f"-{file.removed}", "bad")]
         else:
             counts = [(file.action, "dim")]
+        if file.open_clashes:
+            counts.append((f" !{file.open_clashes}", "bad"))
         if file.comments:
             counts.append((f" »{file.comments}", "accent"))
         if file.edited or any(hunk.edited for hunk in file.hunks):
             counts.append((" ed", "warn"))
-        box: Span = BOXES[file.mark] if value.decidable else ("   ", "plain")
+        box: Span = box_of(file) if value.decidable else ("   ", "plain")
         used = sum(cell_len(text) for text, _ in counts)
         room = width - used - 6
         rows.append(

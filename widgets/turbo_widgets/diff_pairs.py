@@ -36,9 +36,11 @@ def pair_lines(lines: Sequence[DiffLine]) -> tuple[dict[int, int], list[Pair]]:
     place = 0
     while place < len(lines):
         kind = lines[place].kind
+        if kind == "marker" and lines[place].text.startswith("<"):
+            place = _meet(lines, place, rows)
+            continue
         if kind not in {"removed", "added"}:
-            left = -1 if kind == "theirs" else place
-            rows.append((left, -1 if kind == "ours" else place))
+            rows.append((place, place))
             place += 1
             continue
         removed, notes, place = _run(lines, place, "removed")
@@ -54,6 +56,20 @@ def pair_lines(lines: Sequence[DiffLine]) -> tuple[dict[int, int], list[Pair]]:
         rows += _side_rows(removed, added, matched)
         rows += [(note, -1) for note in notes] + [(-1, note) for note in more_notes]
     return partners, rows
+
+
+def _meet(lines: Sequence[DiffLine], place: int, rows: list[Pair]) -> int:
+    """Put both versions of a conflict next to each other, each under its name; return their end."""
+    middle = _until_marker(lines, place + 1)
+    end = _until_marker(lines, middle + 1)
+    rows.extend(zip_longest(range(place, middle), range(middle, end), fillvalue=-1))
+    return end
+
+
+def _until_marker(lines: Sequence[DiffLine], place: int) -> int:
+    while place < len(lines) and lines[place].kind != "marker":
+        place += 1
+    return min(place, len(lines))
 
 
 def _run(lines: Sequence[DiffLine], place: int, kind: str) -> tuple[list[int], list[int], int]:

@@ -8,10 +8,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from turbo_widgets.diff_clashes import DiffClashes
 from turbo_widgets.diff_fields import LineField
-from turbo_widgets.diff_reader import DiffReader
 from turbo_widgets.diff_values import (
     WHOLE_FILE,
+    DiffClash,
     DiffComment,
     DiffFile,
     DiffHunk,
@@ -28,6 +29,7 @@ from turbo_widgets.text import clean_line
 
 __all__ = [
     "WHOLE_FILE",
+    "DiffClash",
     "DiffComment",
     "DiffFile",
     "DiffHunk",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 
-class DiffPane(DiffReader):
+class DiffPane(DiffClashes):
     """Show a change set; ask for what the user wants of it. It decides nothing itself."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -100,7 +102,10 @@ class DiffPane(DiffReader):
             self.accepted = accepted
 
     class EditWanted(Message):
-        """Edit a hunk (`WHOLE_FILE`: the whole file); `opening` is set until it is answered."""
+        """Edit a hunk (`WHOLE_FILE`: the whole file); `opening` is set until it is answered.
+
+        In a file that clashes, `hunk` is the place of a clash.
+        """
 
         def __init__(self, subject: str, path: str, hunk: int) -> None:
             super().__init__()
@@ -153,14 +158,15 @@ class DiffPane(DiffReader):
         has_hunks = any(each.hunks for each in value.files)
         match action:
             case "toggle_hunk":
-                return place is not None and value.decidable
+                whole = file is None or not file.clashes or self._is_on_head
+                return place is not None and value.decidable and whole
             case "toggle_file":
                 return file is not None and value.decidable
             case "choose_lines" | "extend":
                 return value.decidable and file is not None and file.by_line
             case "edit":
                 whole = bool(parameters and parameters[0])
-                here = place is not None and (whole or place.hunk != WHOLE_FILE)
+                here = place is not None and (whole or self._edited_here != WHOLE_FILE)
                 return value.decidable and file is not None and file.editable and here
             case "comment":
                 return value.decidable and value.commentable and self._line_here is not None
@@ -262,9 +268,9 @@ class DiffPane(DiffReader):
         current = self.current
         if current is not None:
             self.opening = True
-            path, hunk = current
-            subject = self._value.subject
-            self.post_message(self.EditWanted(subject, path, WHOLE_FILE if whole else hunk))
+            path, _ = current
+            hunk = WHOLE_FILE if whole else self._edited_here
+            self.post_message(self.EditWanted(self._value.subject, path, hunk))
 
     async def edit_in_place(
         self, path: str, hunk: int, text: str, *, subject: str = "", where: str = ""

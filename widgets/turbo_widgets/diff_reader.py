@@ -26,8 +26,16 @@ class DiffReader(DiffView):
     # --- moving --------------------------------------------------------------------------
 
     def action_hunk(self, count: int) -> None:
-        """Go to the next or previous hunk, over file borders."""
+        """Go to the next or previous hunk, over file borders; to conflicts while one is open."""
         heads = self._layout.heads
+        if self._value.open_clashes:
+            clashes = [
+                heads[number, hunk]
+                for number, file in enumerate(self._value.files)
+                for hunk, _ in self._clash_heads(file)
+            ]
+            self._jump(clashes, count)
+            return
         self._jump([item for (_, hunk), item in heads.items() if hunk != WHOLE_FILE], count)
 
     def action_file(self, count: int) -> None:
@@ -55,7 +63,7 @@ class DiffReader(DiffView):
 
     def action_side(self) -> None:
         """Show both versions side by side, or one under the other."""
-        self._side = not self._side
+        self._side = not self._wants_side
         self._lay_out_again()
 
     def action_wrap(self) -> None:

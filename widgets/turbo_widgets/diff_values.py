@@ -45,12 +45,26 @@ class DiffComment:
 
 
 @dataclass(frozen=True, slots=True)
+class DiffClash:
+    """A place where what is shown meets a change of the user's own.
+
+    Attributes:
+        place: Its number in the file, from 0; -1 for a file that is one side or the other.
+        settled: What stands there, in words; empty while nothing was said.
+    """
+
+    place: int
+    settled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DiffHunk:
     """A run of changed lines that lands or is left out as one, or line by line.
 
     Attributes:
         edited: Its new side was written by the user.
         comments: In any order; shown under their lines.
+        clash: It is a place where two changes meet; it has no mark of its own.
     """
 
     header: str
@@ -58,6 +72,7 @@ class DiffHunk:
     accepted: bool = True
     edited: bool = False
     comments: tuple[DiffComment, ...] = ()
+    clash: DiffClash | None = None
 
     @property
     def mark(self) -> Mark:
@@ -83,6 +98,7 @@ class DiffFile:
         by_line: Lines of its hunks can be left out (`LinesWanted`).
         editable: Its hunks and itself can be edited (`EditWanted`).
         edited: Its bytes as they land were written by the user.
+        clash: It meets a change of the user's own, and is one side or the other.
     """
 
     path: str
@@ -96,6 +112,21 @@ class DiffFile:
     by_line: bool = False
     editable: bool = False
     edited: bool = False
+    clash: DiffClash | None = None
+
+    @property
+    def clashes(self) -> tuple[DiffClash, ...]:
+        """Where it meets a change of the user's own, in order."""
+        if self.clash is not None:
+            return (self.clash,)
+        return tuple(hunk.clash for hunk in self.hunks if hunk.clash is not None)
+
+    @property
+    def open_clashes(self) -> int:
+        """How many of these are to be settled before it can land."""
+        if self.mark == "none":
+            return 0
+        return sum(not clash.settled for clash in self.clashes)
 
     @property
     def mark(self) -> Mark:
@@ -144,6 +175,16 @@ class DiffValue:
     commentable: bool = False
     subject: str = ""
 
+    @property
+    def clashing(self) -> bool:
+        """Something in it meets a change of the user's own."""
+        return any(file.clashes for file in self.files)
+
+    @property
+    def open_clashes(self) -> int:
+        """How many places are to be settled before it can land."""
+        return sum(file.open_clashes for file in self.files)
+
 
 def conflict_lines(
     ours: tuple[str, ...],
@@ -163,11 +204,15 @@ def conflict_lines(
         names: What the three are called.
     """
     mine, before, other = names
+    nothing = DiffLine("note", "nothing there")
     lines = [DiffLine("marker", f"<<<<<<< {mine}")]
-    lines += [DiffLine("ours", text, start + place) for place, text in enumerate(ours)]
+    lines += [DiffLine("ours", text, start + at) for at, text in enumerate(ours)]
+    lines += [] if ours else [nothing]
+    lines.append(DiffLine("marker", f"======= {other}"))
+    lines += [DiffLine("theirs", text, 0, start + at) for at, text in enumerate(theirs)]
+    lines += [] if theirs else [nothing]
     if base is not None:
         lines.append(DiffLine("marker", f"||||||| {before}"))
         lines += [DiffLine("base", text) for text in base]
-    lines.append(DiffLine("marker", f"======= {other}"))
-    lines += [DiffLine("theirs", text, 0, start + place) for place, text in enumerate(theirs)]
+        lines += [] if base else [nothing]
     return (*lines, DiffLine("marker", ">>>>>>>"))

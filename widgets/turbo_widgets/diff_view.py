@@ -14,7 +14,7 @@ from turbo_widgets.diff_layout import Layout, Place
 from turbo_widgets.diff_rows import SIDE_NEEDS, Chosen, Columns, DiffRows, Found, View
 from turbo_widgets.diff_search import Search
 from turbo_widgets.diff_syntax import Syntax
-from turbo_widgets.diff_values import WHOLE_FILE, DiffValue
+from turbo_widgets.diff_values import WHOLE_FILE, DiffClash, DiffFile, DiffValue
 from turbo_widgets.row_items import NO_ITEM, Row
 from turbo_widgets.rows import RowsView
 from turbo_widgets.text import clean_line, plural
@@ -31,7 +31,7 @@ class DiffView(RowsView):
         self._syntax = Syntax(self._recolour)
         self._search: Search | None = None
         self._found = Found()
-        self._side = False
+        self._side: bool | None = None  # as the user wants it; None: nothing was said
         self._wrap = True
         self._blanks = False
         self._files_beside = False
@@ -79,10 +79,32 @@ class DiffView(RowsView):
             self._found.here = self._search.here
         self._lay_out()
         if not same:
-            first = self._layout.heads.get((0, 0), self._layout.heads.get((0, WHOLE_FILE), 0))
-            self.move_to(first)
+            heads = self._layout.heads
+            self.move_to(heads.get((0, 0), heads.get((0, WHOLE_FILE), 0)))
             self.scroll_home(animate=False, force=True)
+            self._go_to_clash()
+        elif value.open_clashes < before.open_clashes:
+            self._go_to_clash()
         self.refresh_bindings()
+
+    def _go_to_clash(self) -> None:
+        """Go to what is to be settled next: from the cursor on, else from the start."""
+        heads = [
+            self._layout.heads[number, index]
+            for number, file in enumerate(self._value.files)
+            for index, clash in self._clash_heads(file)
+            if file.open_clashes and not clash.settled
+        ]
+        following = [item for item in heads if item >= self.cursor]
+        if heads:
+            self._jump_to((following or heads)[0])
+
+    @staticmethod
+    def _clash_heads(file: DiffFile) -> list[tuple[int, DiffClash]]:
+        """Return the hunks that are clashes, `WHOLE_FILE` for a file that is one."""
+        if file.clash is not None:
+            return [(WHOLE_FILE, file.clash)]
+        return [(at, hunk.clash) for at, hunk in enumerate(file.hunks) if hunk.clash is not None]
 
     def _forget_changed_texts(self, before: DiffValue) -> None:
         for was, now in zip(before.files, self._value.files, strict=True):
@@ -114,7 +136,12 @@ class DiffView(RowsView):
     @property
     def side_by_side(self) -> bool:
         """Both versions are shown next to each other: asked for, and there is room."""
-        return self._side and self.room >= SIDE_NEEDS
+        return self._wants_side and self.room >= SIDE_NEEDS
+
+    @property
+    def _wants_side(self) -> bool:
+        # Two versions of a place are easiest to compare next to each other.
+        return self._value.open_clashes > 0 if self._side is None else self._side
 
     def _lay_out(self) -> None:
         place = self._here
@@ -264,13 +291,17 @@ class DiffView(RowsView):
             file = value.files[place.file]
             parts.append(f"file {place.file + 1}/{len(value.files)}")
             if place.hunk != WHOLE_FILE:
-                parts.append(f"hunk {place.hunk + 1}/{len(file.hunks)}")
+                clash = file.hunks[place.hunk].clash
+                count = f"hunk {place.hunk + 1}/{len(file.hunks)}"
+                if clash is not None:
+                    count = f"conflict {clash.place + 1}/{len(file.clashes)}"
+                parts.append(count)
         if self._source.chosen is not None:
             count = sum(len(lines) for lines in self._chosen_lines.values())
             parts.append(f"{plural(count, 'changed line')} chosen, space")
         if self._search is not None:
             parts.append(f"{self._search.words}, enter N")
-        if self._side:
+        if self._side or self.side_by_side:
             room = "side by side" if self.side_by_side else f"unified: under {SIDE_NEEDS} columns"
             parts.append(room)
         parts += [] if self._wrap else ["not wrapped"]
