@@ -225,3 +225,10 @@ def test_marks_and_line_ends_stay_in_every_format(
         behind = "\n"
         end = "\n"
     assert outcome.files[0].content == mark + (end.join(changed) + behind).encode()
+
+
+@pytest.mark.parametrize("name", ["'a'", "`a`.py", 'a"', "a\\b"])
+def test_a_file_that_has_just_this_name_is_meant_whatever_else_it_could_be(name: str) -> None:
+    answer = f"*** Begin Patch\n*** Update File: {name}\n@@\n-x\n+y\n*** End Patch\n"
+
+    assert after({name: "x\n", "a": "x\n", "a/b": "x\n"}, answer)[name] == "y\n"

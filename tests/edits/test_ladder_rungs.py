@@ -374,13 +374,13 @@ def test_putting_a_text_in_and_out_again_gives_the_same_bytes(
     assert back.file.encode() == content
 
 
-def test_lines_that_stay_between_two_that_change_keep_their_line_ends() -> None:
+def test_lines_keep_their_line_ends_whether_they_stay_or_change() -> None:
     content = b"one 1\r\ntwo 2\nthree 3\nfour 4\r\nfive 5\r\n"
     chunk = Chunk("one 1\ntwo 2\nthree 3\nfour 4\nfive 5\n", "one 1\nTWO\nthree 3\nfour 4\nFIVE\n")
 
     result = replace_chunks(decode(content), [chunk]).file.encode()
 
-    assert result == b"one 1\r\nTWO\r\nthree 3\nfour 4\r\nFIVE\r\n"
+    assert result == b"one 1\r\nTWO\nthree 3\nfour 4\r\nFIVE\r\n"
 
 
 def test_work_does_not_explode_where_lines_repeat(monkeypatch: pytest.MonkeyPatch) -> None:

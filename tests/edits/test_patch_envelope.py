@@ -48,7 +48,11 @@ def test_headers_stack_up_to_the_place_that_is_meant() -> None:
         ("@@ class B:", ("class B:",), 0),
         ("@@ class B: @@", ("class B:",), 0),
         ("@@ ... @@", (), 0),
-        ("@@ -7,3 +7,4 @@ class B:", (), 7),
+        ("@@ -7,3 +7,4 @@", (), 7),
+        ("@@ -7,3 +7,4 @@ class B:", ("class B:",), 7),
+        ("@@ -7,3 @@ class B:", ("class B:",), 7),
+        ("@@ 7-9 @@", (), 7),
+        ("@@ line 7 @@ class B:", ("class B:",), 7),
     ],
 )
 def test_a_header_is_a_place_or_a_number_or_nothing(
@@ -57,6 +61,26 @@ def test_a_header_is_a_place_or_a_number_or_nothing(
     (edit,) = find(patch("*** Update File: a", header, "-x", "+y").split("\n")).edits
 
     assert (edit.chunks[0].context, edit.chunks[0].line) == (context, line)
+
+
+def test_a_header_behind_numbers_is_the_place_whatever_the_numbers_are() -> None:
+    answer = patch(
+        *("*** Update File: app.py", "@@ -2,9 +2,9 @@ class B:"),
+        *("     def run(self):", "-        return 1", "+        return 2"),
+    )
+
+    assert after({"app.py": APP}, answer) == {"app.py": APP[:-2] + "2\n"}
+    with pytest.raises(Refused):
+        after({"app.py": f"class A:\n{RUN}\n\nclass B:\n    pass\n"}, answer)
+
+
+def test_a_header_behind_the_numbers_of_a_diff_in_the_envelope_is_gits_choice() -> None:
+    answer = patch(
+        *("*** Update File: app.py", "--- a/app.py", "+++ b/app.py", "@@ -1,3 +1,3 @@ import os"),
+        *(" class A:", "     def run(self):", "-        return 1", "+        return 2"),
+    )
+
+    assert after({"app.py": APP}, answer) == {"app.py": APP.replace("1", "2", 1)}
 
 
 def test_the_first_chunk_needs_no_header_and_blank_context_no_space() -> None:

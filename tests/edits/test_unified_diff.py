@@ -24,6 +24,9 @@ HUNK = "@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n"
         "--- a/src/app.py\t2024-01-01 10:00:00.000 +0000\n+++ b/src/app.py\t2024-01-02\n",
         "--- src/app.py 2024-01-01 10:00:00\n+++ src/app.py 2024-01-01 11:00:00\n",
         "--- src/app.py.orig\n+++ src/app.py\n",
+        "--- src/app.py(revision 7)\n+++ src/app.py(working copy)\n",
+        "--- src/app.py\t(revision 7)\n+++ src/app.py\t(working copy)\n",
+        "--- before/src/app.py\n+++ after/src/app.py\n",
         "--- i/src/app.py\n+++ w/src/app.py\n",
         "--- a/src/app.py\n",
         "+++ b/src/app.py\n",
@@ -50,6 +53,8 @@ def test_the_file_is_found_whatever_its_header_lacks(head: str) -> None:
         "@@ -1,3 +1,3 @@ def f():\n one\n-two\n+TWO\n three\n\n\n",
         "@@ -,+ @@\n-two\n+TWO\n",
         "@@ one @@\n-two\n+TWO\n",
+        "@@ -2,1 @@\n-two\n+TWO\n",
+        "@@ line 2 @@ one\n-two\n+TWO\n",
         "@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n-- \n2.39.0\n",
     ],
 )
@@ -108,6 +113,9 @@ def test_an_empty_file_is_added_and_deleted_by_its_mode_alone() -> None:
 
 def test_a_file_is_deleted_only_if_it_holds_what_the_diff_takes_out() -> None:
     answer = "--- a/a\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-one\n-two\n"
+
+    with pytest.raises(Refused, match=r"1 line of it would be left; the first is 'three'"):
+        after({"a": "one\ntwo\nthree\n"}, answer)
 
     assert after({"a": "one\ntwo\n"}, answer) == {}
     with pytest.raises(Refused, match="does not occur"):
@@ -243,3 +251,61 @@ def test_a_diff_of_git_gives_the_tree_that_git_saw(tmp_path: Path, seed: int) ->
     diff = _git(tmp_path, "diff", "--cached", "-M", *flags, "HEAD").decode()
 
     assert after(before, diff) == behind
+
+
+@pytest.mark.parametrize(
+    ("date", "gone"),
+    [
+        ("1970-01-01 00:00:00.000000000 +0000", True),
+        ("1969-12-31 16:00:00.000000000 -0800", True),
+        ("1970-01-01 00:00:01.000000000 +0000", False),
+        ("2024-02-30 00:00:00 +0000", False),
+    ],
+)
+def test_a_file_dated_to_the_beginning_of_time_is_one_that_is_not_there(
+    date: str, *, gone: bool
+) -> None:
+    answer = f"--- x/a\t2024-01-01 10:00:00 +0000\n+++ y/a\t{date}\n@@ -1 +0,0 @@\n-one\n"
+
+    assert after({"a": "one\n"}, answer) == ({} if gone else {"a": ""})
+
+
+def test_a_file_added_between_two_folders_goes_where_both_have_it() -> None:
+    head = "--- old/src/n.py\t1970-01-01 00:00:00 +0000\n+++ new/src/n.py\t2024-01-01 10:00:00\n"
+
+    assert after({}, f"{head}@@ -0,0 +1 @@\n+x\n") == {"src/n.py": "x\n"}
+    assert after({"new/src/n.py": "x\n"}, f"{head}@@ -1 +1 @@\n-x\n+y\n") == {"new/src/n.py": "y\n"}
+
+
+def test_files_change_places() -> None:
+    def moved(one: str, other: str) -> str:
+        return f"diff --git a/{one} b/{other}\nrename from {one}\nrename to {other}\n"
+
+    swapped = moved("a", "b") + moved("b", "a")
+    rotated = moved("1", "2") + moved("2", "3") + "--- a/2\n+++ b/3\n@@ -1 +1 @@\n-two\n+3\n"
+
+    assert after({"a": "A", "b": "B"}, swapped) == {"a": "B", "b": "A"}
+    assert after({"1": "one\n", "2": "two\n"}, rotated) == {"2": "one\n", "3": "3\n"}
+    with pytest.raises(Refused, match="which exists"):
+        after({"a": "A", "b": "B"}, moved("a", "b"))
+
+
+def test_a_line_end_that_is_to_go_may_be_gone_already() -> None:
+    hunk = "@@ -1,2 +1,2 @@\n one\n-two\n+{}\n\\ No newline at end of file\n"
+    answer = f"--- a/a\n+++ b/a\n{hunk}"
+
+    for before in ("one\ntwo\n", "one\ntwo"):
+        assert after({"a": before}, answer.format("two")) == {"a": "one\ntwo"}
+        assert after({"a": before}, answer.format("TWO")) == {"a": "one\nTWO"}
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        "*** a\n--- b\n***************\n*** 1,2 ****\n! x\n--- 1,2 ----\n! y\n",
+        "1,2c1\n< x\n---\n> y\n",
+    ],
+)
+def test_a_diff_of_another_kind_is_told_what_to_be(diff: str) -> None:
+    with pytest.raises(EditSyntaxError, match="diff -u"):
+        parse(diff, exists=bool)

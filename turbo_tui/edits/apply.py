@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
-from turbo_tui.core.changes import checked_path
 from turbo_tui.edits.ladder import Place
-from turbo_tui.edits.names import slashed
 from turbo_tui.edits.outcome import (
     Applied,
     EditedFile,
@@ -19,16 +15,11 @@ from turbo_tui.edits.outcome import (
     UnreachableError,
 )
 from turbo_tui.edits.rewriting import ended, refuse_left_out, replaced, rewritten
+from turbo_tui.edits.targets import PLACEHOLDER, Targets
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
 
-_ELSEWHERE = re.compile(r"[A-Za-z]:[\\/]|~(?:[\w.-]*/|$)")  # a drive, or a home folder
-_PLACEHOLDER = "path/to/"
-_CLOSED = frozenset({".git", ".turbo"})
 _MOST_FAILURES = 50
-_MOST_COMPARED_NAMES = 2_000
-_MOST_SEARCHED_FILES = 5_000
-_MOST_SEARCHED_BYTES = 1_000_000
 
 
 def apply_edits(parsed: Parsed, read: Callable[[str], bytes | None]) -> Applied:
@@ -41,7 +32,8 @@ def apply_to(parsed: Parsed, tree: Reading) -> Applied:
 
     Every failure of every file is collected; with one there are no files.
     """
-    draft = _Draft(tree, envelope=parsed.format == "patch")
+    moving = {edit.path for edit in parsed.edits if edit.moved_to}
+    draft = _Draft(tree, envelope=parsed.format == "patch", moving=moving)
     for number, edit in enumerate(parsed.edits):
         draft.take(edit)
         if len(draft.failures) >= _MOST_FAILURES:
@@ -71,14 +63,17 @@ class _Touched:
 class _Draft:
     """The files as the edits so far leave them."""
 
-    def __init__(self, tree: Reading, *, envelope: bool) -> None:
+    def __init__(self, tree: Reading, *, envelope: bool, moving: Collection[str]) -> None:
         self.failures: list[Failure] = []
         self.notes: list[str] = []
         self._tree = tree
+        self._targets = Targets(tree)
         self._envelope = envelope
         self._touched: dict[str, _Touched] = {}
         self._before: dict[str, bytes | None] = {}
-        self._listed: list[str] | None = None
+        # Files that change places in a diff: a name's old file waits until its own turn.
+        self._moving = moving
+        self._parked: dict[str, _Touched] = {}
 
     def take(self, edit: FileEdit) -> None:
         """Make one edit, or note why it cannot be made."""
@@ -108,7 +103,9 @@ class _Draft:
 
     def _make(self, edit: FileEdit) -> None:
         if not edit.path:
-            edit = replace(edit, path=self._only_match(edit))
+            edit = replace(
+                edit, path=self._targets.holding(edit, lambda path: self._at(path).content)
+            )
         match edit.action:
             case "add":
                 self._add(edit)
@@ -118,19 +115,6 @@ class _Draft:
                 self._update(edit)
 
     # --- paths -------------------------------------------------------------------
-
-    def _checked(self, path: str) -> str:
-        """Return a path relative to the workspace, links followed."""
-        try:
-            path = checked_path(_relative(slashed(path), self._tree.root))
-        except ValueError as error:
-            raise RefusedError(f"{error}", "Paths are relative to the workspace.") from None
-        if _CLOSED & set(path.lower().split("/")):
-            raise RefusedError(f"{path!r} belongs to git's or turbo-tui's own files")
-        real = self._tree.real(path)
-        if _CLOSED & set(real.lower().split("/")):
-            raise RefusedError(f"{path!r} leads to git's or turbo-tui's own files")
-        return real
 
     def _at(self, path: str) -> _Touched:
         """Return the state of a checked path."""
@@ -145,13 +129,13 @@ class _Draft:
         Raises:
             RefusedError: It is a name of another system's, or of a folder that a shell would know.
         """
-        if _ELSEWHERE.match(path.strip().strip("`\"'")):
-            checked = self._checked(path)
+        if self._targets.is_elsewhere(path):
+            checked = self._targets.checked(path)
             if self._at(checked).content is None:
                 raise RefusedError(
                     f"{path!r} is no path in the workspace", "Paths are relative to the workspace."
                 )
-        return self._checked(path)
+        return self._targets.checked(path)
 
     def _existing(self, path: str, chunks: Sequence[Chunk] = ()) -> str:
         """Return the checked path of a file that is there.
@@ -159,7 +143,7 @@ class _Draft:
         A name that is cut short, or has folders too many before it, is completed only where all
         chunks' text must be in the file: nothing is deleted or moved by a guess.
         """
-        checked = self._checked(path)
+        checked = self._targets.checked(path)
         if self._at(checked).content is not None:
             return checked
         gone = self._touched[checked]
@@ -167,58 +151,7 @@ class _Draft:
             raise RefusedError(
                 f"an edit before it (line {gone.written_at}) deletes or moves this file"
             )
-        named = checked.rsplit("/", 1)[-1]
-        fitting = [each for each in self._paths() if each.rsplit("/", 1)[-1] == named]
-        if chunks and all(chunk.old for chunk in chunks):
-            meant = [each for each in fitting if self._may_be(checked, each)]
-            if len(meant) == 1:
-                return self._checked(meant[0])
-        if fitting:
-            listed = ", ".join(sorted(fitting)[:5])
-            raise RefusedError("there is no such file", f"It could be one of: {listed}.")
-        close = get_close_matches(checked, self._paths()[:_MOST_COMPARED_NAMES], n=3)
-        raise RefusedError(
-            "there is no such file", f"Did you mean {' or '.join(close)}?" if close else ""
-        )
-
-    def _may_be(self, named: str, path: str) -> bool:
-        """Say whether one of two names is the other without its first folders."""
-        named = named.removeprefix(_PLACEHOLDER)
-        if path == named or path.endswith(f"/{named}"):
-            return True
-        top = named.split("/", 1)[0] + "/"
-        # In a folder that is there, it is a file of that folder which is missing.
-        return named.endswith(f"/{path}") and not any(
-            each.startswith(top) for each in self._paths()
-        )
-
-    def _paths(self) -> list[str]:
-        if self._listed is None:
-            self._listed = list(self._tree.paths())
-        return self._listed
-
-    def _only_match(self, edit: FileEdit) -> str:
-        """Return the one file that holds the text of an edit without a name."""
-        wanted = [chunk.old.rstrip("\n") for chunk in edit.chunks]
-        found: list[str] = []
-        for path in self._paths()[:_MOST_SEARCHED_FILES]:
-            try:
-                content = self._at(self._checked(path)).content
-                if content is None or len(content) > _MOST_SEARCHED_BYTES:
-                    continue
-                text = decode(content).text
-            except (RefusedError, UnreachableError, NotTextError):
-                continue
-            if all(text and part in text for part in wanted):
-                found.append(path)
-        if len(found) == 1:
-            return found[0]
-        why = (
-            f"{len(found)} files hold its text: {', '.join(found[:5])}" if found else "none has it"
-        )
-        raise RefusedError(
-            f"the edit names no file, and {why}", "Write the file's path on the line before it."
-        )
+        return self._targets.completed(checked, chunks)
 
     # --- edits -------------------------------------------------------------------
 
@@ -250,28 +183,12 @@ class _Draft:
         state.written_at = edit.at or 1
         state.mode = edit.mode or state.mode
 
-    def _refuse_link(self, path: str) -> None:
-        """Refuse to delete or move what only leads to a file.
-
-        Raises:
-            RefusedError: Its last part is a link.
-        """
-        relative = _relative(slashed(path), self._tree.root)
-        above, _, name = relative.rpartition("/")
-        place = "/".join(part for part in (self._tree.real(above) if above else "", name) if part)
-        real = self._tree.real(relative)
-        if real != place:
-            raise RefusedError(
-                f"it is a symbolic link to {real}, and links are not deleted or moved",
-                f"Name {real} itself, or delete the link by hand.",
-            )
-
     def _delete(self, edit: FileEdit) -> None:
         path = self._existing(edit.path)
-        self._refuse_link(edit.path)
+        self._targets.refuse_link(edit.path)
         state = self._at(path)
         if edit.chunks:
-            self._replaced(state, edit.chunks)
+            _refuse_rest(self._replaced(state, edit.chunks).text)
         state.content, state.written_at = None, edit.at or 1
         state.came_from = ""
 
@@ -280,7 +197,7 @@ class _Draft:
             self._write_whole(edit)
             return
         path = self._existing(edit.path, () if edit.moved_to else edit.chunks)
-        state = self._at(path)
+        state = self._parked.pop(path, None) or self._at(path)
         if edit.chunks:
             before, places = state.content, len(state.places)
             try:
@@ -301,7 +218,7 @@ class _Draft:
         Raises:
             RefusedError: The text is nearly there.
         """
-        if self._checked(named) == path:
+        if self._targets.checked(named) == path:
             return
         if any(place.rung != "exact" for place in places):
             raise RefusedError("there is no such file", f"It could be one of: {path}.")
@@ -329,26 +246,29 @@ class _Draft:
     def _whole_path(self, path: str) -> str:
         """Return where a whole file goes; the `path/to/` of the instructions is no folder."""
         checked = self._new_path(path)
-        if self._at(checked).content is None and checked.startswith(_PLACEHOLDER):
-            named = checked.removeprefix(_PLACEHOLDER)
-            fitting = [each for each in self._paths() if f"/{each}".endswith(f"/{named}")]
+        if self._at(checked).content is None and checked.startswith(PLACEHOLDER):
+            named = checked.removeprefix(PLACEHOLDER)
+            fitting = [each for each in self._targets.paths if f"/{each}".endswith(f"/{named}")]
             if len(fitting) == 1:
                 self._note(path, fitting[0])
-                return self._checked(fitting[0])
+                return self._targets.checked(fitting[0])
         return checked
 
     def _move(self, edit: FileEdit, path: str, state: _Touched) -> None:
         target = self._new_path(edit.moved_to)
         if target == path:
             return
-        self._refuse_link(edit.path)
+        self._targets.refuse_link(edit.path)
         there = self._at(target)
         if there.written_at and there.content is not None:
             raise RefusedError(f"an edit before it (line {there.written_at}) writes {target}")
         if there.content is not None and not self._envelope:
-            raise RefusedError(f"it is to be moved to {target}, which exists")
+            if edit.moved_to not in self._moving:
+                raise RefusedError(f"it is to be moved to {target}, which exists")
+            self._parked[target] = there
         self._touched[target] = replace(state, written_at=edit.at or 1)
-        self._touched[path] = _Touched(None, "", written_at=edit.at or 1)
+        if self._touched[path] is state:
+            self._touched[path] = _Touched(None, "", written_at=edit.at or 1)
 
     def _replaced(self, state: _Touched, chunks: Sequence[Chunk]) -> TextFile:
         """Return the file with chunks replaced; where they were goes to the state.
@@ -402,14 +322,16 @@ class _Draft:
         return self._touched[path].content is None
 
 
-def _relative(path: str, root: str) -> str:
-    """Return a path without what says nothing; an absolute one only inside the workspace."""
-    path = path.strip().strip("`\"'")
-    if path.startswith("/") and root:
-        top = root.rstrip("/") + "/"
-        if not path.startswith(top):
-            raise ValueError(f"{path!r} is outside the workspace")
-        path = path.removeprefix(top)
-    if path.startswith("/"):
-        return path
-    return "/".join(part for part in path.split("/") if part not in {"", "."})
+def _refuse_rest(text: str) -> None:
+    """Refuse to delete what the model did not know of.
+
+    Raises:
+        RefusedError: The diff that deletes a file does not take all of its lines out.
+    """
+    rest = [line for line in text.split("\n") if line.strip()]
+    if rest:
+        lines = f"{len(rest):,} line{'s' if len(rest) > 1 else ''}"
+        raise RefusedError(
+            f"the diff deletes it, but {lines} of it would be left; the first is {rest[0][:80]!r}",
+            "Take out all of its lines, or write *** Delete File: in a patch.",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from turbo_tui.edits.found import Exists
 
@@ -12,6 +13,8 @@ NOWHERE = "/dev/null"
 _STAMP = re.compile(
     r"[ \t]+(?:\d{4}-\d\d-\d\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \w{3} )[ T]?[\d:.+\-Z ]*.*$"
 )
+_REVISION = re.compile(r"[ \t]*\((?:revision \d+|working copy|nonexistent)\)$")  # of Subversion
+_DATED = re.compile(r"[ \t](\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.0+)? ?([-+]\d{4})?$")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {
     b"a": b"\a",
@@ -35,7 +38,7 @@ def name_of(text: str) -> str:
         if end:
             return _unquoted(text[1 : end - 1])
     text = text.split("\t")[0][:_LONGEST]
-    return _STAMP.sub("", text).strip().strip("`")
+    return _STAMP.sub("", _REVISION.sub("", text)).strip().strip("`")
 
 
 def _end_of_quoted(text: str) -> int:
@@ -106,6 +109,18 @@ class Names:
         """Tell whether the new side is nothing."""
         return name_of(self.new_line) == NOWHERE
 
+    @property
+    def dated_away(self) -> bool:
+        """Tell whether the new side has the date of a file that is not there: diff(1), -N."""
+        match = _DATED.search(self.new_line.rstrip())
+        if match is None:
+            return False
+        try:
+            date = datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or '+0000'}")
+        except ValueError:
+            return False
+        return date.timestamp() == 0
+
     def path(self) -> str:
         """Return the path that is meant; empty when there is none."""
         old, new = name_of(self.old_line), name_of(self.new_line)
@@ -132,9 +147,17 @@ class Names:
     def _pair(self, old: str, new: str) -> tuple[str, str]:
         old_bare, new_bare = _bare(old), _bare(new)
         if old_bare == old or new_bare == new:
-            return old, new
+            return self._below_two_folders(old, new)
         if old == new and (self.exists(old) or not self.exists(old_bare)):
             return old, new  # a prefix differs from side to side: this is a folder's name
         if self.exists(new) and not self.exists(new_bare):
             return old, new
         return old_bare, new_bare
+
+    def _below_two_folders(self, old: str, new: str) -> tuple[str, str]:
+        """Take `old/x` and `new/x` for `x`: two folders were compared, and neither is here."""
+        _, _, below = old.partition("/")
+        _, _, below_new = new.partition("/")
+        if old == new or below != below_new or not below or self.exists(old) or self.exists(new):
+            return old, new
+        return below, below

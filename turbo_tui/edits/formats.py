@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from turbo_tui.edits import patch_envelope, search_replace_blocks, unified_diff, whole_files
@@ -29,6 +31,9 @@ _TITLES: dict[EditFormat, str] = {
     "unified": "a unified diff (--- and +++, @@)",
     "whole": "whole files in fences, each with its path on the line before",
 }
+
+
+_NORMAL_DIFF = re.compile(r"^\d+(?:,\d+)?[acd]\d+(?:,\d+)?$")
 
 
 def parse(text: str, format: FormatName = "auto", *, exists: Exists) -> Parsed:  # noqa: A002  the flag's name
@@ -94,9 +99,22 @@ def _parsed(
         (edit for found in every for edit in found.edits), key=lambda edit: edit.at
     )
     if not edits:
-        raise EditSyntaxError(_nothing(name, auto=auto))
+        raise EditSyntaxError(_other_diff(lines) or _nothing(name, auto=auto))
     spans = [span for found in every for span in found.spans]
     return Parsed(name, tuple(edits), shell_blocks(lines, spans))
+
+
+def _other_diff(lines: Sequence[str]) -> str:
+    """Say what is wrong with a diff of another kind; empty when there is none."""
+    for line, following in pairwise(lines):
+        if (line.startswith("*" * 15) and following.startswith("*** ")) or (
+            _NORMAL_DIFF.match(line) and following.startswith(("< ", "> "))
+        ):
+            return (
+                "It is a context diff, or one without context; only unified ones are read. Make "
+                "one with `diff -u OLD NEW` or `git diff`."
+            )
+    return ""
 
 
 def _nothing(name: EditFormat, *, auto: bool) -> str:

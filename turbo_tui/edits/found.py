@@ -11,6 +11,11 @@ from turbo_tui.edits.values import Chunk, FileEdit
 Exists = Callable[[str], bool]
 
 NUMBERS = re.compile(r"^@@ *-(\d{1,9})(?:,(\d{1,9}))? +\+(\d{1,9})(?:,(\d{1,9}))? *@@")
+# What models make of them: one side alone, a range, a word before.
+_LOOSE = re.compile(
+    r"^@@ *(?:lines? +)?-?(\d{1,9})(?:[,-]\d{1,9})?(?: +\+\d{1,9}(?:,\d{1,9})?)? *@@"
+)
+_NO_WORDS = " .…-+,0123456789"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,14 @@ class Found:
 
     edits: tuple[FileEdit, ...] = ()
     spans: tuple[tuple[int, int], ...] = ()
+
+
+def numbered_header(header: str) -> tuple[int, str]:
+    """Return the first line (0: not told) that an `@@` header names, and the words behind it."""
+    numbers = NUMBERS.match(header) or _LOOSE.match(header)
+    words = (header[numbers.end() :] if numbers else header[2:]).strip()
+    words = words.removesuffix("@@").strip()
+    return (int(numbers[1]) if numbers else 0), (words if words.strip(_NO_WORDS) else "")
 
 
 def masked(lines: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turbo_tui.edits.fences import is_fence
-from turbo_tui.edits.found import NUMBERS, ChunkLines, Found
+from turbo_tui.edits.found import ChunkLines, Found, numbered_header
 from turbo_tui.edits.values import Chunk, EditSyntaxError, FileEdit
 
 BEGIN, END, END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
@@ -108,6 +108,8 @@ class _Update:
     chunks: list[Chunk] = field(default_factory=list[Chunk])
     context: list[str] = field(default_factory=list[str])
     line: int = 0
+    section: str = ""
+    of_a_diff: bool = False  # what stands behind the numbers is then git's choice
     body: ChunkLines = field(default_factory=ChunkLines)
     header_at: int = 0
 
@@ -116,8 +118,10 @@ class _Update:
         self.body.without_gap()
         if self.body.empty:
             return
-        self.chunks.append(self.body.chunk(self.context, at_end=at_end, line=self.line))
+        chunk = self.body.chunk(self.context, at_end=at_end, line=self.line)
+        self.chunks.append(replace(chunk, section=self.section))
         self.body, self.context, self.line, self.header_at = ChunkLines(), [], 0, 0
+        self.section = ""
 
     def closed_for_good(self) -> None:
         """End the last chunk; a header must have had lines.
@@ -221,6 +225,7 @@ class _Reader:
         head = self._lines[self._index : self._index + 3]
         if [line[:3] for line in head] == ["---", "+++", "@@ "]:
             self._index += 2  # the head of a unified diff says nothing that is not known
+            update.of_a_diff = True
         while self._index < self._end and not self._at_header():
             self._update_line(update, self._lines[self._index])
             self._index += 1
@@ -248,12 +253,9 @@ class _Reader:
         if not update.body.empty:
             update.close()
         update.header_at = self._index + 1
-        numbers = NUMBERS.match(line)
-        if numbers is not None:
-            update.line = int(numbers[1])
-            return
-        text = line[2:].strip()
-        if text.endswith("@@"):
-            text = text[:-2].strip()
-        if text.strip(" .…-+,0123456789"):
-            update.context.append(text)
+        number, words = numbered_header(line)
+        update.line = number or update.line
+        if update.of_a_diff and number:
+            update.section = words
+        elif words:
+            update.context.append(words)

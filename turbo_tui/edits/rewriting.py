@@ -48,6 +48,9 @@ def _fitted(chunk: Chunk, text: str) -> Chunk:
     if chunk.at_end and chunk.old and not chunk.old.endswith("\n") and text.endswith("\n"):
         new = chunk.new if chunk.new.endswith("\n") or not chunk.new else f"{chunk.new}\n"
         return replace(chunk, old=f"{chunk.old}\n", new=new)
+    takes_end_away = chunk.old.endswith("\n") and not chunk.new.endswith("\n")
+    if chunk.at_end and takes_end_away and text and not text.endswith("\n"):
+        return replace(chunk, old=chunk.old.removesuffix("\n"))
     return chunk
 
 

@@ -64,8 +64,7 @@ class TextFile:
     @property
     def newline(self) -> str:
         r"""The line end that most lines have; `\n` for a file without any."""
-        crlf = self.raw.count("\r\n")
-        return "\r\n" if crlf * 2 > self.raw.count("\n") else "\n"
+        return _usual_end(self.raw) or "\n"
 
     def replaced(self, start: int, end: int, new: str) -> TextFile:
         r"""Return the file with `text[start:end]` replaced; `new` may have any line ends.
@@ -86,10 +85,9 @@ class TextFile:
         written: list[str] = []
         done = 0
         for part in parts:
+            taken_out = self.raw[raw_place(part.start) : raw_place(part.end)]
             around = self.raw[raw_place(part.around[0]) : raw_place(part.around[1])]
-            newline = usual
-            if "\n" in around:
-                newline = "\r\n" if around.count("\r\n") * 2 > around.count("\n") else "\n"
+            newline = _usual_end(taken_out) or _usual_end(around) or usual
             written.append(self.raw[done : raw_place(part.start)])
             written.append(part.new.replace("\r\n", "\n").replace("\n", newline))
             done = raw_place(part.end)
@@ -103,6 +101,12 @@ class TextFile:
             UnicodeEncodeError: A written character does not exist in the file's encoding.
         """
         return self.mark + self.raw.encode(self.encoding)
+
+
+def _usual_end(text: str) -> str:
+    """Return the line end that most lines have; empty when there are none."""
+    ends = text.count("\n")
+    return ("\r\n" if text.count("\r\n") * 2 > ends else "\n") if ends else ""
 
 
 def decode(content: bytes) -> TextFile:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from turbo_tui.edits.diff_names import Names, from_git_line, name_of
 from turbo_tui.edits.fences import is_fence
-from turbo_tui.edits.found import NUMBERS, ChunkLines, Exists, Found
+from turbo_tui.edits.found import NUMBERS, ChunkLines, Exists, Found, numbered_header
 from turbo_tui.edits.names import name_on
 from turbo_tui.edits.values import Chunk, EditSyntaxError, FileEdit
 
@@ -32,7 +32,6 @@ _EXTENDED = re.compile(
 )
 _LINK, _MODULE = "120000", "160000"
 _LOOKED_BACK = 3
-_NO_WORDS = " .…-+,0123456789"
 
 
 def begins_at(lines: Sequence[str]) -> int | None:
@@ -128,6 +127,8 @@ class _File:
                 "the diff names no file; begin it with --- a/PATH and +++ b/PATH", self.at
             )
         chunks = tuple(self.chunks)
+        if names.dated_away and chunks and not any(chunk.new for chunk in chunks):
+            deleted = True
         mode = int(self.mode, 8) & 0o777 if self.mode else 0
         if self.copied[1]:
             return FileEdit(target, "add", chunks, mode=mode, at=self.at, copied_from=source)
@@ -238,10 +239,9 @@ class _Reader:
         body, end = _body(self._lines, index + 1, numbers)
         if body.empty:
             raise EditSyntaxError("an @@ header is followed by no lines", index + 1)
-        context = () if numbers else _context(self._lines[index])
-        line = int(numbers[1]) if numbers else 0
-        section = self._lines[index][numbers.end() :].strip() if numbers else ""
-        chunk = replace(body.chunk(context, line=line), section=section)
+        line, words = numbered_header(self._lines[index])
+        context = () if numbers or line or not words else (words,)
+        chunk = replace(body.chunk(context, line=line), section="" if context else words)
         if not chunk.old and numbers and line == 0 and not file.chunks:
             file.added = True  # `-0,0`: of a file that is not there, or empty
         file.chunks.append(chunk)
@@ -255,11 +255,6 @@ class _Reader:
             if line.strip() and not is_fence(line):
                 return name_on(line, self._exists)
         return ""
-
-
-def _context(header: str) -> tuple[str, ...]:
-    text = header.strip().strip("@").strip()
-    return (text,) if text.strip(_NO_WORDS) else ()
 
 
 def _body(
