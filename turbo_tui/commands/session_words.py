@@ -14,7 +14,7 @@ from turbo_tui.core.plain import plain
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.sessions import SessionSummary
-    from turbo_tui.core.views import Views
+    from turbo_tui.core.views import HalfTurned, LandingEntry, Views
 
 
 def table(found: Sequence[SessionSummary], *, with_workspace: bool) -> list[str]:
@@ -95,6 +95,8 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
         state = "  (undone)" if entry.undone else "  (redone)" if entry.redone else ""
         lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{state}")
         lines += [f"    {plain(name)}" for name in entry.paths]
+    if views.timeline.half_turned is not None:
+        lines += ["", half_in_words(views.timeline.half_turned)]
     if with_log:
         lines += ["", "log"]
     for entry in views.log.entries if with_log else ():
@@ -103,6 +105,39 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
         lines += [f"      used: {plain(entry.usage)}"] if entry.usage else []
         lines += [f"      {plain(line)}" for line in entry.body.splitlines()]
     return lines
+
+
+def half_in_words(half: HalfTurned) -> str:
+    """Say what a turn of several left behind as it was cut off, and how to go on or back."""
+    was, stands = named_steps(half.turned), named_steps(half.left)
+    one, one_left = len(half.turned) == 1, len(half.left) == 1
+    many = "was" if one else "were"
+    if half.way == "undo":
+        said = f"{was} {many} taken back, {stands} still stand{'s' if one_left else ''}"
+    else:
+        still = "is" if one_left else "are"
+        said = f"{was} {many} landed again, {stands} {still} still taken back"
+    other = "redo" if half.way == "undo" else "undo"
+    return (
+        f"an earlier {half.way} of several steps was cut off: {said}. `session {half.way} --step "
+        f"all` goes on with it; `session {other} --step …` turns single steps back."
+    )
+
+
+def went_on_in_words(half: HalfTurned) -> str:
+    """Say what had been done before a turn of several went on."""
+    word = "taken back" if half.way == "undo" else "landed again"
+    many = "was" if len(half.turned) == 1 else "were"
+    return (
+        f"this went on with an earlier {half.way} of several steps that was cut off: "
+        f"{named_steps(half.turned)} {many} {word} then."
+    )
+
+
+def named_steps(entries: Sequence[LandingEntry]) -> str:
+    """Name the steps of some landings: `steps 1, 2`."""
+    steps = list(dict.fromkeys(entry.step_id for entry in entries))
+    return f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}"
 
 
 def _moment(at: float) -> str:

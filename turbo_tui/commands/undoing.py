@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import sessions_folder
+from turbo_tui.commands.session_words import half_in_words, named_steps, went_on_in_words
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import parents
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
 from turbo_tui.core.landings import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import LandingEntry, Views
+from turbo_tui.core.views import HalfTurned, LandingEntry, Views
 from turbo_tui.engine.taking_back import recovery_event, untold, with_outside
 from turbo_tui.wiring import Workspace
 
@@ -33,10 +35,17 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; with conflicts nothing was written."""
+    """What came of it; with conflicts nothing was written.
+
+    Attributes:
+        notes: What was cut off earlier.
+        stuck: What could not be put back, though with conflicts all should have been.
+    """
 
     turned: tuple[Turned, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
 
 
 async def turn(
@@ -61,20 +70,29 @@ async def turn(
         _stop_for_others(recoveries)
         for event in untold(views.timeline, place.lander.landings()):
             session.append(event)
+        half = views.timeline.half_turned
         chosen = _chosen(views, step_id, way)
-        act = place.lander.undo if way == "undo" else place.lander.redo
-        if dry_run:
-            return _outcome(views, way, *await _rehearsed(act, chosen))
-        done, conflicts = await _carried_out(place.lander, act, chosen)
+        goes_on = half is not None and half.way == way and step_id == ALL
+        turning = _Turning(place.lander, session, views, way)
+        if dry_run or len(chosen) > 1:
+            done, conflicts = await turning.rehearse(chosen)
+            if dry_run or conflicts:
+                return replace(_outcome(views, way, done, conflicts), notes=_earlier(half))
+        if len(chosen) > 1 or goes_on:
+            before = half.turned if half is not None and goes_on else ()
+            landings = tuple(entry.landing for entry in (*before, *chosen))
+            session.append(ev.TurnBegan(way, landings), "user")
+        done, conflicts = await turning.carry_out(chosen)
         outcome = _outcome(views, way, done, conflicts)
-        kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
-        for each in outcome.turned:
-            session.append(kind(each.step_id, each.landing, each.paths, each.notes), "user")
         for entry, landing in done:
             if place.checkpoints is not None and landing.landing_id:
                 title = f"{way} of step {entry.step_id}"
                 await keep_checkpoint(place.checkpoints, landing, title, session)
-        return outcome
+        if half is not None and goes_on and not conflicts:
+            notes = (went_on_in_words(half),)
+        else:
+            notes = _earlier(views.timeline.half_turned)
+        return replace(outcome, notes=notes, stuck=tuple(turning.stuck))
     finally:
         session.close()
 
@@ -126,44 +144,93 @@ def _chosen(views: Views, step_id: str, way: Way) -> list[LandingEntry]:
     return [entry]
 
 
-Act = Callable[..., Awaitable[Landing]]
 Done = list[tuple[LandingEntry, Landing]]
 
 
-async def _rehearsed(act: Act, chosen: Sequence[LandingEntry]) -> tuple[Done, list[Conflict]]:
-    done: Done = []
-    conflicts: list[Conflict] = []
-    turned: set[str] = set()
-    for entry in chosen:
-        landing = await act(entry.landing, dry_run=True)
-        # A path that an earlier one of these changes is put right before this one's turn.
-        conflicts += [each for each in landing.conflicts if each.path not in turned]
-        turned.update(entry.paths)
-        done.append((entry, landing))
-    return done, conflicts
+class _Turning:
+    """Landings on their way back, or forth; each is told to the log as soon as it is done.
 
+    Attributes:
+        stuck: What could not be put back after all, in words.
+    """
 
-async def _carried_out(
-    lander: Lander, act: Act, chosen: Sequence[LandingEntry]
-) -> tuple[Done, tuple[Conflict, ...]]:
-    done: Done = []
-    try:
+    def __init__(self, lander: Lander, session: Session, views: Views, way: Way) -> None:
+        self._lander = lander
+        self._act = lander.undo if way == "undo" else lander.redo
+        self._session = session
+        self._views = views
+        self._way: Way = way
+        self.stuck: list[str] = []
+
+    async def rehearse(self, chosen: Sequence[LandingEntry]) -> tuple[Done, list[Conflict]]:
+        """Write nothing; return what would be, and what is in the way for sure."""
+        done: Done = []
+        conflicts: list[Conflict] = []
+        turned: set[str] = set()
         for entry in chosen:
-            landing = await act(entry.landing)
-            if landing.conflicts:
-                await _put_back(lander, done)
-                return [], landing.conflicts
+            landing = await self._act(entry.landing, dry_run=True)
+            # What an earlier one of these changes is put right before this one's turn.
+            conflicts += [each for each in landing.conflicts if not _touches(turned, each.path)]
+            turned.update(entry.paths)
             done.append((entry, landing))
-    except LandingError:
-        await _put_back(lander, done)
-        raise
-    return done, ()
+        return done, conflicts
+
+    async def carry_out(self, chosen: Sequence[LandingEntry]) -> tuple[Done, tuple[Conflict, ...]]:
+        """Turn all of them, or put back those that were; the tree may be mixed until then."""
+        done: Done = []
+        try:
+            for entry in chosen:
+                landing = await self._act(entry.landing)
+                if landing.conflicts:
+                    await self._put_back(done)
+                    return [], landing.conflicts
+                done.append((entry, landing))
+                self._tell(self._way, entry, landing)
+        except LandingError as error:
+            await self._put_back(done)
+            if self.stuck:
+                raise LandingError(" ".join([str(error), *self.stuck])) from error
+            raise
+        return done, ()
+
+    async def _put_back(self, done: Done) -> None:
+        """All or nothing: an undo is a landing, and undoing that lands again."""
+        other: Way = "redo" if self._way == "undo" else "undo"
+        for number, (entry, earlier) in reversed(list(enumerate(done))):
+            try:
+                landing = await self._lander.undo(earlier.landing_id)
+            except LandingError as error:
+                self.stuck = [_stuck(done[: number + 1], self._way, str(error))]
+                return
+            if landing.conflicts:
+                why = "; ".join(f"{each.path}: {each.why}" for each in landing.conflicts)
+                self.stuck = [_stuck(done[: number + 1], self._way, f"{why}.")]
+                return
+            self._tell(other, entry, landing)
+
+    def _tell(self, way: Way, entry: LandingEntry, landing: Landing) -> None:
+        kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
+        notes = _notes(self._views, way, entry, landing)
+        self._session.append(kind(entry.step_id, entry.landing, landing.paths, notes), "user")
 
 
-async def _put_back(lander: Lander, done: Done) -> None:
-    """All or nothing: an undo is a landing, and undoing that lands again."""
-    for _, earlier in reversed(done):
-        await lander.undo(earlier.landing_id)
+def _touches(turned: Collection[str], path: str) -> bool:
+    """Tell whether a path, one above it or one below it is among some."""
+    return any(path == each or path in parents(each) or each in parents(path) for each in turned)
+
+
+def _stuck(done: Sequence[tuple[LandingEntry, Landing]], way: Way, why: str) -> str:
+    word = "taken back" if way == "undo" else "landed again"
+    other = "redo" if way == "undo" else "undo"
+    named = named_steps([entry for entry, _ in done])
+    return (
+        f"{named} stayed {word}, because it could not be put back: {why} Settle that, then "
+        f"{other} it."
+    )
+
+
+def _earlier(half: HalfTurned | None) -> tuple[str, ...]:
+    return () if half is None else (half_in_words(half),)
 
 
 def _outcome(views: Views, way: Way, done: Done, conflicts: Sequence[Conflict]) -> Outcome:
@@ -171,13 +238,17 @@ def _outcome(views: Views, way: Way, done: Done, conflicts: Sequence[Conflict]) 
         return Outcome((), tuple(conflicts))
     turned: list[Turned] = []
     for entry, landing in done:
-        notes = landing.notes
-        if way == "undo":
-            notes = with_outside(landing, views.outside, entry.step_id).notes
+        notes = _notes(views, way, entry, landing)
         # In a rehearsal of several, one may only be clean after the one before it.
         paths = entry.paths if landing.conflicts else landing.paths
         turned.append(Turned(entry.step_id, entry.landing, paths, notes))
     return Outcome(tuple(turned))
+
+
+def _notes(views: Views, way: Way, entry: LandingEntry, landing: Landing) -> tuple[str, ...]:
+    if way == "redo":
+        return landing.notes
+    return with_outside(landing, views.outside, entry.step_id).notes
 
 
 # --- in words ------------------------------------------------------------------
@@ -190,6 +261,7 @@ def as_json(outcome: Outcome, session_id: str, way: Way, *, dry_run: bool) -> di
         "dry_run": dry_run,
         "undone" if way == "undo" else "redone": [asdict(each) for each in outcome.turned],
         "conflicts": [asdict(each) for each in outcome.conflicts],
+        "notes": [*outcome.notes, *outcome.stuck],
     }
 
 
@@ -208,13 +280,14 @@ def in_words(outcome: Outcome, way: Way, *, dry_run: bool) -> list[str]:
 
 
 def refused_in_words(outcome: Outcome, way: Way) -> list[str]:
-    """Name every file that is in the way, and say what to do."""
+    """Say what was cut off earlier, name every file that is in the way, and say what to do."""
+    notes = list(outcome.notes)
     if not outcome.conflicts:
-        return []
-    return [
-        *(f"{each.path}: {each.why}" for each in outcome.conflicts),
-        (
-            f"nothing was written. Settle these files, or {way} a later step that changed them "
-            f"first, then {way} again."
-        ),
-    ]
+        return notes
+    named = [f"{each.path}: {each.why}" for each in outcome.conflicts]
+    what_next = (
+        f"Settle these files, or {way} a later step that changed them first, then {way} again."
+    )
+    if outcome.stuck:
+        return [*notes, *named, *outcome.stuck]
+    return [*notes, *named, f"nothing was written. {what_next}"]

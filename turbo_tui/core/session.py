@@ -39,6 +39,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.LandingUndone,
         events.LandingRedone,
         events.LandingRecovered,
+        events.TurnBegan,
         events.ApprovalAnswered,
     }
 )
@@ -47,7 +48,7 @@ DECISIONS: frozenset[type[Event]] = frozenset(
 NAMES = frozenset(
     {
         *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
-        *("changes", "selected", "merged", "landing", "on", "layer", "below", "blob"),
+        *("changes", "selected", "merged", "landing", "landings", "on", "layer", "below", "blob"),
         *("clashes", "bases"),
     }
 )

@@ -32,6 +32,7 @@ from turbo_tui.core.events.landing import (
     LandingRefused,
     LandingUndone,
     StepLanded,
+    TurnBegan,
 )
 from turbo_tui.core.events.plan import (
     PlanFailed,
@@ -129,6 +130,7 @@ __all__ = [
     "TaskGiven",
     "ToolCalled",
     "ToolFinished",
+    "TurnBegan",
     "VerifyFinished",
     "VerifyStarted",
 ]

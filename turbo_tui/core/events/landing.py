@@ -64,6 +64,20 @@ class LandingRedone(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnBegan(Event):
+    """Several landings were begun to be undone, or redone, one after the other: all or none.
+
+    `LandingUndone` or `LandingRedone` follows for each. Where only some do, it was cut off.
+
+    Attributes:
+        landings: In the order in which it is done; the first ones may have been before.
+    """
+
+    way: Literal["undo", "redo"]
+    landings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LandingRecovered(Event):
     """A landing cut off by a crash was completed or rolled back; `left_alone` was not ours.
 

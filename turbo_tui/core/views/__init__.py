@@ -29,7 +29,7 @@ from turbo_tui.core.views.review import (
     Verification,
     VerifyStatus,
 )
-from turbo_tui.core.views.totals import AsksView, CostView, LandingEntry, TimelineView
+from turbo_tui.core.views.totals import AsksView, CostView, HalfTurned, LandingEntry, TimelineView
 
 __all__ = [
     "REVIEWABLE",
@@ -38,6 +38,7 @@ __all__ = [
     "Comment",
     "CostView",
     "Decisions",
+    "HalfTurned",
     "LandingEntry",
     "LogEntry",
     "LogKind",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.ports import Record
@@ -52,12 +53,26 @@ class LandingEntry:
     selected: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class HalfTurned:
+    """Several landings that were to be undone or redone as one: only some of them are.
+
+    Attributes:
+        turned, left: Those that are, and those that are not, in the order in which it is done.
+    """
+
+    way: Literal["undo", "redo"]
+    turned: tuple[LandingEntry, ...]
+    left: tuple[LandingEntry, ...]
+
+
 class TimelineView:
     """Landings in order: what can be undone, and redone."""
 
     def __init__(self) -> None:
         self.revision = 0
         self.landings: list[LandingEntry] = []
+        self._turn_began: ev.TurnBegan | None = None
         self._undone: list[str] = []
         self._approved: dict[str, str] = {}
 
@@ -75,6 +90,8 @@ class TimelineView:
                 self._turn(landing, undone=True)
             case ev.LandingRedone(landing=landing):
                 self._turn(landing, undone=False)
+            case ev.TurnBegan() as began:
+                self._turn_began = began
             case _:
                 return
         self.revision += 1
@@ -90,6 +107,20 @@ class TimelineView:
             replace(entry, undone=undone, redone=not undone) if entry.landing == landing else entry
             for entry in self.landings
         ]
+        if self.half_turned is None:  # all of them, or put back
+            self._turn_began = None
+
+    @property
+    def half_turned(self) -> HalfTurned | None:
+        """What was cut off between the first and the last of several; None when nothing was."""
+        began = self._turn_began
+        if began is None:
+            return None
+        by_id = {entry.landing: entry for entry in self.landings}
+        among = [by_id[landing] for landing in began.landings if landing in by_id]
+        turned = tuple(entry for entry in among if entry.undone == (began.way == "undo"))
+        left = tuple(entry for entry in among if entry not in turned)
+        return HalfTurned(began.way, turned, left) if turned and left else None
 
     @property
     def undoable(self) -> LandingEntry | None:
