@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from turbo_tui.knowledge.grammars import grammar_of
-from turbo_tui.knowledge.parser import Parser
+from turbo_tui.knowledge.parsing import parse
 
 # One sample for each language whose symbols are known: its text, and what it defines.
 SAMPLES: dict[str, tuple[str, str]] = {
@@ -80,26 +77,14 @@ SAMPLES: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def parser() -> Iterator[Parser]:
-    parser = Parser()
-    yield parser
-    parser.close()
-
-
 @pytest.mark.parametrize("name", SAMPLES)
-def test_symbols_of_a_language_are_found_with_their_lines(
-    name: str, parser: Parser, tmp_path: Path
-) -> None:
+def test_symbols_of_a_language_are_found_with_their_lines(name: str) -> None:
     text, expected = SAMPLES[name]
-    (tmp_path / name).write_text(text)
     grammar = grammar_of(name)
     assert grammar is not None
 
-    parsed = parser.parse(str(tmp_path / name), grammar)
+    chunks, defined = parse(text.encode(), grammar)
 
-    assert parsed is not None
-    chunks, defined = parsed
     found = ", ".join(f"{each.kind} {each.name} {each.line}-{each.last}" for each in defined)
     assert found == expected
     assert chunks[0][0] <= 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,91 +9,87 @@ import pytest
 
 from turbo_tui.knowledge import parser as parser_module
 from turbo_tui.knowledge.chunks import by_lines, by_section
-from turbo_tui.knowledge.finding import Finder
-from turbo_tui.knowledge.grammars import grammar_of
+from turbo_tui.knowledge.finding import Folder
 from turbo_tui.knowledge.parser import Parser
 from turbo_tui.knowledge.postings import Postings
+from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import asked_terms, stem, terms_of
+
+HANGS = """
+from turbo_tui.knowledge import digesting
+
+def parse(source, grammar):
+    while True:
+        pass
+
+digesting.parse = parse
+import sys
+digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
+"""
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> Iterator[Finder]:
-    finder = Finder(tmp_path)
+def finder(tmp_path: Path) -> Iterator[Folder]:
+    finder = Folder(tmp_path)
     yield finder
     finder.close()
 
 
-def test_a_file_that_hangs_its_grammar_is_given_up_and_named(
+def test_a_file_that_cannot_be_read_at_all_is_left_out_and_the_rest_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "good.py").write_text("def fine(): ...\n")
-    os.mkfifo(tmp_path / "hangs")  # reading it waits for ever, as such a grammar would
-    parser = Parser()
-    grammar = grammar_of("a.py")
-    assert grammar is not None
-    monkeypatch.setattr(parser_module, "PARSE_S", 0.2)
+    os.mkfifo(tmp_path / "hangs.py")  # reading it waits for ever
+    names = ["hangs.py", *(f"good{number}.py" for number in range(6))]
+    for name in names[1:]:
+        (tmp_path / name).write_text("def fine(): ...\n")
+    parser = Parser(processes=1)
+    monkeypatch.setattr(parser_module, "PARSE_S", 0.5)
 
-    assert parser.parse(str(tmp_path / "hangs"), grammar) is None
-    assert parser.given_up == {str(tmp_path / "hangs")}
-    monkeypatch.undo()
-    parsed = parser.parse(str(tmp_path / "good.py"), grammar)
+    read = {
+        each.file.path: each.digest
+        for each in parser.read(SourceFile(name, str(tmp_path / name), (0, 0, 0)) for name in names)
+    }
     parser.close()
 
-    assert parsed is not None
-    assert [each.name for each in parsed[1]] == ["fine"]
+    assert set(read) == set(names)
+    assert parser.given_up >= {"hangs.py"}
+    assert read.pop("hangs.py") is None
+    assert all(each is not None and each.defined[0].name == "fine" for each in read.values())
 
 
-def test_what_is_given_up_is_found_by_its_lines(
-    tmp_path: Path, finder: Finder, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_hangs_its_grammar_is_given_up_named_and_found_by_its_words(
+    tmp_path: Path,
+    finder: Folder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    monkeypatch.setattr(parser_module, "PARSE_S", 0.0)
     (tmp_path / "slow.py").write_text("def parse_slowly(): ...\n")
+    hang = tmp_path_factory.mktemp("hanging") / "hang.py"
+    hang.write_text(HANGS)
+    monkeypatch.setattr(parser_module, "PARSE_S", 0.5)
+    monkeypatch.setattr(parser_module, "COMMAND", (sys.executable, os.fspath(hang)))
 
     hits = finder.find("parse_slowly", limit=5)
 
-    assert [hit.path for hit in hits] == ["slow.py"]
-    assert finder.state()["given_up"] == ["slow.py"]
+    assert (hits[0].path, hits[0].why[0]) == ("slow.py", "defines parse_slowly")
+    assert finder.parser.given_up == {"slow.py"}
 
 
-def test_only_a_changed_file_is_parsed_again(
-    tmp_path: Path, finder: Finder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_changed_file_is_parsed_again(tmp_path: Path, finder: Folder) -> None:
     for name in ("a.py", "b.py"):
         (tmp_path / name).write_text(f"def in_{name[0]}(): ...\n")
-    finder.find("in_a", limit=5)
-    parsed: list[str] = []
-    parse = Parser.parse
-
-    def counted(self: Parser, path: str, grammar: object) -> object:
-        parsed.append(Path(path).name)
-        return parse(self, path, grammar)  # pyright: ignore[reportArgumentType]
-
-    monkeypatch.setattr(Parser, "parse", counted)
+    finder.refresh()
+    same = finder.index.files["a.py"]
     (tmp_path / "b.py").write_text("def renamed_there(): ...\n")
-    while not (hits := finder.find("renamed_there", limit=5)):
-        pass  # within a few times what the last walk took
 
-    assert parsed == ["b.py"]
+    hits = finder.find("renamed_there", limit=5)
+
     assert (hits[0].path, hits[0].why[0]) == ("b.py", "defines renamed_there")
     assert finder.find("in_b", limit=5) == []
+    assert finder.index.files["a.py"] is same
 
 
-def test_files_left_for_later_are_found_by_their_lines_until_they_are_taken_in(
-    tmp_path: Path, finder: Finder
-) -> None:
-    for number in range(5):
-        (tmp_path / f"m{number}.py").write_text(f"def here_{number}(): ...\n")
-
-    assert finder.find("here_4", limit=5, within_s=-1.0)[0].path == "m4.py"
-    assert finder.state()["pending"] == 5
-    while finder.prepare(within_s=0.05):
-        pass
-
-    assert (finder.state()["pending"], finder.state()["files"]) == (0, 5)
-    assert finder.find("here_4", limit=5)[0].why[0] == "defines here_4"
-
-
-def test_secret_files_are_not_found(tmp_path: Path, finder: Finder) -> None:
+def test_secret_files_are_not_found(tmp_path: Path, finder: Folder) -> None:
     (tmp_path / ".env").write_text("NEEDLE=1\n")
     (tmp_path / "server.key").write_text("NEEDLE\n")
     (tmp_path / ".env.example").write_text("NEEDLE=\n")
@@ -101,7 +98,7 @@ def test_secret_files_are_not_found(tmp_path: Path, finder: Finder) -> None:
 
 
 def test_a_question_finds_the_file_and_the_lines_that_answer_it(
-    tmp_path: Path, finder: Finder
+    tmp_path: Path, finder: Folder
 ) -> None:
     body = "\n".join(f"def helper_{n}(value):\n    return value + {n}\n" for n in range(80))
     answer = 'def retry_request(client):\n    """Back off before asking again."""\n    wait()\n'
@@ -136,9 +133,10 @@ def test_prose_is_cut_at_its_headings_and_long_files_into_windows() -> None:
 def test_a_removed_document_has_no_score() -> None:
     postings = Postings()
     first, second = postings.add(["a", "a", "b"]), postings.add(["a"])
-    assert set(postings.scores(["a", "c"])) == {first, second}
+    assert [bool(score) for score in postings.scores(["a", "c"])] == [True, True]
 
     postings.remove(first)
 
-    assert set(postings.scores(["a"])) == {second}
-    assert len(postings) == 1
+    assert [bool(score) for score in postings.scores(["a", "b"])] == [False, True]
+    assert (len(postings), postings.numbers) == (1, 2)
+    assert second == 1

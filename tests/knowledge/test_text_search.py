@@ -13,7 +13,7 @@ import pytest
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge import TextSearch, text_search, tree
-from turbo_tui.knowledge.finding import Finder
+from turbo_tui.knowledge.finding import Folder
 
 FILES = {
     "src/greeting.py": (
@@ -38,7 +38,7 @@ class SearchHere:
     """What the worker does, in this process."""
 
     def __init__(self, root: Path) -> None:
-        self._finder = Finder(root)
+        self._finder = Folder(root)
 
     async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
         return self._finder.find(query, limit=limit)

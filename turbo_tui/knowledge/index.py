@@ -2,103 +2,164 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections import defaultdict
+from array import array
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from turbo_tui.knowledge.chunks import PROSE, Span, by_lines, by_section
-from turbo_tui.knowledge.definitions import LONGEST_LINE, Definition
-from turbo_tui.knowledge.grammars import grammar_of
-from turbo_tui.knowledge.parser import Parser
-from turbo_tui.knowledge.postings import Postings
+import numpy as np
+from numpy.typing import NDArray
+
+from turbo_tui.knowledge.chunks import Span
+from turbo_tui.knowledge.definitions import Definition
+from turbo_tui.knowledge.digest import Digest
+from turbo_tui.knowledge.postings import MOST, Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, terms
+
+BEST_FILES = 300  # of those that only share words with a query; the rest is never looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A file of the index; `chunks` are spans, `numbers` their documents in the postings."""
+    """A file of the index.
+
+    Attributes:
+        file: Where it lies.
+        key: Names its content and how that was read.
+        chunks: Spans.
+        first: Number of its first chunk in the postings; the others follow.
+        defined: What it defines, in order.
+        name_terms: Terms of its name.
+        folder_terms: Terms of its folders.
+    """
 
     file: SourceFile
+    key: str
     chunks: tuple[Span, ...]
-    numbers: tuple[int, ...]
+    first: int
     defined: tuple[Definition, ...]
     name_terms: frozenset[str]
     folder_terms: frozenset[str]
 
+    @property
+    def numbers(self) -> range:
+        """Numbers of its chunks."""
+        return range(self.first, self.first + len(self.chunks))
+
 
 class Index:
-    """Files by path, and the terms of their chunks."""
+    """Files by path, and the terms of their chunks.
+
+    What follows a score has numpy arrays over all chunk numbers, removed ones included:
+    `chunks.scores(terms)` gives one, `best_files` reduces one to files.
+
+    Attributes:
+        files: By path.
+        chunks: Postings of the chunks.
+        placed: Files in the order they were taken in; None for one that was removed.
+        firsts: The number of the first chunk of each of `placed`; it has one at least.
+        defining: `joined` name -> path -> definitions.
+    """
 
     def __init__(self) -> None:
-        self.parser = Parser()
-        self._empty()
-
-    def _empty(self) -> None:
         self.files: dict[str, Indexed] = {}
         self.chunks = Postings()
-        self.owners: dict[int, tuple[str, int]] = {}  # chunk's document -> path, which chunk
+        self.placed: list[Indexed | None] = []
+        self.firsts = array("I")
         self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
 
-    def refresh(self, files: list[SourceFile], *, within_s: float = math.inf) -> int:
-        """Take in what is new or changed, leave out what is gone; return how many files remain.
-
-        Args:
-            files: All files as they are now.
-            within_s: After so many seconds the rest is left for the next time.
-        """
-        until = time.monotonic() + within_s
-        if self.chunks.wasteful:
-            self._empty()
-        now = {file.path: file for file in files}
-        gone = [path for path, known in self.files.items() if now.get(path) is not known.file]
-        for path in gone:
-            self._remove(self.files.pop(path))
-        for path, file in now.items():
-            if path not in self.files:
-                if time.monotonic() > until:
-                    break
-                self.files[path] = self._add(file)
-        return len(now) - len(self.files)
-
-    def _remove(self, known: Indexed) -> None:
-        for number in known.numbers:
-            self.chunks.remove(number)
-            del self.owners[number]
-        for each in known.defined:
-            self.defining[joined(each.name)].pop(known.file.path, None)
-
-    def _add(self, file: SourceFile) -> Indexed:
-        path, lines = file.path, file.text().split("\n")
-        spans, defined = self._parsed(file, lines)
-        place = list(terms(path))
-        numbers: list[int] = []
-        for at, (first, last) in enumerate(spans):
-            names = [each.name for each in defined if first <= each.line <= last]
-            text = "\n".join(lines[first - 1 : last])
-            number = self.chunks.add([*terms(text), *place, *terms(" ".join(names))])
-            self.owners[number] = path, at
-            numbers.append(number)
-        for each in defined:
-            self.defining[joined(each.name)].setdefault(path, []).append(each)
-        pure = PurePosixPath(path)
-        return Indexed(
+    def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
+        """Take a file in; it takes the place of what was known of its path."""
+        self.remove(file.path)
+        pure = PurePosixPath(file.path)
+        place = Counter(terms(file.path))
+        everything = _with_place(digest, place)
+        lengths = (digest.lengths + np.uint32(place.total())).tolist()
+        known = Indexed(
             file,
-            tuple(spans),
-            tuple(numbers),
-            tuple(defined),
+            key,
+            digest.chunks,
+            self.chunks.add_many(*everything, lengths),
+            digest.defined,
             frozenset(terms(pure.name.partition(".")[0] or pure.name)),
             frozenset(terms(" ".join(pure.parts[:-1]))),
         )
+        if digest.chunks:
+            self.firsts.append(known.first)
+            self.placed.append(known)
+        self.files[file.path] = known
+        file.known = digest.defined
+        for each in digest.defined:
+            self.defining[joined(each.name)].setdefault(file.path, []).append(each)
+        return known
 
-    def _parsed(self, file: SourceFile, lines: list[str]) -> tuple[list[Span], list[Definition]]:
-        minified = sum(map(len, lines)) > LONGEST_LINE * len(lines)
-        grammar = None if minified else grammar_of(file.path)
-        parsed = self.parser.parse(file.absolute, grammar) if grammar else None
-        if parsed is not None and grammar is not None and parsed[0]:
-            known = grammar.kinds or grammar.calls
-            return parsed[0], parsed[1] if known else list(file.defined)
-        cut = by_section if file.path.lower().endswith(PROSE) else by_lines
-        return cut(lines), list(file.defined)
+    def remove(self, path: str) -> None:
+        """Leave a file out from now on, if it is known."""
+        known = self.files.pop(path, None)
+        if known is None:
+            return
+        if known.chunks:
+            self.placed[bisect_right(self.firsts, known.first) - 1] = None
+        for number in known.numbers:
+            self.chunks.remove(number)
+        for key in {joined(each.name) for each in known.defined}:
+            self.defining[key].pop(path, None)
+            if not self.defining[key]:
+                del self.defining[key]
+
+    def owner(self, number: int) -> Indexed | None:
+        """Return the file that a chunk number belongs to; None when it was removed."""
+        return self.placed[bisect_right(self.firsts, number) - 1]
+
+    def best_files(
+        self, scores: NDArray[np.float32], most: int = BEST_FILES
+    ) -> dict[str, dict[int, float]]:
+        """Return the files with the best chunks: path -> which chunk of it -> its score.
+
+        Args:
+            scores: By chunk number, as `chunks.scores` returns them; 0 is no score.
+            most: How many files at most.
+        """
+        if not self.placed:
+            return {}
+        best = np.maximum.reduceat(scores, np.array(self.firsts, np.uint32))
+        held = np.flatnonzero(best)
+        if len(held) > most:
+            held = held[np.argpartition(best[held], -most)[-most:]]
+        found: dict[str, dict[int, float]] = {}
+        for at in held.tolist():
+            known = self.placed[at]
+            if known is not None:
+                fits = scores[known.first : known.first + len(known.chunks)].tolist()
+                found[known.file.path] = {which: fit for which, fit in enumerate(fits) if fit}
+        return found
+
+
+def _with_place(
+    digest: Digest, place: Counter[str]
+) -> tuple[Sequence[str], Sequence[int], NDArray[np.uint32]]:
+    """Return a digest's terms, sizes and words with the terms of the path in every chunk."""
+    sizes = digest.sizes.tolist()
+    chunks = np.arange(len(digest.chunks), dtype=np.uint32)
+    at = dict(zip(digest.terms, np.cumsum(digest.sizes, dtype=np.int64).tolist(), strict=True))
+    kept = np.ones(len(digest.words), np.bool_)
+    taken: dict[str, int] = {}
+    added: list[NDArray[np.uint32]] = []
+    for term, count in place.items():
+        counts = np.full(len(chunks), count, np.uint32)
+        end = at.get(term)
+        if end is not None:
+            held = digest.words[end - sizes[digest.terms.index(term)] : end]
+            counts[held >> np.uint32(8)] += held & np.uint32(MOST)
+            kept[end - len(held) : end] = False
+            taken[term] = len(held)
+        added.append((chunks << np.uint32(8)) | np.minimum(counts, MOST))
+    pairs = [each for each in zip(digest.terms, sizes, strict=True) if each[0] not in taken]
+    return (
+        [*(term for term, _ in pairs), *place],
+        [*(size for _, size in pairs), *(len(chunks),) * len(place)],
+        np.concatenate((digest.words[kept], *added)).astype(np.uint32, copy=False),
+    )

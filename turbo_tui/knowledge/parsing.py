@@ -1,20 +1,13 @@
-"""Parse files in a process of its own: a file that hangs a grammar is given up with it.
-
-One JSON request a line on stdin, one JSON answer a line on stdout:
-
-    {"path": "/a/b.py", "grammar": "python"}
-    {"chunks": [[1, 40], …], "definitions": [[name, kind, first line, last line], …]}
-"""
+"""Cut a file by its syntax and find what it defines; heavy, so only in a process of its own."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, cast
 
-from turbo_tui.knowledge.chunks import by_syntax
+from turbo_tui.knowledge.chunks import Span, by_syntax
+from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.grammars import Grammar, grammar_named
 
 if TYPE_CHECKING:
@@ -27,24 +20,12 @@ _LAST = ("field", "method", "property", "name", "declarator")  # of a dotted nam
 _DEEPEST = 8  # nodes between a definition and its name
 
 
-def serve(requests: TextIO, answers: TextIO) -> None:
-    """Answer requests until there are no more."""
-    for line in requests:
-        asked = cast("dict[str, str]", json.loads(line))
-        answers.write(json.dumps(_parse(asked["path"], grammar_named(asked["grammar"]))) + "\n")
-        answers.flush()
-
-
-def _parse(path: str, grammar: Grammar) -> dict[str, object]:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123  # thousands of str paths
-            source = file.read()
-    except OSError:
-        return {"chunks": [], "definitions": []}
+def parse(source: bytes, grammar: Grammar) -> tuple[list[Span], list[Definition]]:
+    """Return a file's chunks and what it defines, in order."""
     parser, query = _reader(grammar.name)
     root = parser.parse(source).root_node
     found = sorted(set(_definitions(root, query, grammar)), key=lambda each: (each[2], -each[3]))
-    return {"chunks": by_syntax(root), "definitions": found}
+    return by_syntax(root), [Definition(*each) for each in found]
 
 
 @cache
@@ -145,7 +126,3 @@ def _first_name(node: Node, depth: int) -> Node | None:
 
 def _text(node: Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
-
-
-if __name__ == "__main__":
-    serve(sys.stdin, sys.stdout)

@@ -1,75 +1,145 @@
-"""Which documents hold a term, and how well they fit: BM25 over packed arrays."""
+"""Which documents hold a term, and how well they fit: BM25 by numpy over packed arrays."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 _K1, _B = 1.2, 0.75
-_MOST = 255  # times that a term counts; one byte beside the document's number
+MOST = 255  # times that a term counts; one byte beside the document's number
+_REMOVED = -1
 
 
 class Postings:
-    """Documents by number; a removed one is passed over until `packed` is worth it."""
+    """Documents by number, counted up from 0; a removed one keeps its number and never scores.
+
+    A term's documents are 32-bit words, `number << 8 | count`: room for 16.7 million. Most terms
+    stand in a single document: of those the word itself is held, not an array.
+    """
 
     def __init__(self) -> None:
-        self._by_term: dict[str, array[int]] = {}
-        self._lengths: list[int] = []  # -1: removed
+        self._by_term: dict[str, array[int] | int] = {}
+        self._lengths = array("i")
         self._live = 0
         self._total = 0
+        self._norms: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
+        """Return how many documents are not removed."""
         return self._live
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers were given, and so the size of what `scores` returns."""
+        return len(self._lengths)
+
     def add(self, terms: Iterable[str]) -> int:
-        """Take in a document and return its number."""
-        number = len(self._lengths)
+        """Take in one document and return its number."""
         counts = Counter(terms)
-        length = counts.total()
-        for term, count in counts.items():
-            held = self._by_term.get(term)
-            if held is None:
-                held = self._by_term[term] = array("Q")
-            held.append(number << 8 | min(count, _MOST))
-        self._lengths.append(length)
-        self._live += 1
-        self._total += length
-        return number
+        words = np.fromiter((min(each, MOST) for each in counts.values()), np.uint32, len(counts))
+        return self.add_many(tuple(counts), (1,) * len(counts), words, (counts.total(),))
+
+    def add_many(
+        self,
+        terms: Sequence[str],
+        sizes: Iterable[int],
+        words: NDArray[np.uint32],
+        lengths: Sequence[int],
+    ) -> int:
+        """Take in the documents of one file and return the number of the first.
+
+        Args:
+            terms: Each once.
+            sizes: How many of `words` belong to each term, in their order.
+            words: `which << 8 | count`, `which` counted from 0 within the file.
+            lengths: Terms of each document, repeated ones included.
+        """
+        first = len(self._lengths)
+        numbered = words + np.uint32(first << 8)
+        raw, at, by_term = memoryview(numbered.tobytes()), 0, self._by_term
+        single = numbered.tolist()
+        for term, size in zip(terms, sizes, strict=True):
+            held = by_term.get(term)
+            if held is None and size == 1:
+                by_term[term] = single[at]
+            elif isinstance(held, array):
+                held.frombytes(raw[4 * at : 4 * (at + size)])
+            else:
+                grown = array("I") if held is None else array("I", (held,))
+                grown.frombytes(raw[4 * at : 4 * (at + size)])
+                by_term[term] = grown
+            at += size
+        self._lengths.extend(lengths)
+        self._live += len(lengths)
+        self._total += sum(lengths)
+        self._norms = None
+        return first
 
     def remove(self, number: int) -> None:
         """Leave a document out from now on."""
-        self._total -= self._lengths[number]
-        self._lengths[number] = -1
-        self._live -= 1
+        if self._lengths[number] != _REMOVED:
+            self._total -= self._lengths[number]
+            self._lengths[number] = _REMOVED
+            self._live -= 1
+            self._norms = None
 
     @property
     def wasteful(self) -> bool:
         """Tell whether more documents were removed than are left: time to build anew."""
         return len(self._lengths) > 2 * self._live + 1000
 
+    @property
+    def vocabulary(self) -> KeysView[str]:
+        """All terms, those of removed documents included."""
+        return self._by_term.keys()
+
     def frequency(self, term: str) -> int:
         """Return how many documents hold a term, removed ones included."""
-        return len(self._by_term.get(term, ()))
+        held = self._by_term.get(term, ())
+        return 1 if isinstance(held, int) else len(held)
 
     def rarity(self, term: str) -> float:
         """Return a term's weight: large for a rare one."""
         held = min(self.frequency(term), self._live)
         return math.log(1 + (self._live - held + 0.5) / (held + 0.5))
 
-    def scores(self, terms: Iterable[str]) -> dict[int, float]:
-        """Return BM25 of the documents that hold any of the terms."""
-        found: dict[int, float] = {}
+    def holding(self, term: str) -> NDArray[np.uint32]:
+        """Return the numbers of the documents that hold a term, removed ones included."""
+        return self._words(term) >> np.uint32(8)
+
+    def scores(self, terms: Iterable[str]) -> NDArray[np.float32]:
+        """Return BM25 of every document by its number; 0 where it holds none of the terms."""
+        total = np.zeros(len(self._lengths), np.float32)
         if not self._live:
-            return found
-        lengths, mean = self._lengths, self._total / self._live or 1.0
+            return total
+        norms = self._document_norms()
         for term in terms:
-            weight = self.rarity(term) * (_K1 + 1)
-            for packed in self._by_term.get(term, ()):
-                number, count = packed >> 8, packed & _MOST
-                length = lengths[number]
-                if length >= 0:
-                    fit = weight * count / (count + _K1 * (1 - _B + _B * length / mean))
-                    found[number] = found.get(number, 0.0) + fit
-        return found
+            words = self._words(term)
+            if len(words):
+                numbers = words >> np.uint32(8)
+                counts = (words & np.uint32(MOST)).astype(np.float32)
+                weight = np.float32(self.rarity(term) * (_K1 + 1))
+                total[numbers] += weight * counts / (counts + norms[numbers])
+        return total
+
+    def _words(self, term: str) -> NDArray[np.uint32]:
+        held = self._by_term.get(term, ())
+        if isinstance(held, int):
+            return np.array((held,), np.uint32)
+        # A view of an array would forbid it to grow as long as anyone keeps the view.
+        return np.array(held, np.uint32) if held else np.zeros(0, np.uint32)
+
+    def _document_norms(self) -> NDArray[np.float32]:
+        """What a document's length adds to a term's count; infinite for a removed one."""
+        if self._norms is None:
+            lengths = np.array(self._lengths, np.float32)
+            mean = self._total / self._live or 1.0
+            norms = (_K1 * (1 - _B) + _K1 * _B / mean * lengths).astype(np.float32)
+            norms[lengths == _REMOVED] = np.inf
+            self._norms = norms
+        return self._norms

@@ -105,10 +105,7 @@ def score(candidate: Candidate, asked: Asked) -> float:
 
 def candidates(index: Index, asked: Asked) -> list[Candidate]:
     """Return the files that share anything with a query, with their features, each 0 to 1."""
-    by_file: dict[str, dict[int, float]] = defaultdict(dict)
-    for number, fit in index.chunks.scores(asked.terms).items():
-        path, at = index.owners[number]
-        by_file[path][at] = fit
+    by_file = index.best_files(index.chunks.scores(asked.terms))
     named = _named(index, asked)
     best = max((max(fits.values()) for fits in by_file.values()), default=1.0)
     tops = {path: sum(sorted(fits.values())[-TOP:]) for path, fits in by_file.items()}

@@ -1,98 +1,163 @@
-"""The files of a workspace that are worth searching, read once and kept while unchanged."""
+"""The files of a workspace that are worth searching, as they are now."""
 
 from __future__ import annotations
 
+import re
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.definitions import Definition, definitions
-from turbo_tui.languages.source_files import source_files
+from turbo_tui.languages.source_files import FoundFile, Ignored, source_files
 
 LARGEST_BYTES = 1_000_000
-KEPT_BYTES = 128_000_000  # of text in memory; files beyond that are read at every query
+KEPT_BYTES = 16_000_000  # of text that queries read lately
 SNIFFED_BYTES = 8192
+OWN_IGNORE = Path(".turbo", "ignore")
+NOTES = Path(".turbo", "knowledge")
+# Written by programs for programs: nobody looks for a place in them.
+_GENERATED = re.compile(
+    r"(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock"
+    r"|poetry\.lock|uv\.lock|Pipfile\.lock|composer\.lock|Gemfile\.lock|go\.sum)$"
+    r"|\.(?:min\.js|min\.css|js\.map|css\.map|svg)$",
+    re.IGNORECASE,
+)
+
+Stamp = tuple[int, int, int]  # mtime in ns, bytes, inode
 
 
 @dataclass(slots=True)
 class SourceFile:
-    """A text file; `path` is relative to the workspace, `/`-separated.
+    """A text file, or one that was not looked into yet.
 
-    Kept in memory is what most queries look at: its text in lower case.
+    Attributes:
+        path: Relative to the workspace, `/`-separated; absolute for the user's own notes.
+        absolute: Where it is read.
+        stamp: Says whether it is still the same.
+        known: What it defines, once it is in the index.
     """
 
     path: str
     absolute: str
-    stamp: tuple[int, int]
-    defined: tuple[Definition, ...] = ()
-    kept: str | None = None
+    stamp: Stamp
+    known: tuple[Definition, ...] | None = None
+
+    @property
+    def defined(self) -> tuple[Definition, ...]:
+        """What it defines; found by regular expressions until it is in the index."""
+        if self.known is None:
+            self.known = definitions(self.path, self.text())
+        return self.known
 
     def lower(self) -> str:
         """Return its text in lower case, line for line."""
-        return self.kept if self.kept is not None else self.text().lower()
+        return self.text().lower()
 
     def text(self) -> str:
-        """Return its text as it is now; empty when it is gone or turned binary."""
-        return _read(self.absolute) or ""
+        """Return its text; empty when it is gone or binary."""
+        return _TEXTS.of(self)
+
+
+class _Texts:
+    """Texts that were read lately: somebody who types asks for the same ones again."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[str, Stamp], str] = OrderedDict()
+        self._size = 0
+        self._turn = Lock()
+
+    def of(self, file: SourceFile) -> str:
+        key = file.absolute, file.stamp
+        with self._turn:
+            text = self._held.get(key)
+            if text is not None:
+                self._held.move_to_end(key)
+                return text
+        text = (content_of(file.absolute) or b"").decode("utf-8", "replace")
+        with self._turn:
+            if key not in self._held:
+                self._held[key] = text
+                self._size += len(text)
+            while self._size > KEPT_BYTES and len(self._held) > 1:
+                _, oldest = self._held.popitem(last=False)
+                self._size -= len(oldest)
+        return text
+
+
+_TEXTS = _Texts()
 
 
 @dataclass(slots=True)
 class SourceTree:
-    """What `files` finds below `root`; links, binaries, large and secret files are left out."""
+    """What `files` finds below `root`; links, large, generated and secret files are left out.
+
+    Ignore files of the tree are read as patterns and nothing else.
+
+    Attributes:
+        root: The workspace.
+        notes: The user's own folder of notes, which is searched with every workspace.
+        walk_s: How long the last look took.
+        folders: Folders that were looked into, for whoever watches them.
+    """
 
     root: Path
+    notes: Path | None = None
+    walk_s: float = 0.0
+    folders: set[str] = field(default_factory=set[str])
     _known: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
-    _binary: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    _kept_bytes: int = 0
-    _walked_at: float = 0.0
-    _walk_s: float = 0.0
 
-    def files(self) -> list[SourceFile]:
-        """Return the files as they are now, in path order.
-
-        Directly after a long walk the tree is not walked again: typing a query stays quick
-        on a large tree, and a change is seen a few walks' time later.
-        """
+    def files(self) -> dict[str, SourceFile]:
+        """Return the files as they are now, by path, in its order; those unchanged are the same."""
         begun = time.monotonic()
-        if not self._known or begun - self._walked_at > 4 * self._walk_s:
-            self._refresh()
-            self._walked_at = time.monotonic()
-            self._walk_s = self._walked_at - begun
-        return list(self._known.values())
-
-    def _refresh(self) -> None:
         found: dict[str, SourceFile] = {}
-        for each in source_files(self.root):
-            if each.size_bytes > LARGEST_BYTES or is_secret(each.path):
-                continue
-            stamp = each.mtime_ns, each.size_bytes
-            known = self._known.get(each.path)
-            if known is not None and known.stamp == stamp:
-                found[each.path] = known
-            elif self._binary.get(each.path) != stamp:
-                fresh = self._load(each.path, each.absolute, stamp)
-                if fresh is not None:
-                    found[each.path] = fresh
+        folders: set[str] = set()
+        ignored = Ignored.in_file(self.root / OWN_IGNORE)
+        for each in source_files(self.root, ignored, folders):
+            self._take(each, found)
+        for folder, prefix in ((self.root / NOTES, f"{NOTES.as_posix()}/"), (self.notes, None)):
+            for each in _notes(folder, prefix):
+                self._take(each, found)
+            if folder is not None and folder.is_dir():
+                folders.add(str(folder))
         self._known = dict(sorted(found.items()))
-        self._kept_bytes = sum(len(each.kept or "") for each in found.values())
+        self.folders = folders
+        self.walk_s = time.monotonic() - begun
+        return self._known
 
-    def _load(self, path: str, absolute: str, stamp: tuple[int, int]) -> SourceFile | None:
-        text = _read(absolute)
-        if text is None:
-            self._binary[path] = stamp
-            return None
-        kept = text.lower() if self._kept_bytes + len(text) <= KEPT_BYTES else None
-        self._kept_bytes += len(kept or "")
-        return SourceFile(path, absolute, stamp, definitions(path, text), kept)
+    def _take(self, each: FoundFile, found: dict[str, SourceFile]) -> None:
+        if each.size_bytes > LARGEST_BYTES or is_secret(each.path) or _GENERATED.search(each.path):
+            return
+        stamp = each.mtime_ns, each.size_bytes, each.inode
+        known = self._known.get(each.path)
+        same = known is not None and known.stamp == stamp
+        found[each.path] = known if known and same else SourceFile(each.path, each.absolute, stamp)
 
 
-def _read(path: str) -> str | None:
+def _notes(folder: Path | None, prefix: str | None) -> list[FoundFile]:
+    """Return the Markdown files of a folder of notes, ignored or not."""
+    found: list[FoundFile] = []
+    try:
+        for file in sorted(folder.glob("*.md")) if folder is not None else ():
+            if file.is_file() and not file.is_symlink():
+                stat, path = file.stat(), str(file) if prefix is None else prefix + file.name
+                found.append(
+                    FoundFile(path, str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                )
+    except OSError:
+        pass  # not ours to read
+    return found
+
+
+def content_of(path: str) -> bytes | None:
+    """Return a text file's bytes; None when it is gone, binary or too large."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # str paths, thousands of them
             content = file.read(LARGEST_BYTES + 1)
     except OSError:
         return None
-    if b"\0" in content[:SNIFFED_BYTES]:
+    if len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
         return None
-    return content.decode("utf-8", "replace")
+    return content

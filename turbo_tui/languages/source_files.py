@@ -21,6 +21,7 @@ class FoundFile:
     absolute: str
     mtime_ns: int
     size_bytes: int
+    inode: int = 0
 
 
 @dataclass(slots=True)
@@ -31,16 +32,43 @@ class _Rules:
     spec: GitIgnoreSpec
 
 
-def source_files(root: Path) -> Iterator[FoundFile]:
+@dataclass(slots=True)
+class Ignored:
+    """Patterns beside git's own: what they name is left out whatever git says."""
+
+    rules: list[_Rules]
+
+    @classmethod
+    def in_file(cls, file: Path) -> Ignored:
+        """Read patterns, written as in `.gitignore`; none where there is no such file."""
+        return cls(_rules_in(file, ""))
+
+    def has(self, path: str) -> bool:
+        """Tell whether a path, a folder's with a slash behind, is named."""
+        return bool(self.rules) and _ignored(path, self.rules)
+
+
+def source_files(
+    root: Path, ignored: Ignored | None = None, folders: set[str] | None = None
+) -> Iterator[FoundFile]:
     """Yield the files below a folder, folder by folder in name order.
 
     Links are not followed. Left out: what `.gitignore` files and `.git/info/exclude` name,
     Python environments, folders that are never source. What cannot be read is passed over.
+
+    Args:
+        root: The folder.
+        ignored: What else is left out.
+        folders: Takes the folders that are looked into.
     """
-    yield from _walk(os.fspath(root), "", _rules_in(root / ".git" / "info" / "exclude", ""))
+    rules = _rules_in(root / ".git" / "info" / "exclude", "")
+    looked_into = set[str]() if folders is None else folders
+    yield from _walk(os.fspath(root), "", rules, ignored or Ignored([]), looked_into)
 
 
-def _walk(folder: str, prefix: str, rules: list[_Rules]) -> Iterator[FoundFile]:
+def _walk(
+    folder: str, prefix: str, rules: list[_Rules], also: Ignored, folders: set[str]
+) -> Iterator[FoundFile]:
     try:
         with os.scandir(folder) as listing:
             entries = sorted(listing, key=lambda entry: entry.name)
@@ -49,18 +77,20 @@ def _walk(folder: str, prefix: str, rules: list[_Rules]) -> Iterator[FoundFile]:
     names = {entry.name for entry in entries}
     if "pyvenv.cfg" in names and prefix:
         return
+    folders.add(folder)
     if ".gitignore" in names:
         rules = [*rules, *_rules_in(Path(folder, ".gitignore"), prefix)]
     for entry in entries:
         path = prefix + entry.name
         try:
             if entry.is_dir(follow_symlinks=False):
-                if entry.name not in NEVER and not _ignored(path + "/", rules):
-                    yield from _walk(entry.path, path + "/", rules)
+                inner = path + "/"
+                if entry.name not in NEVER and not _ignored(inner, rules) and not also.has(inner):
+                    yield from _walk(entry.path, inner, rules, also, folders)
             elif entry.is_file(follow_symlinks=False):
                 stat = entry.stat(follow_symlinks=False)
-                if not _ignored(path, rules):
-                    yield FoundFile(path, entry.path, stat.st_mtime_ns, stat.st_size)
+                if not _ignored(path, rules) and not also.has(path):
+                    yield FoundFile(path, entry.path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except OSError:
             continue
 

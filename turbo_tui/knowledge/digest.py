@@ -1,0 +1,150 @@
+"""What is kept of a file's content: its chunks, what it defines, and the terms of each chunk.
+
+It hangs on the content and the kind of file alone, not on where it lies, so the same text on
+another branch or in another clone need not be read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turbo_tui.knowledge.chunks import PROSE, Span, by_lines, by_section
+from turbo_tui.knowledge.definitions import LONGEST_LINE, Definition, definitions
+from turbo_tui.knowledge.grammars import Grammar, grammar_of
+from turbo_tui.knowledge.postings import MOST
+from turbo_tui.knowledge.words import terms
+
+FORM = 1  # of the fields below; what else makes a digest different is in MAKERS
+MAKERS = (
+    *("chunks.py", "definitions.py", "digest.py", "grammars.py", "grammars.toml"),
+    *("parsing.py", "postings.py", "words.py"),
+)
+
+Parse = Callable[[bytes, Grammar], tuple[list[Span], list[Definition]] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What is kept of one content, term by term.
+
+    Attributes:
+        chunks: First and last line of each.
+        defined: What it defines, in order.
+        terms: Each once.
+        sizes: How many of `words` belong to each term.
+        words: `chunk << 8 | count`, chunks counted from 0.
+        lengths: Terms of each chunk, repeated ones included.
+    """
+
+    chunks: tuple[Span, ...]
+    defined: tuple[Definition, ...]
+    terms: tuple[str, ...]
+    sizes: NDArray[np.uint16]
+    words: NDArray[np.uint32]
+    lengths: NDArray[np.uint32]
+
+
+@cache
+def version() -> str:
+    """Return what changes whenever digests may come out differently: then all are made anew."""
+    folder = resources.files("turbo_tui.knowledge")
+    made_by = b"".join((folder / name).read_bytes() for name in MAKERS)
+    return f"{FORM}-{hashlib.blake2b(made_by, digest_size=8).hexdigest()}"
+
+
+def key_of(path: str, content: bytes) -> str:
+    """Name a content: its hash, and of its path only what decides how it is read."""
+    pure = PurePosixPath(path)
+    kind = (pure.suffix or pure.name).lower().encode("utf-8", "replace")
+    return hashlib.blake2b(kind + b"\0" + content, digest_size=16).hexdigest()
+
+
+def digest(path: str, content: bytes, parse: Parse) -> Digest:
+    """Take a text apart.
+
+    Args:
+        path: Its ending says what it is.
+        content: UTF-8, or nearly.
+        parse: Cuts by syntax; None where that did not work.
+    """
+    text = content.decode("utf-8", "replace")
+    lines = text.split("\n")
+    chunks, defined = _parsed(path, text, lines, content, parse)
+    by_term: dict[str, list[int]] = {}
+    lengths: list[int] = []
+    for which, (first, last) in enumerate(chunks):
+        names = " ".join(each.name for each in defined if first <= each.line <= last)
+        counts = Counter(terms("\n".join(lines[first - 1 : last])))
+        counts.update(terms(names))
+        for term, count in counts.items():
+            by_term.setdefault(term, []).append(which << 8 | min(count, MOST))
+        lengths.append(counts.total())
+    return Digest(
+        tuple(chunks),
+        tuple(defined),
+        tuple(by_term),
+        np.array([len(held) for held in by_term.values()], np.uint16),
+        np.array([word for held in by_term.values() for word in held], np.uint32),
+        np.array(lengths, np.uint32),
+    )
+
+
+def _parsed(
+    path: str, text: str, lines: Sequence[str], content: bytes, parse: Parse
+) -> tuple[Sequence[Span], Sequence[Definition]]:
+    minified = len(text) > LONGEST_LINE * len(lines)
+    grammar = None if minified else grammar_of(path)
+    parsed = parse(content, grammar) if grammar else None
+    if parsed is not None and grammar is not None and parsed[0]:
+        known = grammar.kinds or grammar.calls
+        return parsed[0], parsed[1] if known else definitions(path, text)
+    cut = by_section if path.lower().endswith(PROSE) else by_lines
+    return cut(lines), definitions(path, text)
+
+
+def packed(value: Digest) -> list[bytes]:
+    """Write a digest as bytes: its symbols as JSON, its terms by lines, three arrays."""
+    symbols = {
+        "chunks": value.chunks,
+        "defined": [(each.name, each.kind, each.line, each.last) for each in value.defined],
+    }
+    return [
+        json.dumps(symbols, separators=(",", ":")).encode("ascii"),
+        "\n".join(value.terms).encode("utf-8", "surrogatepass"),
+        value.sizes.tobytes(),
+        value.words.tobytes(),
+        value.lengths.tobytes(),
+    ]
+
+
+PARTS = 5  # of a packed digest
+
+
+def unpacked(parts: Sequence[bytes | memoryview]) -> Digest:
+    """Read what `packed` wrote.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    symbols, words, sizes, places, lengths = parts
+    held = cast("dict[str, list[list[object]]]", json.loads(bytes(symbols)))
+    all_terms = bytes(words).decode("utf-8", "surrogatepass")
+    return Digest(
+        cast("tuple[Span, ...]", tuple(map(tuple, held["chunks"]))),
+        tuple(Definition(*cast("tuple[str, str, int, int]", each)) for each in held["defined"]),
+        tuple(all_terms.split("\n")) if all_terms else (),
+        np.frombuffer(sizes, np.uint16),
+        np.frombuffer(places, np.uint32),
+        np.frombuffer(lengths, np.uint32),
+    )
