@@ -16,6 +16,7 @@ from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.sandbox.confine import proxy as proxy_module
+from turbo_tui.sandbox.confine import reaching as reaching_module
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.confine.hosts import AllowList, HostRule, normal_host
 from turbo_tui.sandbox.confine.proxy import (
@@ -24,12 +25,9 @@ from turbo_tui.sandbox.confine.proxy import (
     MOST_NOTED,
     Attempt,
     Proxy,
-    Refused,
-    inner_python,
-    proxy_variables,
-    reaching,
-    read_request,
 )
+from turbo_tui.sandbox.confine.proxy_requests import Refused, read_request
+from turbo_tui.sandbox.confine.reaching import inner_python, proxy_variables, reaching
 from turbo_tui.sandbox.place import Place
 
 # --- rules -------------------------------------------------------------------
@@ -590,7 +588,7 @@ def test_programs_find_the_proxy_but_not_for_servers_of_their_own() -> None:
 async def test_our_own_python_opens_the_way_where_the_system_has_none(
     bubblewrap: Bubblewrap, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proxy_module, "SYSTEM_PYTHON", Path("/no/such/python"))
+    monkeypatch.setattr(reaching_module, "SYSTEM_PYTHON", Path("/no/such/python"))
     assert str(inner_python()) != "/no/such/python"
 
     async with web_server() as (web, _):

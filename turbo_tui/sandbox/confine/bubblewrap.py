@@ -18,7 +18,7 @@ from turbo_tui.core.command import NOTHING, Command, Grants, Limits
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult, Guarantee, OnOutput
 from turbo_tui.sandbox.confine import hiding, seccomp, toolchains
-from turbo_tui.sandbox.confine.proxy import Reach, reaching
+from turbo_tui.sandbox.confine.reaching import Reach, reaching
 from turbo_tui.sandbox.confine.view import STARTER_ENV, View, is_for_owner
 from turbo_tui.sandbox.confine.warm import WarmSandboxes, mounts_below
 from turbo_tui.sandbox.place import ConfinerName, Place

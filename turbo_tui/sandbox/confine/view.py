@@ -19,7 +19,7 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.confine import hiding, toolchains
 from turbo_tui.sandbox.confine.environment import environment
 from turbo_tui.sandbox.confine.granted import Surroundings
-from turbo_tui.sandbox.confine.proxy import inner_python, proxy_variables
+from turbo_tui.sandbox.confine.reaching import inner_python, proxy_variables
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.system import SYSTEM_PATH
 
