@@ -10,7 +10,8 @@
     │   ├── ModelRefusedError           401, 403, 404: key, address or model name is wrong
     │   ├── ModelBusyError              429 or 5xx after the last retry
     │   ├── ModelReplyError             the reply cannot be read
-    │   └── ContextTooLongError         the request exceeds the model's window
+    │   ├── ContextTooLongError         the request exceeds the model's window
+    │   └── WeightsError                the search model's weights are missing or damaged
     ├── WorkspaceError              5   the tree, the state folder or the log is in the way
     │   ├── StageError                  a stage cannot be made, read or mounted
     │   ├── LandingError                a landing stopped; the message says what stands where
@@ -83,6 +84,10 @@ class ModelReplyError(ModelError):
 
 class ContextTooLongError(ModelError):
     """The request exceeds the model's context window; compaction may help."""
+
+
+class WeightsError(ModelError):
+    """The search model's weights, or what is made of them, are missing or damaged."""
 
 
 class WorkspaceError(TurboError):
