@@ -125,11 +125,20 @@ def test_what_stands_around_a_patch_is_no_part_of_it(before: str, behind: str) -
     assert after({}, before + body + behind) == {"a": "x\n"}
 
 
-@pytest.mark.parametrize("behind", ["", "EOF\n", "```\n", "EOF\n```\n", "\n\n"])
-def test_a_missing_end_is_the_end_of_the_answer(behind: str) -> None:
+@pytest.mark.parametrize("behind", ["EOF\n", "```\n", "EOF\n```\n", "\n```\n"])
+def test_a_missing_end_is_that_of_what_is_around_the_patch(behind: str) -> None:
     body = patch("*** Update File: a", "@@", "-x", "+y").removesuffix("*** End Patch\n")
 
     assert after({"a": "x\n"}, "```\napply_patch <<EOF\n" + body + behind) == {"a": "y\n"}
+
+
+@pytest.mark.parametrize("behind", ["", "\n\n"])
+def test_a_patch_that_may_have_been_cut_off_is_refused(behind: str) -> None:
+    body = patch("*** Add File: a", "+x").removesuffix("*** End Patch\n")
+
+    with pytest.raises(EditSyntaxError, match="is it complete"):
+        parse(f"Here:\n{body}{behind}", exists=bool)
+    assert after({}, body.removeprefix("*** Begin Patch\n")) == {"a": "x\n"}
 
 
 def test_markers_may_be_padded_but_context_that_looks_like_one_stays_context() -> None:

@@ -36,6 +36,8 @@ HUNK = "@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n"
         "Index: src/app.py\n==========\n--- src/app.py\n+++ src/app.py\n",
         "src/app.py\n```diff\n",
         "**src/app.py**\n\n",
+        "src/app.py\n```diff\n--- original.py\n+++ modified.py\n",
+        "--- before.py\n+++ after.py\n",
         "--- /dev/null\n+++ b/src/app.py\n",
     ],
 )
@@ -275,6 +277,14 @@ def test_a_file_added_between_two_folders_goes_where_both_have_it() -> None:
 
     assert after({}, f"{head}@@ -0,0 +1 @@\n+x\n") == {"src/n.py": "x\n"}
     assert after({"new/src/n.py": "x\n"}, f"{head}@@ -1 +1 @@\n-x\n+y\n") == {"new/src/n.py": "y\n"}
+
+
+def test_sides_without_a_files_name_are_of_the_one_file_that_has_the_text() -> None:
+    answer = f"--- old\n+++ new\n{HUNK}"
+
+    with pytest.raises(Refused, match="2 files hold its text"):
+        after({**FILES, "b": FILES["src/app.py"]}, answer)
+    assert after({**FILES, "new": FILES["src/app.py"]}, answer)["src/app.py"] != DONE["src/app.py"]
 
 
 def test_files_change_places() -> None:

@@ -26,6 +26,9 @@ _LETTERS = {
     b"r": b"\r",
 }
 _PREFIXES = frozenset("abciow12")  # of git, with diff.mnemonicPrefix too
+_SIDES = frozenset(
+    ("original", "modified", "updated", "changed", "old", "new", "before", "after", "a", "b")
+)
 _LONGEST = 4_200  # more than a path may have
 _GIT = "diff --git "
 
@@ -108,6 +111,13 @@ class Names:
     def deleted(self) -> bool:
         """Tell whether the new side is nothing."""
         return name_of(self.new_line) == NOWHERE
+
+    @property
+    def are_placeholders(self) -> bool:
+        """Tell whether the two sides are called before and after, and not by a file's name."""
+        old, new = name_of(self.old_line), name_of(self.new_line)
+        stems = {name.partition(".")[0].lower() for name in (old, new)}
+        return self.git is None and len(stems) > 1 and stems <= _SIDES
 
     @property
     def dated_away(self) -> bool:

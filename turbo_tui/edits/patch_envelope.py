@@ -69,7 +69,11 @@ def _holds_a_diff(lines: Sequence[str], start: int, end: int) -> bool:
 
 
 def _extent(lines: Sequence[str], start: int) -> tuple[int, int]:
-    """Return where the body ends, and the first line after the envelope."""
+    """Return where the body ends, and the first line after the envelope.
+
+    Raises:
+        EditSyntaxError: Neither its own end nor that of what is around it is there.
+    """
     for index in range(start + 1, len(lines)):
         # Context has one space more than the file: an indented marker counts where it is the last.
         line = lines[index]
@@ -90,6 +94,10 @@ def _extent(lines: Sequence[str], start: int) -> tuple[int, int]:
     for index in range(start + 1, last):
         if lines[index].strip() == END:
             return index, index + 1
+    if lines[start].strip() == BEGIN and not any(line.strip() for line in lines[last:]):
+        raise EditSyntaxError(
+            "the patch begins here and has no line *** End Patch: is it complete?", start + 1
+        )
     return last, len(lines)
 
 

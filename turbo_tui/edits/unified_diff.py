@@ -79,6 +79,7 @@ class _File:
     """One file's part of a diff while it is read."""
 
     at: int
+    named_before: str = ""
     git: tuple[str, str] | None = None
     old: str = ""
     new: str = ""
@@ -117,6 +118,10 @@ class _File:
         names = Names(self.git, self.old, self.new, exists)
         source = self.renamed[0] or self.copied[0]
         path = source or names.path()
+        if names.are_placeholders and not exists(path):
+            path = self.named_before
+            if not path and self.chunks:
+                return FileEdit("", "update", tuple(self.chunks), at=self.at)
         target = self.renamed[1] or self.copied[1]
         self._refuse(target or path or "a file")
         added, deleted = self.added or names.added, self.deleted or names.deleted
@@ -217,7 +222,7 @@ class _Reader:
     def _headers(self, index: int) -> int:
         file = self._file
         if file is None or file.has_headers or file.chunks:
-            file = _File(index + 1)
+            file = _File(index + 1, self._named_before(index))
             self._open(index, file)
         if self._lines[index].startswith("---"):
             file.old = self._lines[index][4:]
