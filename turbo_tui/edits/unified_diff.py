@@ -118,34 +118,37 @@ class _File:
         names = Names(self.git, self.old, self.new, exists)
         source = self.renamed[0] or self.copied[0]
         path = source or names.path()
+        self._refuse(self.renamed[1] or self.copied[1] or path or "a file")
         if names.are_placeholders and not exists(path):
             path = self.named_before
-            if not path and self.chunks:
-                return FileEdit("", "update", tuple(self.chunks), at=self.at)
-        target = self.renamed[1] or self.copied[1]
-        self._refuse(target or path or "a file")
-        added, deleted = self.added or names.added, self.deleted or names.deleted
-        if not path:
-            if not self.chunks:
-                return None
+        elif not path and self.chunks:
             raise EditSyntaxError(
                 "the diff names no file; begin it with --- a/PATH and +++ b/PATH", self.at
             )
+        elif path:
+            return self._of(path, names, exists)
+        # Without a name it is of the one file that holds its text.
+        return FileEdit(path, "update", tuple(self.chunks), at=self.at) if self.chunks else None
+
+    def _of(self, path: str, names: Names, exists: Exists) -> FileEdit | None:
         chunks = tuple(self.chunks)
+        target = self.renamed[1]
+        added, deleted = self.added or names.added, self.deleted or names.deleted
         if names.dated_away and chunks and not any(chunk.new for chunk in chunks):
             deleted = True
         mode = int(self.mode, 8) & 0o777 if self.mode else 0
         if self.copied[1]:
-            return FileEdit(target, "add", chunks, mode=mode, at=self.at, copied_from=source)
+            new = self.copied[1]
+            return FileEdit(new, "add", chunks, mode=mode, at=self.at, copied_from=path)
         if chunks and not any(chunk.old for chunk in chunks) and not exists(path):
             added = True
         if added and not deleted:
             return self._new(path, mode, exists)
         if deleted:
             return FileEdit(path, "delete", chunks, at=self.at)
-        if not chunks and not target and not mode:
-            return None
-        return FileEdit(path, "update", chunks, moved_to=target, mode=mode, at=self.at)
+        if chunks or target or mode:
+            return FileEdit(path, "update", chunks, moved_to=target, mode=mode, at=self.at)
+        return None
 
     def _new(self, path: str, mode: int, exists: Exists) -> FileEdit:
         chunks = tuple(self.chunks)
