@@ -82,6 +82,21 @@ class Seat:
         await self.press("enter")
         self.clock.now += 1
 
+    async def planned(self) -> None:
+        """Give the task, and come to its plan."""
+        await self.task()
+        await self.card("The plan has 2 steps")
+
+    async def started(self) -> None:
+        """Come to the plan and run its first step."""
+        await self.planned()
+        await self.press("g")
+
+    async def to_review(self) -> None:
+        """Come to the review of the first step."""
+        await self.started()
+        await self.card("wants to land 2 files")
+
     @property
     def bar_text(self) -> str:
         """What the approval bar says."""

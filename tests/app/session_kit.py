@@ -13,6 +13,7 @@ from tests.session_fakes import FolderLander, FolderStages, MemoryEventStore
 from turbo_tui.app.opened import Front, Language, Opened, Part, Project
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import TurboError
+from turbo_tui.core.landings import Lander
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Ask, Stage
 from turbo_tui.core.searching import Hit
@@ -163,7 +164,7 @@ class Stand:
         store: MemoryEventStore | None = None,
         blobs: MemoryBlobs | None = None,
         ahead: int = 0,
-        lander: type[FolderLander] = FolderLander,
+        lander: Callable[[Path, MemoryBlobs], Lander] = FolderLander,
     ) -> None:
         self.root = folder / "demo"
         if not self.root.exists():

@@ -41,10 +41,7 @@ def test_a_key_of_the_card_means_nothing_else_in_the_diff() -> None:
 async def test_what_is_typed_while_the_window_shrinks_answers_nothing(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("i")
         await seat.type("next ")
         await seat.pilot.resize_terminal(*TINY)
@@ -57,9 +54,7 @@ async def test_what_is_typed_while_the_window_shrinks_answers_nothing(tmp_path: 
 async def test_a_card_that_came_unseen_takes_no_key_until_it_is_seen(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.pilot.resize_terminal(*TINY)
         await seat.until(lambda: "wants to land" in seat.bar_text)
         seat.clock.now += 60

@@ -11,9 +11,7 @@ from tests.app.screen_kit import SMALL, Seat, seated
 from tests.app.session_kit import API, PLAN, Stand, hang, want_network
 from tests.session_fakes import FolderLander
 from turbo_tui.app.editor import named_editor
-from turbo_tui.app.timeline_screen import TimelineScreen
 from turbo_tui.core import events as ev
-from turbo_tui.core.landings import Conflict, Landing
 from turbo_widgets.diff_pane import DiffPane
 from turbo_widgets.hunk_editor import HunkEditor
 
@@ -26,10 +24,7 @@ def events_of(stand: Stand, kind: type[ev.Event]) -> list[ev.Event]:
 
 async def reviewing(seat: Seat) -> None:
     """Come to the review of a step that changed api.py in two places and added notes.md."""
-    await seat.task()
-    await seat.card("The plan has 2 steps")
-    await seat.press("g")
-    await seat.card("wants to land 2 files")
+    await seat.to_review()
     await seat.sees("line 2 with [a name]")
     assert isinstance(seat.app.focused, DiffPane)
 
@@ -234,9 +229,7 @@ async def test_no_is_answered_to_a_question_while_the_changes_have_the_keys(
 ) -> None:
     stand = Stand(tmp_path, {"s1": want_network})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("wants to use the network")
         await seat.press("2")
         assert isinstance(seat.app.focused, DiffPane)
@@ -255,9 +248,7 @@ async def test_the_card_goes_on_from_an_interrupted_step_while_the_changes_have_
 ) -> None:
     stand = Stand(tmp_path, {"s1": hang})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("is running")
         await seat.until(lambda: len(stand.runner.ran) == 1)
         await seat.press("ctrl+c")
@@ -267,39 +258,6 @@ async def test_the_card_goes_on_from_an_interrupted_step_while_the_changes_have_
         await seat.guard()
         await seat.press("G")
         await seat.until(lambda: len(stand.runner.ran) > 1)
-
-
-# --- conflicts -----------------------------------------------------------------------
-
-
-class ChangedLander(FolderLander):
-    """A lander whose landings the user has written over since."""
-
-    async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
-        del landing_id, dry_run
-        ours = self._blobs.put(b"one\nmine\n")
-        marked = self._blobs.put(b"one\n<<<<<<< yours\nmine\n=======\ntheirs\n>>>>>>> undone\n")
-        return Landing(
-            conflicts=(Conflict("api.py", "you changed line 2", ours=ours, marked=marked),)
-        )
-
-
-async def test_an_undo_that_clashes_shows_where_and_writes_nothing(tmp_path: Path) -> None:
-    stand = Stand(tmp_path, lander=ChangedLander)
-    async with seated(stand) as seat:
-        await reviewing(seat)
-        await landing(seat)
-        landed = (stand.root / "api.py").read_text()
-        await seat.press("T")
-        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
-        await seat.press("u")
-        await seat.sees("Step s1 cannot be taken back")
-        await seat.sees("+ <<<<<<< yours")
-        assert "api.py: you changed line 2" in seat.text
-        assert isinstance(seat.app.screen, TimelineScreen)
-
-    assert (stand.root / "api.py").read_text() == landed
-    assert not events_of(stand, ev.LandingUndone)
 
 
 # --- the user's editor -----------------------------------------------------------------
@@ -317,9 +275,6 @@ async def test_an_editor_whose_quotes_are_open_is_said_and_nothing_breaks(
     monkeypatch.setenv("VISUAL", "")
     monkeypatch.setenv("EDITOR", "'vim")
     async with seated(Stand(tmp_path)) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("n", "E")
         await seat.sees("EDITOR cannot be read as a command")

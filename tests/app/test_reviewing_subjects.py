@@ -50,9 +50,7 @@ def kinds_of(stand: Stand) -> set[type[ev.Event]]:
 
 async def both_reviewable(seat: Seat, stand: Stand) -> None:
     """Come to the review of s1 while s2 waits too."""
-    await seat.task()
-    await seat.card("The plan has 2 steps")
-    await seat.press("g")
+    await seat.started()
     await seat.until(lambda: all(state.reviewable for state in stand.run.views.plan.steps))
     await seat.card("Step s1")
     await seat.until(lambda: shown(seat) == "s1")
@@ -193,9 +191,7 @@ async def test_keys_typed_with_the_one_that_opens_a_field_are_text(
     monkeypatch.delenv("EDITOR", raising=False)
     stand = Stand(tmp_path, {"s1": edit_clean})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("wants to land 1 file")
         await seat.until(lambda: "a name" in seat.rows("diff"))
         await seat.press("2")

@@ -27,10 +27,7 @@ def events_of(stand: Stand, kind: type[ev.Event]) -> list[ev.Event]:
 async def test_only_the_hunks_left_in_land(tmp_path: Path, size: tuple[int, int]) -> None:
     stand = Stand(tmp_path)
     async with seated(stand, size) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.sees("line 2 with [a name]")
         await seat.press("n", "space")
         await seat.until(lambda: "[ ] left out  hunk 2/2" in seat.rows("diff"))
@@ -103,10 +100,7 @@ async def test_what_was_typed_while_opening_is_not_overwritten_by_a_suggested_ta
 async def test_keys_in_a_field_are_text_and_answer_nothing(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("i")
         assert "esc leaves the field: " in seat.bar_text
         await seat.type("ars")
@@ -120,9 +114,7 @@ async def test_keys_in_a_field_are_text_and_answer_nothing(tmp_path: Path) -> No
 async def test_a_key_in_the_first_half_second_of_a_review_lands_nothing(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.until(lambda: "wants to land" in seat.bar_text)
         await seat.press("a")
         assert not events_of(stand, ev.StepApproved)
@@ -134,9 +126,7 @@ async def test_a_key_in_the_first_half_second_of_a_review_lands_nothing(tmp_path
 async def test_an_ask_shows_its_bytes_and_the_answer_reaches_the_step(tmp_path: Path) -> None:
     stand = Stand(tmp_path, {"s1": want_network})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("wants to use the network")
         assert "pip install requests" in seat.bar_text
         assert "the tests import it" in seat.bar_text
@@ -160,9 +150,7 @@ async def test_an_ask_shows_its_bytes_and_the_answer_reaches_the_step(tmp_path: 
 async def test_each_yes_has_its_own_key(tmp_path: Path, key: str, answer: str) -> None:
     stand = Stand(tmp_path, {"s1": want_network})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("wants to use the network")
         await seat.press(key)
         await seat.card("Done")
@@ -174,10 +162,7 @@ async def test_each_yes_has_its_own_key(tmp_path: Path, key: str, answer: str) -
 async def test_rejecting_with_a_word_tries_again_on_top_of_the_work(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("r")
         await seat.type("shorter")
         await seat.press("enter")
@@ -190,10 +175,7 @@ async def test_rejecting_with_a_word_tries_again_on_top_of_the_work(tmp_path: Pa
 async def test_rejecting_without_a_word_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("r", "escape")
         assert not events_of(stand, ev.StepRejected)
         await seat.press("r", "enter")
@@ -206,8 +188,7 @@ async def test_rejecting_without_a_word_leaves_the_tree_as_it_was(tmp_path: Path
 async def test_the_plan_is_edited_before_it_runs(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
         await seat.until(lambda: seat.app.focused is seat.app.query_one(PlanPane))
         await seat.press("m", "enter")
         await seat.sees("What the step is to achieve")
@@ -225,8 +206,7 @@ async def test_the_plan_is_edited_before_it_runs(tmp_path: Path) -> None:
 async def test_a_refused_edit_says_why(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
         await seat.until(lambda: seat.app.focused is seat.app.query_one(PlanPane))
         await seat.press("J")
         await seat.sees("depends on")
@@ -237,8 +217,7 @@ async def test_a_refused_edit_says_why(tmp_path: Path) -> None:
 async def test_an_empty_title_is_not_kept(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
         await seat.press("e")
         await seat.sees("What the step is to achieve")
         await seat.press("ctrl+u", "ctrl+s")
@@ -251,9 +230,7 @@ async def test_an_empty_title_is_not_kept(tmp_path: Path) -> None:
 async def test_interrupting_keeps_the_work_and_offers_to_go_on(tmp_path: Path) -> None:
     stand = Stand(tmp_path, {"s1": hang})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("is running")
         await seat.press("ctrl+c")
         await seat.card("was cut off; what it did to 1 file is kept")
@@ -267,10 +244,7 @@ async def test_interrupting_keeps_the_work_and_offers_to_go_on(tmp_path: Path) -
 async def test_a_landed_step_is_taken_back_after_a_question(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("a")
         await seat.card("Done: 1 of 2 steps landed")
         await seat.press("u")
@@ -291,10 +265,7 @@ async def test_a_landed_step_is_taken_back_after_a_question(tmp_path: Path) -> N
 async def test_a_conflict_is_shown_and_nothing_is_overwritten(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         (stand.root / "api.py").write_text("mine\n")
         await seat.press("a")
         await seat.card("was not landed: your files changed meanwhile")
@@ -315,10 +286,7 @@ async def test_no_plan_says_why_and_what_comes_close(tmp_path: Path) -> None:
 async def test_a_second_task_waits_for_the_review_and_is_not_lost(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("i")
         await seat.task("something else")
         await seat.sees("still waits for your review")
@@ -362,8 +330,7 @@ async def test_the_bottom_line_shows_live_keys_only(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand, SMALL) as seat:
         assert "d Delete" not in seat.text
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
         await seat.sees("d Delete")
         await seat.press("g")
         await seat.card("wants to land")
@@ -429,10 +396,7 @@ async def test_a_project_that_cannot_be_opened_says_why_and_quits_with_its_code(
 async def test_a_resumed_session_shows_what_the_live_one_showed(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("n", "space")
         await seat.until(lambda: "left out" in seat.rows("diff"))
         live = [seat.rows(name) for name in ("plan", "diff", "log")]
@@ -450,9 +414,7 @@ async def test_a_resumed_session_shows_what_the_live_one_showed(tmp_path: Path) 
 async def test_quitting_closes_the_session_and_says_goodbye_with_zero(tmp_path: Path) -> None:
     stand = Stand(tmp_path, {"s1": hang})
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
         await seat.card("is running")
         await seat.press("ctrl+q")
         await seat.until(lambda: not seat.app.is_running)
@@ -495,8 +457,7 @@ async def test_the_screen_never_holds_many_widgets(tmp_path: Path) -> None:
 
 async def test_ascii_terminals_get_ascii_only(tmp_path: Path) -> None:
     async with seated(Stand(tmp_path), SMALL, Options(title="d", ascii_only=True)) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
 
         from turbo_widgets.ascii_only import AsciiOnly
 
@@ -506,8 +467,7 @@ async def test_ascii_terminals_get_ascii_only(tmp_path: Path) -> None:
 async def test_focus_is_not_taken_from_somebody_who_types(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
+        await seat.planned()
         await seat.press("i")
         await seat.type("and then")
         stand.run.go()
@@ -530,10 +490,7 @@ async def test_the_palette_offers_our_commands(tmp_path: Path) -> None:
 async def test_skipping_and_trying_again(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("s")
         await seat.card("Done")
         assert "skipped" in seat.rows("plan")
@@ -544,10 +501,7 @@ async def test_skipping_and_trying_again(tmp_path: Path) -> None:
 async def test_the_changes_follow_the_step_under_the_plans_cursor(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("1", "down")
         await seat.until(lambda: "Step s2 has not run yet." in seat.rows("diff"))
         await seat.press("up")
@@ -560,10 +514,7 @@ async def test_keys_read_at_once_go_to_the_pane_that_the_first_of_them_opens(
 ) -> None:
     stand = Stand(tmp_path)
     async with seated(stand, SMALL) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         await seat.press("3")
         for key, character in (("2", "2"), ("n", "n"), ("space", " ")):
             seat.app.post_message(events.Key(key, character))
@@ -598,9 +549,7 @@ async def test_what_a_step_found_out_is_shown_when_it_changed_nothing(
 ) -> None:
     stand = Stand(tmp_path, doings={"s1": do_nothing})
     async with seated(stand, size) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
+        await seat.started()
 
         await seat.sees("all tests pass")
         await seat.sees("is done and changed no files")
@@ -609,10 +558,7 @@ async def test_what_a_step_found_out_is_shown_when_it_changed_nothing(
 async def test_a_review_stays_in_view_and_under_the_keys_in_every_size(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand, BIG) as seat:
-        await seat.task()
-        await seat.card("The plan has 2 steps")
-        await seat.press("g")
-        await seat.card("wants to land 2 files")
+        await seat.to_review()
         for size in (SMALL, TINY, SMALL, BIG):
             await seat.pilot.resize_terminal(*size)
             await seat.pilot.pause()

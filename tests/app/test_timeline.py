@@ -23,10 +23,7 @@ def shown(seat: Seat) -> str:
 
 
 async def first_landed(seat: Seat) -> None:
-    await seat.task()
-    await seat.card("The plan has 2 steps")
-    await seat.press("g")
-    await seat.card("wants to land 2 files")
+    await seat.to_review()
     await seat.press("a")
     await seat.card("Done: 1 of 2 steps landed")
 

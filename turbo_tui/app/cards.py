@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.views import StepState, Verification, Views, unlanded_below
+from turbo_tui.core.views import Decisions, StepState, Verification, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
 
@@ -152,7 +152,8 @@ def _ids(states: Collection[StepState]) -> str:
 
 def _review_card(views: Views, state: StepState) -> Card:
     below = unlanded_below(views.plan, state)
-    card = _own_review_card(state)
+    decided = views.review.decisions(state.step.id, state.shown)
+    card = _clash_card(state, decided) if decided.clashing else _own_review_card(state)
     lines = (*ground_words(state), *card.lines)
     choices = _with_verify(views, state, card.choices)
     verified = verify_words(views.review.verification(state.step.id, state.shown))
@@ -175,6 +176,19 @@ def _with_verify(views: Views, state: StepState, choices: tuple[Choice, ...]) ->
         return choices
     at = choices.index(APPROVE) + 1
     return (*choices[:at], VERIFY, APPROVE_VERIFIED, *choices[at:])
+
+
+def _clash_card(state: StepState, decided: Decisions) -> Card:
+    """Ask what stands where the step's changes meet the user's own, then to land that."""
+    look = Choice("look", "2", "look at the changes")
+    name, key = _named(state), review_key(state)
+    left = sum(len(places) for places in decided.open_clashes.values())
+    if left:
+        title = f"{name} was not landed: {plural(left, 'conflict')} with what you changed since."
+        lines = ("There: < keeps yours, > takes the step's, + both, e edits, x leaves a file out.",)
+        return Card(f"{key}:open", title, lines, (look, RETRY, REJECT, SKIP), "bad")
+    title = f"{name}: every conflict with what you changed is settled. Look, then land."
+    return Card(key, title, (), (APPROVE, look, REJECT, RETRY, SKIP), "review")
 
 
 def _own_review_card(state: StepState) -> Card:

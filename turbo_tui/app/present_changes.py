@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from turbo_tui.app.cards import ground_words
+from turbo_tui.app.present_clashes import Names, clash_file
+from turbo_tui.app.present_lines import compared_lines, line_words, shown_lines
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.choosing import FileChoice
-from turbo_tui.core.matching import changed_regions, lines_of
+from turbo_tui.core.clashes import Clashing
 from turbo_tui.core.views import Comment, Decisions, StepState
 from turbo_tui.engine.review import Review
 from turbo_widgets.diff_pane import (
@@ -20,7 +22,6 @@ from turbo_widgets.diff_pane import (
     DiffLine,
     DiffValue,
 )
-from turbo_widgets.diff_pane import LineKind as ShownKind
 
 
 def subject_of(step_id: str, changes: str) -> str:
@@ -61,7 +62,7 @@ class DiffPresenter:
                 file = self._files[blob, change.path] = self._file(change)
             why = state.conflicts.get(change.path, "")
             if why:
-                word = "merged" if state.merged else "conflict"
+                word = _meeting(state, decisions, change.path)
                 file = replace(file, notes=(f"{word}: {why}", *file.notes))
             if state.reviewable:
                 file = replace(
@@ -101,6 +102,19 @@ class DiffPresenter:
             decidable=False,
         )
 
+    def clashes(
+        self, changes: ChangeSet, clashing: Mapping[str, Clashing], title: str, names: Names
+    ) -> DiffValue:
+        """Show where a change set meets what stands in the workspace; nothing is decided on it."""
+        files: list[DiffFile] = []
+        for change in changes.files:
+            file = self._file(change)
+            if change.path in clashing:
+                how = clashing[change.path]
+                file = clash_file(change, file, how, self._review.bytes_of, names)
+            files.append(file)
+        return DiffValue(title=title, files=tuple(files), decidable=False)
+
     def _file(self, change: FileChange) -> DiffFile:
         notes = _notes(change, self._review)
         diff = self._review.diff(change)
@@ -112,7 +126,7 @@ class DiffPresenter:
         if crlf and any(line.text.endswith("␍") for line in shown[0]):
             notes = (*notes, "CRLF line ends")
         hunks = tuple(
-            DiffHunk(f"line {max(hunk.new_start, hunk.old_start) + 1}", _lines(part, crlf=crlf))
+            DiffHunk(line_words(hunk), shown_lines(part, crlf=crlf))
             for hunk, part in zip(diff.hunks, shown, strict=True)
         )
         return DiffFile(
@@ -129,6 +143,9 @@ class DiffPresenter:
         """Put the marks of a choice on a file; what the user wrote is shown as it lands."""
         if diffs.WHOLE_FILE not in choice.rejected and choice.content:
             return self._rewritten(change, file, choice.content)
+        if choice.clashing is not None:
+            file = clash_file(change, file, choice.clashing, self._review.bytes_of)
+            return _marked(file, choice) if choice.rejected else file
         file = _marked(file, choice)
         shown = self._review.diff(change)
         if shown is None or not choice.edited:
@@ -136,7 +153,7 @@ class DiffPresenter:
         hunks = list(file.hunks)
         for index, blob in choice.edited.items():
             if index < len(hunks):
-                lines = _edited_lines(shown.hunks[index], self._review.bytes_of(blob))
+                lines = compared_lines(shown.hunks[index], self._review.bytes_of(blob))
                 hunks[index] = replace(hunks[index], lines=lines, edited=True)
         return replace(file, hunks=tuple(hunks))
 
@@ -150,17 +167,13 @@ class DiffPresenter:
         )
 
 
-_KINDS: dict[str, ShownKind] = {" ": "same", "+": "added", "-": "removed"}
-
-
-def _lines(shown: Sequence[diffs.DisplayLine], *, crlf: bool) -> tuple[DiffLine, ...]:
-    lines: list[DiffLine] = []
-    for line in shown:
-        text = line.text.removesuffix("␍") if crlf else line.text
-        lines.append(DiffLine(_KINDS[line.kind], text, line.old_number or 0, line.new_number or 0))
-        if line.unterminated:
-            lines.append(DiffLine("note", "no newline at the end"))
-    return tuple(lines)
+def _meeting(state: StepState, decisions: Decisions, path: str) -> str:
+    """Say what came of a file that the user changed as well."""
+    if path in decisions.open_clashes:
+        return "conflict"
+    if path in decisions.clashing:
+        return "settled"
+    return "merged with your edit" if state.merged else "conflict"
 
 
 def _marked(file: DiffFile, choice: FileChoice) -> DiffFile:
@@ -194,24 +207,6 @@ def hunk_lines(hunk: DiffHunk, shown: Collection[int]) -> tuple[int, ...]:
         if place in shown and line.kind != "note":
             found.append(index)
     return tuple(found)
-
-
-def _edited_lines(hunk: diffs.Hunk, written: bytes) -> tuple[DiffLine, ...]:
-    """Compare what a hunk replaces with what the user wrote in its place."""
-    old = [line.content for line in hunk.lines if line.kind != "+"]
-    new = lines_of(written)
-    lines: list[diffs.Line] = []
-    at = 0
-    for region in changed_regions(old, new):
-        lines += [diffs.Line(" ", content) for content in old[at : region.old_start]]
-        lines += [diffs.Line("-", each) for each in old[region.old_start : region.old_end]]
-        lines += [diffs.Line("+", each) for each in new[region.new_start : region.new_end]]
-        at = region.old_end
-    lines += [diffs.Line(" ", content) for content in old[at:]]
-    shown = replace(hunk, old_count=len(old), new_count=len(new), lines=tuple(lines))
-    display = diffs.display_lines(shown, tab_size=None)
-    crlf = all(line.text.endswith("␍") or line.unterminated for line in display)
-    return _lines(display, crlf=crlf)
 
 
 def _commented(file: DiffFile, comments: Sequence[Comment]) -> DiffFile:

@@ -85,6 +85,15 @@ class Reviewing:
             )
         )
 
+    def settle(self, wanted: DiffPane.SettleWanted) -> None:
+        """Let one side, or both, stand where the step's change meets the user's."""
+        step_id, changes = about(wanted.subject)
+        self._try(
+            lambda: self._run.settling.settle(
+                step_id, wanted.path, wanted.place, wanted.take, changes=changes
+            )
+        )
+
     # --- edits -----------------------------------------------------------------------
 
     async def edit(self, wanted: DiffPane.EditWanted) -> bool:
@@ -125,9 +134,13 @@ class Reviewing:
         state = self._run.under_review(step_id, changes)
         change = self._change(step_id, path)
         decided = self._run.views.review.decisions(step_id, state.shown)
-        if wanted.hunk != WHOLE_FILE and path not in decided.contents:
+        clashing = decided.clashing.get(path)
+        if clashing is not None and clashing.places and path not in decided.contents:
+            return self._run.review.clash_text(change, clashing, wanted.hunk)
+        if clashing is None and wanted.hunk != WHOLE_FILE and path not in decided.contents:
             return self._run.review.hunk_text(change, wanted.hunk, decided)
-        lands = self._run.review.lands(change, decided)
+        open_yet = path in decided.open_clashes
+        lands = None if open_yet else self._run.review.lands(change, decided)
         return self._run.review.content(lands.after if lands is not None else change.after)
 
     def _change(self, step_id: str, path: str) -> FileChange:
@@ -163,6 +176,8 @@ class Reviewing:
         try:
             if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
                 self._run.edit_content(step_id, path, content, changes=changes)
+            elif path in self._run.views.review.decisions(step_id, changes).clashing:
+                self._run.settling.write(step_id, path, hunk, content, changes=changes)
             else:
                 self._run.edit_hunk(step_id, path, hunk, content, changes=changes)
         except TurboError as error:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from turbo_tui.app.present_changes import DiffPresenter
-from turbo_tui.core.changes import ChangeSet, FileChange, Node
+from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.landings import Conflict
 from turbo_tui.core.views import LandingEntry
@@ -18,6 +18,7 @@ from turbo_widgets.text import plural
 from turbo_widgets.timeline_pane import LandingWord, TimelineItem
 
 BEFORE_ALL = ""
+_SIDES = ("as it is now", "before both", "to be written")  # of a clash
 
 
 class Timeline:
@@ -127,16 +128,9 @@ class Timeline:
         return await asyncio.to_thread(self._clash, what, conflicts)
 
     def _clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
-        files: list[FileChange] = []
-        told: list[str] = []
-        for each in conflicts:
-            told.append(f"{each.path}: {each.why}")
-            if each.ours and each.marked:
-                ours, marked = self._node(each.ours), self._node(each.marked)
-                files.append(FileChange(each.path, ours, marked))
+        wanted = ChangeSet(tuple(each.change for each in conflicts if each.change is not None))
+        carried = self._run.review.onto(wanted, conflicts)
+        value = self._diffs.clashes(carried.changes, carried.clashing, what, _SIDES)
         said = f"Nothing was written; {plural(len(conflicts), 'conflict')}:"
-        value = self._diffs.changes(ChangeSet(tuple(files)), what)
+        told = [f"{each.path}: {each.why}" for each in conflicts]
         return replace(value, message="\n".join((said, *told)))
-
-    def _node(self, blob: str) -> Node:
-        return Node("file", 0o644, len(self._run.review.content(Node("file", 0, 0, blob))), blob)

@@ -369,6 +369,11 @@ class TurboApp(App[int]):
         if self.desk is not None:
             self.desk.reviewing.decide_hunk(event)
 
+    def on_diff_pane_settle_wanted(self, event: DiffPane.SettleWanted) -> None:
+        """Settle a conflict."""
+        if self.desk is not None:
+            self.desk.reviewing.settle(event)
+
     def on_diff_pane_lines_wanted(self, event: DiffPane.LinesWanted) -> None:
         """Take lines in, or leave them out."""
         if self.desk is not None:

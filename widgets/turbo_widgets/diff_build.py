@@ -34,10 +34,10 @@ def file_tail(file: DiffFile) -> str:
 
 def clash_words(file: DiffFile) -> str:
     """Say how much of a file is still to be settled; empty where nothing clashes."""
-    if not file.clashes or file.mark == "none":
-        return ""
     if file.clash is not None and file.clash.settled:
         return file.clash.settled
+    if not file.clashes or file.mark == "none":
+        return ""
     left = file.open_clashes
     return plural(left, "conflict") if left else "settled"
 

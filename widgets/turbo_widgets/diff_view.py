@@ -83,7 +83,7 @@ class DiffView(RowsView):
             self.move_to(heads.get((0, 0), heads.get((0, WHOLE_FILE), 0)))
             self.scroll_home(animate=False, force=True)
             self._go_to_clash()
-        elif value.open_clashes < before.open_clashes:
+        elif value.open_clashes != before.open_clashes:
             self._go_to_clash()
         self.refresh_bindings()
 

@@ -1,0 +1,205 @@
+"""A landing or an undo that meets the user's own edit, on screen: shown, settled, landed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.app.screen_kit import BIG, SMALL, Seat, seated
+from tests.app.session_kit import API, Stand
+from turbo_tui.app.timeline_screen import TimelineScreen
+from turbo_tui.core import events as ev
+from turbo_tui.landing import open_lander
+from turbo_widgets.hunk_editor import HunkEditor
+
+MINE = API.replace("line 2\n", "my line 2\n").replace("line 31\n", "my line 31\n")
+
+
+def real_landing(folder: Path) -> Stand:
+    """Return a stand whose landings are journalled and merge."""
+    return Stand(folder, lander=lambda root, blobs: open_lander(root, folder / "state", blobs))
+
+
+async def refused(stand: Stand, seat: Seat, mine: str = MINE) -> None:
+    """Come to a landing that is refused, because the user changed api.py meanwhile."""
+    await seat.to_review()
+    (stand.root / "api.py").write_text(mine)
+    await seat.press("a")
+
+
+@pytest.mark.parametrize("size", [BIG, SMALL])
+async def test_both_versions_are_shown_and_what_is_settled_by_keys_lands(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand, size) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts with what you changed since")
+        await seat.sees("conflict 1/2")
+        await seat.sees("my line 2")
+        assert "line 2 with [a name]" in seat.text
+        rows = seat.rows("diff")
+        assert "[!] api.py" in rows
+        assert "2 conflicts" in rows
+        assert "before both" in rows
+        assert "land it" not in seat.bar_text
+
+        await seat.press("greater_than_sign")
+        await seat.until(lambda: "the step's is taken" in seat.rows("diff"))
+        await seat.card("1 conflict with")
+        await seat.sees("conflict 2/2")
+        await seat.press("p")
+        await seat.press("n", "less_than_sign")
+        await seat.card("every conflict with what you changed is settled")
+        assert "yours is kept" in seat.rows("diff")
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    landed = MINE.replace("my line 2\n", "line 2 with [a name]\n")
+    assert (stand.root / "api.py").read_text() == landed
+    assert (stand.root / "notes.md").exists()
+
+
+async def test_the_two_versions_stand_side_by_side_where_there_is_room(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand, (140, 40)) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts")
+        await seat.sees("side by side")
+        row = next(line for line in seat.text.split("\n") if "my line 2" in line)
+        assert "line 2 with [a name]" in row, "mine to the left, the step's to the right"
+        await seat.press("l")
+        await seat.until(lambda: "side by side" not in seat.text)
+
+
+async def test_a_conflict_is_edited_in_place_and_markers_are_refused(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts")
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        editor = seat.app.focused
+        assert isinstance(editor, HunkEditor)
+        assert editor.text.startswith("<<<<<<< yours\nmy line 2\n||||||| base\nline 2\n")
+        await seat.press("ctrl+s")
+        await seat.until(lambda: not isinstance(seat.app.focused, HunkEditor) or seat.app.screen)
+        await seat.sees("still has a conflict marker")
+
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        editor = seat.app.focused
+        assert isinstance(editor, HunkEditor)
+        editor.text = "our line 2\n"
+        await seat.press("ctrl+s")
+        await seat.until(lambda: "as you wrote it" in seat.rows("diff"))
+        await seat.press("plus")
+        await seat.card("every conflict")
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    lines = (stand.root / "api.py").read_text().splitlines()
+    assert lines[1] == "our line 2"
+    assert lines[30:32] == ["my line 31", "line 31 \x1b[2J too"]
+
+
+async def test_what_merges_says_so_and_lands_with_the_users_edit(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat, API.replace("line 15\n", "my line 15\n"))
+        await seat.card("Both changes merge")
+        await seat.until(lambda: "merged with your edit" in seat.rows("diff"))
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    landed = (stand.root / "api.py").read_text()
+    assert "my line 15\n" in landed
+    assert "line 2 with [a name]\n" in landed
+
+
+async def test_a_clashing_file_is_left_out_and_the_rest_lands(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts")
+        await seat.press("x")
+        await seat.card("every conflict")
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    assert (stand.root / "api.py").read_text() == MINE
+    assert (stand.root / "notes.md").exists()
+
+
+async def test_a_file_that_the_user_deleted_is_one_or_the_other(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand, SMALL) as seat:
+        await seat.to_review()
+        (stand.root / "api.py").unlink()
+        await seat.press("a")
+        await seat.card("1 conflict with")
+        await seat.until(lambda: "it was deleted since" in seat.rows("diff"))
+        await seat.press("less_than_sign")
+        await seat.card("every conflict")
+        assert "yours is kept" in seat.rows("diff")
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    assert not (stand.root / "api.py").exists()
+    assert (stand.root / "notes.md").exists()
+
+
+async def test_another_change_after_settling_is_a_new_conflict(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts")
+        await seat.press("greater_than_sign", "greater_than_sign")
+        await seat.card("every conflict")
+        again = MINE.replace("my line 2", "my other line 2")
+        (stand.root / "api.py").write_text(again)
+        await seat.press("a")
+        await seat.card("1 conflict with")
+        await seat.sees("my other line 2")
+        assert (stand.root / "api.py").read_text() == again
+
+
+async def test_settled_conflicts_are_there_after_a_restart(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat)
+        await seat.card("2 conflicts")
+        await seat.press("greater_than_sign")
+        await seat.card("1 conflict with")
+    resumed = Stand(
+        tmp_path,
+        store=stand.store,
+        blobs=stand.blobs,
+        lander=lambda root, blobs: open_lander(root, tmp_path / "state", blobs),
+    )
+    async with seated(resumed) as seat:
+        await seat.card("1 conflict with")
+        await seat.until(lambda: "the step's is taken" in seat.rows("diff"))
+
+
+async def test_an_undo_that_clashes_shows_both_versions_and_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await seat.to_review()
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+        mine = (stand.root / "api.py").read_text().replace("[a name]", "[my name]")
+        (stand.root / "api.py").write_text(mine)
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("u")
+        await seat.sees("Step s1 cannot be taken back")
+        await seat.sees("conflict 1/1")
+        assert "<<<<<<< as it is now" in seat.text
+        assert "to be written" in seat.text
+
+    assert (stand.root / "api.py").read_text() == mine
+    assert not [r for r in stand.store.records if isinstance(r.event, ev.LandingUndone)]
