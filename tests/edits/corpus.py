@@ -12,7 +12,9 @@ import importlib.util
 import random
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
@@ -20,10 +22,12 @@ from pathlib import Path
 from typing import Literal
 
 from tests.edits.damage import DAMAGES, Damaged, Edit, tabs, text_of
+from tests.edits.decoys import DECOYS, TELLING
 from turbo_tui.edits.apply import apply_edits
 from turbo_tui.edits.formats import parse
 from turbo_tui.edits.ladder import replace_chunks
 from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.slips import STRING, WORDS_OF_PROSE
 from turbo_tui.edits.text_file import decode
 from turbo_tui.edits.values import Chunk, EditSyntaxError, Rung
 
@@ -108,7 +112,9 @@ def cases(number: int, seed: int = 1) -> Iterator[Case]:
         form: Form = FORMS[index // 7 % len(FORMS)]
         if not damaged and index % 19 == 1:
             form = "whole"
-        yield _case(kind, form, sources[index % len(sources)], chance, decoy=decoy)
+        yield _case(
+            kind, form, sources[index % len(sources)], chance, decoy="near copy" if decoy else ""
+        )
 
 
 def damaged_cases(
@@ -132,7 +138,7 @@ def damaged_cases(
                 form,
                 sources[index // 8 % len(sources)],
                 chance,
-                decoy=index % 2 == 0,
+                decoy="" if index % 2 else "near copy",
                 sizes=sizes,
             )
 
@@ -145,8 +151,43 @@ def plain_cases(number: int, seed: int = 1) -> Iterator[Case]:
             chance = random.Random(f"{seed} {kind} {index}")  # noqa: S311
             form = ALL_FORMS[index // 2 % len(ALL_FORMS)]
             yield _case(
-                kind, form, sources[index // 10 % len(sources)], chance, decoy=index % 2 == 0
+                kind,
+                form,
+                sources[index // 10 % len(sources)],
+                chance,
+                decoy="" if index % 2 else "near copy",
             )
+
+
+def nasty_cases(
+    number: int, seed: int = 1, *, kinds: Iterable[str] = tuple(DAMAGES)
+) -> Iterator[Case]:
+    """Yield so many cases of each damage beside each kind of decoy."""
+    for kind in kinds:
+        for decoy in DECOYS:
+            yield from _some_cases(number, f"{seed} {kind} {decoy}", kind, decoy)
+
+
+def gone_cases(number: int, seed: int = 1, *, kinds: Iterable[str] = ()) -> Iterator[Case]:
+    """Yield cases whose place is gone and a copy alone is there: refusing is the only answer.
+
+    The copy has another name, number, sign or value in a row that stays and that the model quotes.
+    """
+    for kind in kinds or ("exact", *DAMAGES):
+        for decoy in TELLING:
+            yield from _some_cases(number, f"{seed} {kind} {decoy}", kind, decoy, gone=True)
+
+
+def _some_cases(
+    number: int, seed: str, kind: str, decoy: str, *, gone: bool = False
+) -> Iterator[Case]:
+    sources = [files for files in (python_files(), npm_files()) if files]
+    for index in range(number):
+        chance = random.Random(f"{seed} {index}")  # noqa: S311
+        form: Form = FORMS[index % len(FORMS)]
+        files = sources[index // len(FORMS) % len(sources)]
+        with suppress(LookupError):
+            yield _case(kind, form, files, chance, decoy=decoy, gone=gone)
 
 
 def outcome(case: Case) -> tuple[Outcome, Rung | None]:
@@ -178,15 +219,16 @@ def _case(
     files: Sequence[Path],
     chance: random.Random,
     *,
-    decoy: bool,
+    decoy: str,
     sizes: range = SIZES,
+    gone: bool = False,
 ) -> Case:
     for _ in range(2_000):
         file = chance.choice(files)
         rows = file.read_text(encoding="ascii").removesuffix("\n").split("\n")
         if kind == "tabs to spaces":  # of which few packages have any
             rows = [tabs(row) for row in rows]
-        made = _tried(kind, form, rows, chance, decoy=decoy, sizes=sizes)
+        made = _tried(kind, form, rows, chance, decoy=decoy, sizes=sizes, gone=gone)
         if made is not None:
             chunk, before, after = made
             path = f"src/{file.name}"
@@ -195,18 +237,25 @@ def _case(
             return Case(
                 kind,
                 form,
-                decoy,
+                bool(decoy),
                 path,
                 encoded[0].encode(),
                 encoded[1].encode(),
                 chunk,
                 _answer(form, path, chunk, text_of(after), chance),
             )
-    raise AssertionError(f"no file has what {kind!r} needs")
+    raise LookupError(f"no file has what {kind!r} needs")
 
 
 def _tried(
-    kind: str, form: Form, rows: list[str], chance: random.Random, *, decoy: bool, sizes: range
+    kind: str,
+    form: Form,
+    rows: list[str],
+    chance: random.Random,
+    *,
+    decoy: str,
+    sizes: range,
+    gone: bool = False,
 ) -> tuple[Chunk, list[str], list[str]] | None:
     size = chance.choice(sizes)
     at = chance.randrange(0, max(len(rows) - size, 1))
@@ -219,21 +268,59 @@ def _tried(
         return None
     head, tail = rows[:at], rows[at + size :]
     if decoy:
-        copy = _near_copy(edit.old, damaged.rows, chance)
+        copy = DECOYS[decoy](edit.old, damaged.rows, chance)
         # At a place where the file has a gap, so that it stays a plausible file.
         side = head if chance.random() < 0.5 and head else tail
         gaps = [index for index, row in enumerate(side) if not row.strip()]
-        if copy is None or not gaps:
+        if copy is None or not gaps or (gone and not _tells(edit, damaged, copy)):
             return None
         gap = chance.choice(gaps)
         side[gap:gap] = ["", *copy, ""]
+    whole_lines = form in {"patch", "unified"}
+    chunk = Chunk(damaged.old, damaged.new, whole_lines=whole_lines)
+    if gone:
+        rest = [*head, *tail]
+        return None if _is_there(edit, damaged, rest) else (chunk, rest, [])
     before, after = [*head, *edit.old, *tail], [*head, *edit.new, *tail]
     if ("\n" + text_of(before)).count("\n" + text_of(edit.old)) != 1 or (
         damaged.rows and _is_none(kind, damaged, (head, tail))
     ):
         return None
-    whole_lines = form in {"patch", "unified"}
-    return Chunk(damaged.old, damaged.new, whole_lines=whole_lines), before, after
+    return chunk, before, after
+
+
+def _tells(edit: Edit, damaged: Damaged, copy: Sequence[str]) -> bool:
+    """Say whether a copy differs in a row of code that stays and that the model quotes."""
+    others = [at for at, row in enumerate(edit.old) if row != copy[at]]
+    quoted = Counter(re.findall(r"\w+", damaged.old))
+    lines = Counter(row.strip() for row in damaged.old.split("\n"))
+    few = len(damaged.rows) < len(edit.old) - 1
+    return any(
+        at != edit.changed
+        and _code(edit.old[at]) != _code(copy[at])
+        and all(quoted[word] for word in re.findall(r"\w+", edit.old[at]))
+        and not (few and at in damaged.rows and not lines[edit.old[at].strip()])
+        for at in others
+    )
+
+
+def _code(row: str) -> str:
+    """Leave out comments and sentences: one cannot tell a copy by them."""
+    if re.match(r"\s*(#|//|/?\*|\"\"\")", row):
+        return ""
+    row = STRING.sub(lambda text: "" if len(text[0].split()) >= WORDS_OF_PROSE else text[0], row)
+    return re.sub(r"\s(?:#|//)\s.*$", "", row)
+
+
+def _is_there(edit: Edit, damaged: Damaged, rest: Sequence[str]) -> bool:
+    """Say whether the file has the same once more, but for comments and indentation."""
+    said = [row for row in damaged.old.split("\n") if row.strip()]
+    gap = next((at for at, row in enumerate(said) if row.strip().endswith("...")), len(said))
+    there = _bare("\n".join(filter(str.strip, map(_code, rest))))
+    return any(
+        _bare("\n".join(filter(str.strip, map(_code, rows)))) in there
+        for rows in (edit.old, said, said[:gap], said[gap + 1 :] or said)
+    )
 
 
 def _is_none(kind: str, damaged: Damaged, around: Sequence[Sequence[str]]) -> bool:
@@ -275,20 +362,6 @@ def _edit(old: Sequence[str], chance: random.Random) -> Edit | None:
             fresh = [f"{lead}first = replaced({at})", f"{lead}second = replaced(first)"]
     kept = tuple(index for index in range(1, len(old) - 1) if index != at)
     return Edit(tuple(old), (*old[:at], *fresh, *old[at + 1 :]), kept, at)
-
-
-def _near_copy(
-    old: Sequence[str], damaged: Sequence[int], chance: random.Random
-) -> list[str] | None:
-    """Copy rows with one or two of them changed, often just those that are damaged."""
-    told = [at for at, row in enumerate(old) if re.search(r"[A-Za-z_]{3,}", row)]
-    chosen = [at for at in damaged if at in told][:2] if chance.random() < 0.4 else []
-    chosen = chosen or chance.sample(told, min(chance.randrange(1, 3), len(told)))
-    copy = list(old)
-    for at in chosen:
-        word = chance.choice(list(re.finditer(r"[A-Za-z_]{3,}", copy[at])))
-        copy[at] = f"{copy[at][: word.start()]}{word[0]}_too{copy[at][word.end() :]}"
-    return copy if chosen else None
 
 
 # --- as models write them ----------------------------------------------------------

@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from tests.edits.corpus import FORMS, SMALL, cases, damaged_cases, npm_files, outcome, python_files
+from tests.edits.corpus import (
+    FORMS,
+    SMALL,
+    cases,
+    damaged_cases,
+    gone_cases,
+    nasty_cases,
+    npm_files,
+    outcome,
+    python_files,
+)
 from tests.edits.damage import DAMAGES
 
 # The least share that is applied, in percent: alone, and with a near copy elsewhere in the file.
@@ -80,4 +90,20 @@ def test_damage_is_seen_through(kind: str) -> None:
 def test_damaged_edits_of_two_or_three_lines_are_never_misplaced(kind: str) -> None:
     made = list(damaged_cases(16, kinds=[kind], sizes=SMALL))
 
+    assert [case for case in made if outcome(case)[0] == "wrong"] == []
+
+
+@pytest.mark.parametrize("kind", ["trailing spaces", "misquoted row", "left out: ..."])
+def test_twins_of_every_kind_are_told_from_the_place_that_is_meant(kind: str) -> None:
+    made = list(nasty_cases(4, kinds=[kind]))
+
+    assert len(made) > 30
+    assert [case for case in made if outcome(case)[0] == "wrong"] == []
+
+
+@pytest.mark.parametrize("kind", ["exact", "shallower", "smart quotes", "misquoted row"])
+def test_a_twin_that_is_left_alone_is_never_edited(kind: str) -> None:
+    made = list(gone_cases(6, kinds=[kind]))
+
+    assert len(made) > 20
     assert [case for case in made if outcome(case)[0] == "wrong"] == []

@@ -132,3 +132,78 @@ def test_a_name_that_is_to_change_must_be_the_one_that_is_there() -> None:
     old = text.replace("test_a", "test_b")
 
     assert refused(text, old, old.replace("test_b", "test_c"))
+
+
+def test_comments_alone_with_another_number_are_another_block() -> None:
+    old = "# one of 3 rows\n# and of two\n# and the third\n# and the end\n"
+
+    assert refused(old.replace("3", "4"), old, old.replace("two", "many"))
+
+
+LISTED = """\
+    def listed(self, items, limit):
+        first = self.start(items)
+        for each in items:
+            self.note(each, limit)
+        self.close(first)
+        return first
+"""
+
+
+@pytest.mark.parametrize(
+    ("meant", "there"),
+    [
+        ("items:", "itms:"),  # one letter less
+        ("items)", "items_)"),
+        ("self.note", "selfs.note"),
+        ("self.close", "self.colse"),
+    ],
+)
+def test_a_word_that_is_nearly_the_files_and_nowhere_else_is_a_slip(meant: str, there: str) -> None:
+    text = LISTED.replace("colse", "close")
+    old = text.replace(meant, there, 1)
+    new = old.replace("return first", "return None")
+
+    done = replace_chunks(decode(text.encode()), [Chunk(old, new)])
+
+    assert done.file.text == text.replace("return first", "return None")
+    assert done.places[0].rung == "anchored"
+
+
+@pytest.mark.parametrize(
+    ("meant", "there"),
+    [
+        ("note(each", "note(every"),
+        ("note(each", "note(each_too"),
+        ("limit)\n        self", "limit1)\n        self"),
+        ("self.close", "self.open"),
+        ("listed(", "listeds("),  # the name of the block
+        ("each in", "not each in"),
+        ("each in items", "item in items"),
+    ],
+)
+def test_another_word_is_another_row(meant: str, there: str) -> None:
+    old = LISTED.replace(meant, there, 1)
+
+    assert refused(LISTED, old, old.replace("return first", "return None"))
+
+
+def test_a_word_that_the_file_has_elsewhere_is_no_slip() -> None:
+    old = LISTED.replace("self.close", "self.closed")
+    new = old.replace("return first", "return None")
+
+    assert refused(LISTED + "\n    def closed(self):\n        pass\n", old, new)
+
+
+def test_a_value_in_quotes_is_no_slip() -> None:
+    text = LISTED.replace("limit)\n        self", '"user", limit)\n        self')
+    old = text.replace('"user"', '"users"')
+
+    assert refused(text, old, old.replace("return first", "return None"))
+
+
+def test_a_block_does_not_reach_into_the_next_one_like_it() -> None:
+    text = "collect(the, rows)\nstore(x)\n\ncollect(the, rows2)\nstore(x)\nfinally_do(y)\ndone(z)\n"
+    old = "collect(the, rows)\nstore(x)\nfinally_do(y)\ndone(z)\n"
+
+    assert refused(text, old, old.replace("(y)", "(w)"))

@@ -6,47 +6,18 @@ import re
 from collections.abc import Sequence
 
 from turbo_tui.edits.indentation import indent
+from turbo_tui.edits.left_out import marks_gap
 from turbo_tui.edits.likeness import plain
 from turbo_tui.edits.rows import Rows
 
-_COMMENT = re.compile(
-    r"^(?:#+|//+|--+|;+|%+|/\*+|<!--|\{/\*|\"\"\"|\*)?\s*(.*?)\s*(?:\*+/\}?|-->)?$"
-)
-_DOTS = re.compile(r"^(?:\.{3,}|\u2026)|(?:\.{3,}|\u2026)$")
-_LEFT_OUT = re.compile(
-    r"\b(?:existing (?:code|\w+)|rest (?:of|unchanged|is|stays|remains)|remaining|unchanged|"
-    r"same as (?:before|above)|as before|previous code|other (?:code|methods|functions|fields)|"
-    r"omitted|keep (?:the )?(?:rest|existing))\b",
-    re.IGNORECASE,
-)
 _CLOSES = re.compile(r"[})\]]|(?:else|elif|elsif|except|catch|finally|end)\b")
 _HEADER = re.compile(
     r"\[[^\]]*\]$|#{2,6}\s|@\w|.*[^\s:]:$|"
     r"(?:(?:export|default|async|public|private|protected|static|pub)\s+)*"
     r"(?:def|class|function|func|fn|interface|struct|enum|trait|impl|type|case|test|it|describe)\b"
 )
-_MOST_WORDS = 10
 _MOST_WAYS = 64
-
-
-def marks_gap(row: str) -> bool:
-    """Say whether a row stands for code that is left out."""
-    body = _COMMENT.sub(r"\1", row.strip())
-    if body in {"...", "\u2026", "[...]", "(...)"}:
-        return True
-    return len(body.split()) <= _MOST_WORDS and body != row.strip() and _in_words(body)
-
-
-def leaves_out(row: str) -> bool:
-    """Say whether a row says in words that code is left out: no code of its own."""
-    body = _COMMENT.sub(r"\1", row.strip())
-    if body == row.strip() or len(body.split()) > _MOST_WORDS:
-        return False
-    return bool(_DOTS.search(body)) and bool(_LEFT_OUT.search(body))
-
-
-def _in_words(body: str) -> bool:
-    return bool(_DOTS.search(body)) or bool(_LEFT_OUT.match(body))
+_A_FEW_ROWS = 10
 
 
 Part = tuple[list[str], list[str]]
@@ -78,17 +49,14 @@ def chains(rows: Rows, wanted: Sequence[Sequence[str]]) -> list[tuple[int, ...]]
     every = [rows.places([plain(row) for row in part], plain) for part in wanted]
     found: list[tuple[int, ...]] = []
     for first in every[0]:
-        shift = _shift(rows, wanted[0], first)
         ways: list[tuple[int, ...]] = [(first,)]
-        for number, places in enumerate(every[1:], 1):
-            part = wanted[number]
-            fitting = [at for at in places if _shift(rows, part, at) == shift]
+        for number in range(1, len(wanted)):
             ways = [
                 (*way, at)
                 for way in ways
-                for limit in [_limit(rows, wanted, way, part[0])]
-                for at in fitting
-                if way[-1] + len(wanted[number - 1]) <= at <= limit
+                for limit in [_limit(rows, wanted, way, wanted[number][0])]
+                for at in _following(rows, wanted, every, way)
+                if at <= limit
             ]
             if len(ways) > _MOST_WAYS:
                 return []
@@ -96,6 +64,39 @@ def chains(rows: Rows, wanted: Sequence[Sequence[str]]) -> list[tuple[int, ...]]
         if len(found) > _MOST_WAYS:
             return []
     return found
+
+
+def rivals(
+    rows: Rows, wanted: Sequence[Sequence[str]], found: Sequence[tuple[int, ...]]
+) -> list[tuple[int, ...]]:
+    """Return ways that begin elsewhere and are nearly as short, whatever block they stay in.
+
+    A copy whose blocks are others may be the one that is meant.
+    """
+    every = [rows.places([plain(row) for row in part], plain) for part in wanted]
+    most = max((way[-1] - way[0] for way in found), default=0) * 2 + _A_FEW_ROWS
+    begun = {way[0] for way in found}
+    ways: list[tuple[int, ...]] = []
+    for first in every[0]:
+        way = (first,)
+        while len(way) < len(wanted) and (nearest := _following(rows, wanted, every, way)):
+            way = (*way, nearest[0])
+        if first not in begun and len(way) == len(wanted) and way[-1] - first <= most:
+            ways.append(way)
+    return ways
+
+
+def _following(
+    rows: Rows,
+    wanted: Sequence[Sequence[str]],
+    every: Sequence[Sequence[int]],
+    way: Sequence[int],
+) -> list[int]:
+    """Return where the next part stands after those so far, indented as the first one is."""
+    number = len(way)
+    after = way[-1] + len(wanted[number - 1])
+    shift = _shift(rows, wanted[0], way[0])
+    return [at for at in every[number] if at >= after and _shift(rows, wanted[number], at) == shift]
 
 
 def _cut(rows: Sequence[str]) -> list[list[str]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import accumulate
 
-from turbo_tui.edits.elided import leaves_out, marks_gap
+from turbo_tui.edits.left_out import marks_gap, stands_for_code
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
 from turbo_tui.edits.rows import Rows, cut
 from turbo_tui.edits.rungs import RUNGS, Candidate, Climb, Span, exact, short
@@ -149,7 +149,7 @@ class _Ladder:
 
     def _refuse_lazy(self, chunk: Chunk) -> None:
         """Refuse a text that would write `# ... existing code ...` in place of that code."""
-        lazy = [row for row in cut(chunk.new) if leaves_out(row) and row not in self.rows.text]
+        lazy = [row for row in cut(chunk.new) if stands_for_code(row) and row not in self.rows.text]
         if len(lazy) > sum(1 for row in cut(chunk.old) if marks_gap(row)):
             raise MatchError(
                 f"the new text leaves code out ({lazy[-1].strip()}): write all of its lines", "lazy"

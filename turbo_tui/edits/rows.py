@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -9,6 +10,7 @@ from itertools import accumulate
 
 from turbo_tui.edits.indentation import file_unit
 
+_WORD = re.compile(r"\w+")
 MOST_PLACES = 1_000  # of one text that are told apart; more is "very often"
 
 Reading = Callable[[str], str]
@@ -45,6 +47,11 @@ class Rows:
     def unit(self) -> str:
         """One step of the text's indentation."""
         return file_unit(self.rows)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All words of the text."""
+        return frozenset(_WORD.findall(self.text))
 
     def at(self, offset: int) -> int:
         """Return the index of the row that holds a character."""

@@ -8,9 +8,10 @@ from itertools import takewhile
 
 from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
-from turbo_tui.edits.elided import chains, marks_gap, parts
+from turbo_tui.edits.elided import chains, parts, rivals
 from turbo_tui.edits.escapes import UNDOING
 from turbo_tui.edits.indentation import off
+from turbo_tui.edits.left_out import marks_gap
 from turbo_tui.edits.likeness import folded, plain, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.twins import is_twin, may_be_loose
@@ -234,9 +235,10 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     loose = (_context(old, new), _context(old[::-1], new[::-1]))
     for index, found in enumerate(anchored_places(rows, old, loose)):
         place = (found.first, found.stop)
-        if not index and is_twin(old, new, rows.rows[found.first : found.stop], found.pairs):
+        there = rows.rows[found.first : found.stop]
+        if not index and is_twin(old, new, there, found.pairs, lambda word: word in rows.words):
             return
-        if not gaps <= {row.strip() for row in rows.rows[found.first : found.stop]}:
+        if not gaps <= {row.strip() for row in there}:
             return  # what stands for code that is left out would be written
         one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
         yield replace(one, write=_nothing) if index else one
@@ -264,7 +266,10 @@ def elided(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
         return
     changed = [at for at, (old, new) in enumerate(cut_up) if old != new]
     # Parts that stay only tell where the others are.
-    ways = chains(rows, [old for old, _ in cut_up])
+    told = [old for old, _ in cut_up]
+    ways = chains(rows, told)
+    if ways:
+        ways += rivals(rows, told, ways)
     for places in dict.fromkeys(tuple(way[at] for at in changed) for way in ways):
         pieces = [
             aligned(rows, chunk, "elided", (at, at + len(old)), Meant(old, new, range(len(old))))

@@ -9,10 +9,10 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from turbo_tui.edits.indentation import indent
-from turbo_tui.edits.likeness import plain
+from turbo_tui.edits.likeness import likeness, plain
+from turbo_tui.edits.slips import STRING, WORDS_OF_PROSE, Known, slip
 
 _PROSE = re.compile(r"\s*(?:#(?:\s|$)|//|/\*|<!--|--\s|\*/)|\s+\*(?:\s|$)")
-_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|without|unless|except|un\w+|non\w*)\b|n't\b|!", re.IGNORECASE
 )
@@ -22,9 +22,8 @@ _BRANCH = re.compile(
     r"(?:case|default|else|elif|elsif|except|catch|finally|when|end|def|class|function|func|fn)\b"
     r"|@|\[[^\]]*\]$"
 )
-_WORDS_OF_PROSE = 3
-_ENOUGH_RIGHT = 4  # rows that tell something and stand there to the letter, beside a slip
-_WORDS_OF_A_ROW = 3  # of which one may be misremembered
+_ALIKE = 0.85  # of 1, from which two rows could be the same one
+_FEW_RIGHT = 2  # rows that tell something and stand there, for each that is misremembered
 
 
 def is_prose(row: str) -> bool:
@@ -38,76 +37,102 @@ def may_be_loose(row: str) -> bool:
 
 
 def is_twin(
-    old: Sequence[str], new: Sequence[str], found: Sequence[str], pairs: Sequence[int | None]
+    old: Sequence[str],
+    new: Sequence[str],
+    found: Sequence[str],
+    pairs: Sequence[int | None],
+    known: Known,
 ) -> bool:
-    """Say whether rows that a block does not change are others in the place found.
+    """Say whether rows of a block are others in the place found.
 
     Args:
         old: The block.
         new: What takes its place.
         found: The rows of the place.
         pairs: For each row of the block its row of the place; None: it has none.
+        known: Says whether the file has a word.
     """
     stays = _staying(old, new)
-    others = [
-        index
-        for index, at in enumerate(pairs)
-        if at is not None and index in stays and _another(old[index], found[at])
-    ]
-    if others and not _is_slip(old, found, pairs, others):
+    paired = [(index, at) for index, at in enumerate(pairs) if at is not None]
+    slips = _Slips(old, found, paired, known)
+    others = [index for index, at in paired if index in stays and _another(old[index], found[at])]
+    if not slips.explain(others):
         return True
-    if _changes_another(old, new, found, pairs):
+    if _changes_another(old, new, found, pairs, slips):
         return True
-    marks = [(-1, -1), *((i, at) for i, at in enumerate(pairs) if at is not None)]
-    for (i1, j1), (i2, j2) in pairwise([*marks, (len(old), len(found))]):
-        mine = {plain(row) for row in old[i1 + 1 : i2]}
-        theirs = {plain(row) for row in found[j1 + 1 : j2]}
-        # A row that is only further in or out is the same row.
-        lacking = [
-            at for at in range(i1 + 1, i2) if _is_code(old[at]) and plain(old[at]) not in theirs
-        ]
-        unknown = [
-            at for at in range(j1 + 1, j2) if _is_code(found[at]) and plain(found[at]) not in mine
-        ]
-        # A row for another one is no row that was forgotten.
-        if lacking and unknown:
-            return True
-        if any(_branches(old, index) for index in lacking):
-            return True
-        if any(_branches(found, at) for at in unknown):
-            return True
-    return False
+    marks = [(-1, -1), *paired, (len(old), len(found))]
+    if _begins_twice(old, found, {at for _, at in paired}):
+        return True
+    return any(
+        _replaces(old, found, range(i1 + 1, i2), range(j1 + 1, j2))
+        for (i1, j1), (i2, j2) in pairwise(marks)
+    )
 
 
-def _is_slip(
-    old: Sequence[str], found: Sequence[str], pairs: Sequence[int | None], others: Sequence[int]
-) -> bool:
-    """Say whether one row that names something else was misremembered, all else being right.
+def _begins_twice(old: Sequence[str], found: Sequence[str], taken: set[int]) -> bool:
+    """Say whether the place has a second row like the block's first or last one.
 
-    It is an inner row that begins no block, one word of several off, with no other number or
-    condition; and enough of the block stands there to the letter.
+    It reaches from one place into the next then.
     """
-    if len(others) > 1:
-        return False
-    (index,) = others
-    at = pairs[index]
-    told = [number for number, row in enumerate(old) if _is_code(row) and not may_be_loose(row)]
-    if at is None or index in (told[0], told[-1]) or _branches(old, index) or _branches(found, at):
-        return False
-    mine, theirs = old[index], found[at]
-    if _counts_or_negates(mine) != _counts_or_negates(theirs):
-        return False
-    words, other_words = Counter(_WORD.findall(mine)), Counter(_WORD.findall(theirs))
-    if min(words.total(), other_words.total()) < _WORDS_OF_A_ROW:
-        return False
-    if max((words - other_words).total(), (other_words - words).total()) > 1:
-        return False
-    right = sum(pairs[each] is not None and old[each] == found[pairs[each] or 0] for each in told)
-    return right >= _ENOUGH_RIGHT
+    unknown = [plain(row) for at, row in enumerate(found) if at not in taken and _is_code(row)]
+    ends = [plain(row) for row in (old[0], old[-1]) if not may_be_loose(row)]
+    return any(likeness(end, row, least=_ALIKE) for end in ends for row in unknown)
+
+
+def _replaces(old: Sequence[str], found: Sequence[str], mine: range, theirs: range) -> bool:
+    """Say whether rows between two that are paired make it another block.
+
+    It is when a row stands for another one, or when one of them begins a block of its own.
+    """
+    # A row that is only further in or out is the same row.
+    keys = {plain(old[at]) for at in mine}, {plain(found[at]) for at in theirs}
+    lacking = [at for at in mine if _is_code(old[at]) and plain(old[at]) not in keys[1]]
+    unknown = [at for at in theirs if _is_code(found[at]) and plain(found[at]) not in keys[0]]
+    if lacking and unknown:
+        return True
+    if any(_branches(old, index) for index in lacking):
+        return True
+    return any(_branches(found, at) for at in unknown)
+
+
+class _Slips:
+    """Words of a block that can only be misremembered, where enough of it is right."""
+
+    def __init__(
+        self,
+        old: Sequence[str],
+        found: Sequence[str],
+        paired: Sequence[tuple[int, int]],
+        known: Known,
+    ) -> None:
+        self.old, self.found, self.known = old, found, known
+        self.at = dict(paired)
+        self.told = [at for at, row in enumerate(old) if _is_code(row) and not may_be_loose(row)]
+        self.right = sum(
+            at in self.at and plain(old[at]) == plain(found[self.at[at]]) for at in self.told
+        )
+
+    def word(self, index: int) -> str | None:
+        """Return the word that is misremembered in a row; None where it is another row."""
+        if self.right < _FEW_RIGHT or index == self.told[0]:
+            return None
+        return slip(self.old[index], self.found[self.at[index]], self.known)
+
+    def explain(self, others: Sequence[int]) -> bool:
+        """Say whether all rows that name something else were misremembered."""
+        if not others:
+            return True
+        if len(others) > max(1, self.right // _FEW_RIGHT):
+            return False
+        return all(self.word(index) for index in others)
 
 
 def _changes_another(
-    old: Sequence[str], new: Sequence[str], found: Sequence[str], pairs: Sequence[int | None]
+    old: Sequence[str],
+    new: Sequence[str],
+    found: Sequence[str],
+    pairs: Sequence[int | None],
+    slips: _Slips,
 ) -> bool:
     """Say whether a word that the block takes out of a row is not in the row of the place."""
     matcher = SequenceMatcher(None, old, new, autojunk=False)
@@ -120,7 +145,7 @@ def _changes_another(
             if at is None or is_prose(old[index]):
                 continue
             gone = Counter(_WORD.findall(old[index])) - fresh
-            if gone - Counter(_WORD.findall(found[at])):
+            if gone - Counter(_WORD.findall(found[at])) and not slips.word(index):
                 return True
     return False
 
@@ -166,11 +191,11 @@ def _counts_or_negates(row: str) -> tuple[list[str], list[str]]:
 
 def _without_prose(row: str) -> list[str]:
     """Return a row's words and signs, but for a comment at its end and sentences in strings."""
-    row = _STRING.sub(_sentence, row)
+    row = STRING.sub(_sentence, row)
     row = re.sub(r"\s(?:#|//)\s.*$", "", row)
     return re.findall(r"\w+|[^\w\s;,]", row)
 
 
 def _sentence(match: re.Match[str]) -> str:
     text = match[0]
-    return '""' if len(text.split()) >= _WORDS_OF_PROSE else text
+    return '""' if len(text.split()) >= WORDS_OF_PROSE else text
