@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from turbo_tui.commands.landing_edits import Ground
+from turbo_tui.edits.outcome import EditedFile
+from turbo_tui.wiring import open_workspace
+
 PATCH = """\
 *** Begin Patch
 *** Update File: a.py
@@ -163,8 +167,9 @@ def test_what_is_there_already_is_no_session(run: Run) -> None:
         (("apply",), b"\0\1", 2, "cannot be read as edits"),
         (("apply", "--format", "prose"), "x", 2, "--format"),
         (("apply", "-C", "none"), PATCH, 5, "no such folder"),
-        (("apply",), "Sorry, no.\n", 1, "There is no edit in it"),
-        (("apply", "--format", "unified"), PATCH, 1, "does not apply"),
+        (("apply",), "Sorry, no.\n", 1, "cannot be read as edits.\nThere is no edit in it"),
+        (("apply", "an answer.md"), PATCH, 2, "`turbo-tui apply < 'an answer.md'`"),
+        (("apply", "--format", "unified"), PATCH, 1, "which --format auto or patch reads"),
     ],
 )
 def test_what_cannot_be_used_is_told_apart_by_the_exit_code(
@@ -199,8 +204,13 @@ def test_paths_are_of_the_git_root_unless_told_otherwise(root: Path, run: Run) -
     (root / "sub").mkdir()
     (root / "sub/a.py").write_text(A)
 
-    assert run("apply", "-C", "sub", given=PATCH).code == 0
-    assert run("apply", "-C", "sub", "--here", given=PATCH).code == 0
+    told = run("apply", "-C", "sub", given=PATCH)
+    assert (told.code, f"note: paths are of {root}, the git root of {root}/sub" in told.out) == (
+        0,
+        True,
+    )
+    told = run("apply", "-C", "sub", "--here", given=PATCH)
+    assert (told.code, "note" in told.out) == (0, False)
 
     assert (root / "a.py").read_text() == (root / "sub/a.py").read_text() == A.replace("1", "2")
 
@@ -317,3 +327,29 @@ def test_a_name_that_was_completed_is_noted(root: Path, run: Run) -> None:
 
     assert (done.code, (root / "a.py").read_text()) == (0, A.replace("1", "2"))
     assert "note: there is no project/a.py; its edit went to a.py" in done.out
+
+
+def test_what_permissions_have_against_an_edit_is_noted(root: Path, run: Run) -> None:
+    (root / "a.py").chmod(0o444)
+
+    done = run("apply", given=PATCH)
+
+    assert (done.code, (root / "a.py").read_text()) == (0, A.replace("1", "2"))
+    assert "note: a.py is read-only: it changes all the same, and stays read-only" in done.out
+    assert (root / "a.py").stat().st_mode & 0o777 == 0o444
+
+
+def test_a_folder_that_may_not_be_written_is_foreseen(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
+    ground = Ground(open_workspace(root))
+    file = EditedFile("b/c.txt", "add", b"hi\n")
+
+    assert list(ground.doubts([file])) == []
+
+    def never(place: Path, mode: int) -> bool:
+        return mode == -1 and place.exists()
+
+    monkeypatch.setattr(os, "access", never)  # tests may run as root, who may always
+    assert list(ground.doubts([file])) == [f"b/c.txt cannot land: you may not write in {root}"]

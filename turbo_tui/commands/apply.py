@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,8 +50,15 @@ _MOST_PLACES = 8
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.argument("named", nargs=-1, metavar="")
 def command(
-    path: str, *, here: bool, format_name: FormatName, dry_run: bool, as_json: bool
+    path: str,
+    named: tuple[str, ...],
+    *,
+    here: bool,
+    format_name: FormatName,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Apply the edits on standard input to the workspace: all of them, or none.
 
@@ -60,9 +69,18 @@ def command(
     """
     from turbo_tui.wiring import open_workspace  # noqa: PLC0415  --help needs none of it
 
+    if named:
+        given = shlex.join(named)
+        raise UsageError(
+            f"{given}: apply reads edits from standard input: `turbo-tui apply < {given}`."
+        )
     text = _given()
     workspace = open_workspace(path, here=here)
-    raise SystemExit(_applied(workspace, text, format_name, dry_run=dry_run, as_json=as_json))
+    folder = Path(path).expanduser().resolve()
+    where = f"paths are of {workspace.root}, the git root of {folder}; --here keeps to that folder"
+    notes = () if workspace.root == folder else (where,)
+    outcome = _applied(workspace, text, format_name, dry_run=dry_run)
+    raise SystemExit(_told(replace(outcome, notes=outcome.notes + notes), as_json=as_json))
 
 
 def _given() -> str:
@@ -90,32 +108,31 @@ def _given() -> str:
         raise UsageError(f"Standard input cannot be read as edits: {error}.") from None
 
 
-def _applied(
-    workspace: Workspace, text: str, format_name: FormatName, *, dry_run: bool, as_json: bool
-) -> int:
+def _applied(workspace: Workspace, text: str, format_name: FormatName, *, dry_run: bool) -> Outcome:
     from turbo_tui.commands.landing_edits import Ground  # noqa: PLC0415  not for --help
 
     ground = Ground(workspace)
     try:
         parsed = parse(text, format_name, exists=ground.exists)
     except EditSyntaxError as error:
-        failure = Failure("", error.line, str(error))
-        return _told(Outcome(failures=(failure,)), as_json=as_json)
+        return Outcome(failures=(Failure("", error.line, str(error)),))
     reading = Reading(ground.read, os.fspath(workspace.root), ground.real, ground.paths)
     applied = apply_to(parsed, reading)
     outcome = Outcome(
         applied.files, applied.failures, applied.shell, notes=applied.notes, dry_run=dry_run
     )
-    if applied.files and not dry_run:
-        landed = asyncio.run(ground.land(applied.files))
-        if landed.conflicts:
-            failures = [Failure(each.path, 0, each.why) for each in landed.conflicts]
-            outcome = replace(outcome, files=(), failures=tuple(failures))
-        elif not landed.session:
-            outcome = replace(outcome, files=())
-        else:
-            outcome = replace(outcome, session=landed.session, notes=outcome.notes + landed.notes)
-    return _told(outcome, as_json=as_json)
+    if not applied.files:
+        return outcome
+    outcome = replace(outcome, notes=(*outcome.notes, *ground.doubts(applied.files)))
+    if dry_run:
+        return outcome
+    landed = asyncio.run(ground.land(applied.files))
+    if landed.conflicts:
+        failures = [Failure(each.path, 0, each.why) for each in landed.conflicts]
+        return replace(outcome, files=(), failures=tuple(failures))
+    if not landed.session:
+        return replace(outcome, files=())
+    return replace(outcome, session=landed.session, notes=outcome.notes + landed.notes)
 
 
 # --- words ------------------------------------------------------------------------------
@@ -147,7 +164,10 @@ def words(outcome: Outcome) -> Iterator[str]:
     """Yield the lines that tell a person, or a model, what came of it."""
     if outcome.failures:
         count = len(outcome.failures)
-        yield f"Nothing was written: {count} edit{'s do' if count > 1 else ' does'} not apply."
+        if count == 1 and not outcome.failures[0].path:
+            yield "Nothing was written: the input cannot be read as edits."
+        else:
+            yield f"Nothing was written: {count} edit{'s do' if count > 1 else ' does'} not apply."
         for failure in outcome.failures:
             yield from _failed(failure)
     elif not outcome.files:
@@ -168,7 +188,7 @@ def words(outcome: Outcome) -> Iterator[str]:
 def _failed(failure: Failure) -> Iterator[str]:
     where = f"line {failure.at} of the input" if failure.at else ""
     head = ", ".join(part for part in (plain(failure.path), where) if part)
-    yield f"{head or 'the input'}: {failure.why}"
+    yield f"{head}: {failure.why}" if head else failure.why
     if failure.advice:
         yield f"  {failure.advice}"
 

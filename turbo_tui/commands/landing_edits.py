@@ -28,6 +28,7 @@ from turbo_tui.wiring.workspace import make_state
 _STEP = "s1"
 _NEW_FILE = 0o666
 _EXECUTE = 0o111
+_WRITE = 0o222
 _MOST_BYTES = 64_000_000
 _MOST_LISTED = 200_000
 _SKIPPED_FOLDERS = frozenset({".git", ".turbo", "node_modules", "__pycache__", ".venv", ".tox"})
@@ -112,6 +113,16 @@ class Ground:
                 listed += 1
                 if listed >= _MOST_LISTED:
                     return
+
+    def doubts(self, files: Sequence[EditedFile]) -> Iterator[str]:
+        """Say what permissions have against edits: a file's own stop nothing, its folder's do."""
+        for file in files:
+            place = self._root / file.path
+            if place.exists() and not place.stat().st_mode & _WRITE:
+                yield f"{file.path} is read-only: it changes all the same, and stays read-only"
+            folder = next(each for each in place.parents if each.is_dir())
+            if not os.access(folder, os.W_OK | os.X_OK):
+                yield f"{file.path} cannot land: you may not write in {folder}"
 
     # --- landing -----------------------------------------------------------------
 
@@ -202,7 +213,9 @@ def _refuse_others(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UnreachableError("it is no regular file")
     if status.st_size > _MOST_BYTES:
-        raise UnreachableError(f"it has {status.st_size:,} bytes, too many for an edit")
+        raise UnreachableError(
+            f"it has {status.st_size:,} bytes; files of up to {_MOST_BYTES:,} are edited"
+        )
 
 
 def _unreadable(error: OSError) -> str:

@@ -52,8 +52,14 @@ def parse(text: str, format: FormatName = "auto", *, exists: Exists) -> Parsed: 
     if lines[-1] == "":
         lines.pop()
     if format != "auto":
-        found = _read(format, lines, exists)
-        return _parsed(format, lines, [found])
+        try:
+            return _parsed(format, lines, [_read(format, lines, exists)])
+        except EditSyntaxError as error:
+            other = next(iter(_order_of_appearance(lines)), None)
+            if other is None or other == format:
+                raise
+            hint = f"It looks like {_TITLES[other]}, which --format auto or {other} reads."
+            raise EditSyntaxError(f"{error}\n{hint}", error.line) from None
     order = _order_of_appearance(lines)
     if not order:
         return _parsed("whole", lines, [_read("whole", lines, exists)], auto=True)
