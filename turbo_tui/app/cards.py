@@ -184,10 +184,10 @@ def _clash_card(state: StepState, decided: Decisions) -> Card:
     name, key = _named(state), review_key(state)
     left = sum(len(places) for places in decided.open_clashes.values())
     if left:
-        title = f"{name} was not landed: {plural(left, 'conflict')} with what you changed since."
-        lines = ("There: < keeps yours, > takes the step's, + both, e edits, x leaves a file out.",)
+        title = f"{name}: {plural(left, 'conflict')} with your own edits."
+        lines = ("Nothing was written. Say at each what shall stand there, then land it.",)
         return Card(f"{key}:open", title, lines, (look, RETRY, REJECT, SKIP), "bad")
-    title = f"{name}: every conflict with what you changed is settled. Look, then land."
+    title = f"{name}: all conflicts with your edits are settled."
     return Card(key, title, (), (APPROVE, look, REJECT, RETRY, SKIP), "review")
 
 

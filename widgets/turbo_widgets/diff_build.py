@@ -111,6 +111,9 @@ class _Builder:
             tone: Tone = "bad" if note.startswith("conflict") else "dim"
             for line in wrap(clean_line(note), self._view.room - 4):
                 head.add(Place(number), ((("    ", "plain"), (line, tone)), "plain"))
+        if file.clash is not None and not file.clash.settled and self._value.decidable:
+            keys = "    < keeps yours · > takes the step's"
+            head.add(Place(number), (((keys, "dim"),), "plain"))
         self._layout.add(head)
         for index, hunk in enumerate(file.hunks):
             self._hunk(Place(number, index), hunk)

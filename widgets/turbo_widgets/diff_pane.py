@@ -229,6 +229,9 @@ class DiffPane(DiffClashes):
         if place is not None and place.file >= 0:
             file = self._value.files[place.file]
             accepted = file.mark == "none"
+            if file.clash is not None:
+                self.action_settle("theirs" if accepted else "mine")
+                return
             self.post_message(
                 self.HunkWanted(self._value.subject, file.path, WHOLE_FILE, accepted=accepted)
             )
