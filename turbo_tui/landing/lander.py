@@ -245,7 +245,7 @@ class JournalLander:
             self._journal.mark(entry, "done")
         except ChangedMeanwhileError as changed:
             stuck = self._roll_back(entry, writer, done)
-            why = f"it was changed while the landing was under way.{stuck_words(stuck)}"
+            why = f"{changed.why}.{stuck_words(stuck)}" if stuck else changed.why
             return self._given_up(writer, Conflict(changed.path, why))
         except OSError as error:
             stuck = self._roll_back(entry, writer, done)

@@ -39,7 +39,7 @@ class Recoverer:
         if self.entry.progress == "begun":
             return self._finish("rolled_back", ())
         for operation in self.entry.operations:
-            self.writer.mend_swap(operation)
+            self._mend_swap(operation)
             self.writer.checkpoint(f"mend {operation.path}")
             self.writer.leftovers.mend(operation)
         chains = self._chains()
@@ -50,6 +50,13 @@ class Recoverer:
             theirs = tuple(sorted(path for path, count in reached.items() if count is None))
             return self._finish("rolled_back", theirs)
         return self._forward(reached)
+
+    def _mend_swap(self, operation: Operation) -> None:
+        try:
+            self.writer.mend_swap(operation)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
 
     def _chains(self) -> dict[str, list[Operation]]:
         chains: dict[str, list[Operation]] = {}
@@ -102,19 +109,19 @@ class Recoverer:
 
     def _perform(self, operation: Operation) -> bool:
         """Carry a missing operation out; False when someone else's change is in the way."""
-        if operation.kind == "put" and not self._prepared(operation):
-            return False
-        found = look(self.writer.tree, self.writer.blobs, operation.path)
-        if found is not None:
-            by_mode = operation.kind == "chmod" or not _is_folder(operation.before)
-            if not same(found.node, operation.before, mode=by_mode):
-                return False
         try:
+            if operation.kind == "put" and not self._prepared(operation):
+                return False
+            found = look(self.writer.tree, self.writer.blobs, operation.path)
+            if found is not None:
+                by_mode = operation.kind == "chmod" or not _is_folder(operation.before)
+                if not same(found.node, operation.before, mode=by_mode):
+                    return False
             self.writer.perform(operation)
         except ChangedMeanwhileError:
             return False
         except OSError as error:
-            if error.errno != errno.ELOOP:  # someone planted a symlink on the way
+            if error.errno not in _IN_THE_WAY:
                 raise
             return False
         return True

@@ -26,6 +26,8 @@ from turbo_tui.landing.preimages import look
 Checkpoint = Callable[[str], None]
 
 _IN_MEMORY_BYTES = 16_000_000
+# A path is not what it was, or not where it was, when it was compared.
+_OTHERS_DOING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _MANY_FILES = 64  # from here one sync of the file system is cheaper than one of each file
 _UNFINISHED_FOLDER_MODE = 0o700
 # A new content must not inherit what was granted to the old one, nor marks of other layers.
@@ -33,11 +35,18 @@ _NEVER_COPIED = ("security.capability", "security.ima", "security.evm", "trusted
 
 
 class ChangedMeanwhileError(Exception):
-    """Someone changed a path between the comparison and the write; theirs stands there."""
+    """Someone changed a path between the comparison and the write; theirs stands there.
 
-    def __init__(self, path: str) -> None:
+    Attributes:
+        why: What happened, in words for the user, as `landings.Conflict.why`.
+    """
+
+    def __init__(self, path: str, error: OSError | None = None) -> None:
         super().__init__(path)
         self.path = path
+        self.why = "it was changed while the landing was under way"
+        if error is not None and error.errno == errno.ELOOP:
+            self.why = "a folder above it became a symlink meanwhile, which is never followed"
 
 
 @dataclass(slots=True)
@@ -63,6 +72,7 @@ class Writer:
         """Write all new content beside its targets and make it durable.
 
         Raises:
+            ChangedMeanwhileError: A folder above a path is gone or is none any more.
             OSError: The disk or a permission refused; call `clean`.
             LandingError: The blob store gave something else than was approved.
         """
@@ -73,8 +83,7 @@ class Writer:
             try:
                 self.write_temp(operation, sync=one_by_one)
             except OSError as error:
-                error.filename = operation.path
-                raise
+                raise self._understood(error, operation) from error
         if not one_by_one:
             self.tree.sync_all()
 
@@ -167,11 +176,15 @@ class Writer:
                     self._rmdir(operation)
                 case "chmod":
                     self._chmod(operation)
-        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-            raise ChangedMeanwhileError(operation.path) from error
         except OSError as error:
-            error.filename = operation.path
-            raise
+            raise self._understood(error, operation) from error
+
+    def _understood(self, error: OSError, operation: Operation) -> Exception:
+        """Tell what someone else did to the path from what the disk or a permission refused."""
+        if error.errno in _OTHERS_DOING:
+            return ChangedMeanwhileError(operation.path, error)
+        error.filename = operation.path
+        return error
 
     def _put(self, operation: Operation) -> None:
         if operation.before is None:
