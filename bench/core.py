@@ -24,7 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from inspect import isawaitable
@@ -48,7 +48,6 @@ from turbo_tui.core.policy import Act, Rule, ruling
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
 from turbo_tui.knowledge.definitions import definitions
-from turbo_tui.knowledge.text_search import TextSearch
 from turbo_tui.sandbox.process.sanitiser import Sanitiser
 from turbo_widgets.diff_pane import DiffFile, DiffHunk, DiffLine, DiffPane, DiffValue
 
@@ -227,37 +226,6 @@ def hostile(name: str, texts: Sequence[str], work: Callable[[str], object]) -> C
     )
 
 
-# --- search --------------------------------------------------------------------
-
-
-async def search_cases(base: Path) -> AsyncIterator[Case]:
-    root = base / "tree"
-    body = "\n".join(f"def function_{n}(value):\n    return value + {n}\n" for n in range(60))
-    for number in range(FILES):
-        file = root / f"package_{number % 20}" / f"module_{number}.py"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{body}\nx_{number} = 1\n", encoding="utf-8")
-
-    async def first() -> None:
-        search = TextSearch(root)
-        try:
-            assert await search.search("x_999")
-        finally:
-            await search.close()
-
-    def reading() -> list[Path]:
-        return [path for path in root.rglob("*.py") if b"x_999" in path.read_bytes()]
-
-    kept = TextSearch(root)
-    try:
-        yield Case(f"search, {FILES:,} files, worker started", "reading them", first, reading)
-        yield Case(
-            f"search, {FILES:,} files, again", "reading them", lambda: kept.search("x_998"), reading
-        )
-    finally:
-        await kept.close()
-
-
 # --- the diff pane -------------------------------------------------------------
 
 
@@ -340,10 +308,7 @@ async def measure_all(base: Path, given: Settings) -> list[Row]:
         sanitiser_cases(),
         pane_cases(),
     )
-    rows = [await measure(case, given.rounds) for case in at_once if given.only in case.name]
-    if given.only in "search":
-        rows += [await measure(case, given.rounds) async for case in search_cases(base)]
-    return rows
+    return [await measure(case, given.rounds) for case in at_once if given.only in case.name]
 
 
 def main() -> int:

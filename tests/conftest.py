@@ -21,6 +21,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A search worker outlives the app that started it: not by a minute, here.
+os.environ.setdefault("TURBO_TUI_WORKER_IDLE_S", "1")
+
 END_S = 10.0  # for what was told to end and has not been given a processor yet
 
 

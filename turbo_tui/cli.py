@@ -9,7 +9,9 @@ from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plain import plain_lines
 
 INTERRUPTED = 130
-COMMANDS = frozenset({"run", "plan", "apply", "sandbox", "policy", "search", "session", "doctor"})
+COMMANDS = frozenset(
+    {"run", "plan", "apply", "sandbox", "policy", "index", "search", "session", "doctor"}
+)
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from turbo_tui.commands.index import progress
+from turbo_tui.core.searching import IndexState
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
@@ -23,8 +26,12 @@ def shop(tmp_path: Path) -> Path:
 
 
 def search(folder: Path, *words: str) -> tuple[int, str, str]:
+    return turbo(folder, "search", *words)
+
+
+def turbo(folder: Path, *words: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        (sys.executable, "-m", "turbo_tui", "search", *words),
+        (sys.executable, "-m", "turbo_tui", *words),
         cwd=folder,
         env={**os.environ, "TURBO_TUI_HOME": str(folder.parent / "home")},
         capture_output=True,
@@ -43,7 +50,9 @@ def test_places_are_told_as_one_json_object(shop: Path) -> None:
     assert (place["path"], place["start_line"], place["end_line"]) == ("lib/prices.py", 4, 5)
     assert place["why"][0] == "defines total"
     assert place["score"] > 0
-    assert json.loads(out)["index"] == {"files": 2, "chunks": 2, "vectors": "none"}
+    index = json.loads(out)["index"]
+    assert (index["files"], index["chunks"], index["vectors"]) == (2, 2, "none")
+    assert 0 <= index["age_s"] < 60
 
 
 def test_places_are_told_to_a_person_and_no_file_writes_to_the_terminal(shop: Path) -> None:
@@ -65,12 +74,26 @@ def test_the_git_root_is_searched_unless_this_folder_is_meant(shop: Path) -> Non
 
 
 def test_nothing_found_is_no_failure_and_wrong_words_are(shop: Path) -> None:
-    assert search(shop, "zebra", "--json")[:2] == (
-        0,
-        '{"results": [], "index": {"files": 2, "chunks": 2, "vectors": "none"}}\n',
-    )
+    code, out, _ = search(shop, "zebra", "--json")
+    assert (code, json.loads(out)["results"]) == (0, [])
     assert search(shop, "zebra")[2] == "Nothing was found.\n"
     code, out, err = search(shop, "total", "-C", "nowhere")
     assert (code > 0, out) == (True, "")
     assert "no such folder" in err
     assert search(shop, "total", "-k", "0")[0] == 2
+
+
+def test_an_index_is_built_ahead_told_and_found_again(shop: Path) -> None:
+    code, out, err = turbo(shop, "index", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["index"]["files"] == 2
+
+    code, out, err = turbo(shop, "index")
+    assert (code, out, err) == (0, "", "2 files, 2 pieces are indexed.\n")
+    assert list((shop.parent / "home/cache/knowledge").glob("shop-*/tables/contents.lance"))
+
+
+def test_how_far_an_index_is_stands_in_one_line() -> None:
+    assert progress(IndexState(files=3, chunks=9)) == "3 files, 9 pieces"
+    half = IndexState(files=1000, chunks=8000, pending=500, rate=250.0, left_s=2.0)
+    assert progress(half) == "1,000 files, 8,000 pieces · 500 files left · 250 files/s · 2 s left"

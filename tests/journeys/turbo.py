@@ -52,6 +52,7 @@ class Turbo:
             **base,
             "HOME": str(self.home),
             "TURBO_TUI_HOME": str(self.home / "turbo"),
+            "TURBO_TUI_WORKER_IDLE_S": "1",
             "TERM": "xterm-256color",
             **self.more_env,
         }

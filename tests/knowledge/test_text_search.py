@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from turbo_tui.core.errors import ToolError
+from tests.knowledge.worker_kit import end_worker, home_in
 from turbo_tui.core.searching import Hit
-from turbo_tui.knowledge import TextSearch, text_search, tree
+from turbo_tui.knowledge import tree
 from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.text_search import TextSearch
 
 FILES = {
     "src/greeting.py": (
@@ -56,9 +54,11 @@ def search(root: Path) -> Iterator[SearchHere]:
 
 @pytest.fixture
 async def by_worker(root: Path) -> AsyncIterator[TextSearch]:
-    search = TextSearch(root)
+    home = home_in(root.parent, root)
+    search = TextSearch(home)
     yield search
     await search.close()
+    end_worker(home)
 
 
 def put(root: Path, path: str, content: bytes) -> None:
@@ -216,82 +216,15 @@ async def test_a_search_given_up_does_not_confuse_the_next(by_worker: TextSearch
     assert [places(hits)[0] for hits in both] == ["src/greeting.py:5", "web/app.ts:1"]
 
 
-async def test_a_worker_that_died_is_said_and_started_anew(by_worker: TextSearch) -> None:
-    await by_worker.search("greet")
-    worker = only_worker()
-    worker.kill()
-    worker.wait(10)
-
-    # Whether the loop has seen its end already is chance: then a new worker answers at once.
-    with contextlib.suppress(ToolError):
-        await by_worker.search("greet")
-    assert places(await by_worker.search("greetUser")) == ["web/app.ts:1"]
-    assert only_worker().pid != worker.pid
-
-
-async def test_a_search_that_takes_too_long_is_ended_and_said(
-    by_worker: TextSearch, monkeypatch: pytest.MonkeyPatch
+async def test_among_a_thousand_files_the_one_asked_for_comes_first(
+    root: Path, by_worker: TextSearch
 ) -> None:
-    monkeypatch.setattr(text_search, "ANSWER_S", 0.0)
-    with pytest.raises(ToolError, match="took over 0 s"):
-        await by_worker.search("greet")
-
-    monkeypatch.undo()
-    assert places(await by_worker.search("greetUser"))[0] == "web/app.ts:1"
-
-
-async def test_a_worker_that_cannot_start_is_said(
-    by_worker: TextSearch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-
-    with pytest.raises(ToolError, match=r"search worker ended \(exit code"):
-        await by_worker.search("greet")
-
-
-async def test_closing_ends_the_worker(by_worker: TextSearch) -> None:
-    await by_worker.search("greet")
-    worker = only_worker()
-
-    await by_worker.close()
-    await by_worker.close()
-
-    assert not worker.is_running()
-
-
-async def test_the_worker_ends_when_its_parent_is_gone(root: Path) -> None:
-    search = TextSearch(root)
-    await search.search("greet")
-    worker = only_worker()
-    running = search._worker  # pyright: ignore[reportPrivateUsage]
-    assert running is not None
-    assert running.stdin is not None
-
-    running.stdin.close()  # what the kernel does for a parent that was killed
-
-    async with asyncio.timeout(10):
-        await running.wait()
-    assert not worker.is_running()
-
-
-async def test_among_a_thousand_files_the_one_asked_for_comes_first(root: Path) -> None:
     body = "\n".join(f"def function_{n}(value):\n    return value + {n}\n" for n in range(60))
     for number in range(1000):
         put(root, f"package_{number % 20}/module_{number}.py", f"{body}\nx_{number} = 1\n".encode())
-    search = TextSearch(root)
-    first = await search.search("x_999")
-    second = await search.search("x_998")
-    await search.close()
+
+    first = await by_worker.search("x_999", complete=True)
+    second = await by_worker.search("x_998")
 
     assert places(first)[0] == "package_19/module_999.py:181"
     assert places(second)[0] == "package_18/module_998.py:181"
-
-
-def only_worker() -> psutil.Process:
-    workers = [
-        child
-        for child in psutil.Process().children()
-        if "turbo_tui.knowledge.worker" in child.cmdline()
-    ]
-    assert len(workers) == 1
-    return workers[0]

@@ -23,7 +23,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def project(root: Path) -> AsyncGenerator[Project]:
+async def project(root: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Project]:
+    monkeypatch.setenv("TURBO_TUI_HOME", str(root.parent / "home"))
     opened = Project(root)
     yield opened
     await opened.close()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from typing import TextIO
 
+from turbo_tui.commands.telling import encodable
 from turbo_tui.core import events as ev
 from turbo_tui.core.codec import record_line
-from turbo_tui.core.plain import plain, plain_lines
+from turbo_tui.core.plain import plain
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import LogEntry, StepState
 from turbo_tui.engine.run import Run
@@ -63,12 +63,6 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
         out.flush()
 
     return write
-
-
-def encodable(text: str, out: TextIO) -> str:
-    """Return text that `out` can write: what its encoding lacks becomes `?`."""
-    encoding = out.encoding or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
 
 
 def status_of(run: Run) -> tuple[ev.Status, str]:
@@ -187,8 +181,3 @@ async def until_done(run: Run, work: Callable[[], Coroutine[object, object, None
     doing.cancel()
     await asyncio.wait({doing})
     return False
-
-
-def tell(text: str) -> None:
-    """Write to stderr what stderr can show, and no terminal obeys."""
-    sys.stderr.write(encodable(plain_lines(text), sys.stderr))

@@ -19,6 +19,7 @@ class Commands(click.Group):
         "apply": ("turbo_tui.commands.apply", "put a model's edits from stdin into the workspace"),
         "sandbox": ("turbo_tui.commands.sandbox", "run one command as a step would"),
         "policy": ("turbo_tui.commands.policy", "say whether a step could run a command"),
+        "index": ("turbo_tui.commands.index", "build the search index, or bring it up to date"),
         "search": ("turbo_tui.commands.search", "find places by name, phrase or question"),
         "session": ("turbo_tui.commands.session", "list, show, resume, undo, verify sessions"),
         "doctor": ("turbo_tui.commands.doctor", "say what works here and how to mend the rest"),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
+from contextlib import closing
 
 import click
 
-from turbo_tui.commands.headless import encodable, tell
+from turbo_tui.commands.telling import encodable, tell
 from turbo_tui.core.plain import plain
-from turbo_tui.core.searching import Hit
-from turbo_tui.knowledge import TextSearch
+from turbo_tui.core.searching import Hit, IndexState
+from turbo_tui.knowledge.client import Client
 from turbo_tui.wiring import open_workspace
+from turbo_tui.wiring.places import search_home
 
 
 @click.command("search")
@@ -26,18 +27,11 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
 
     Best first, each file once, then further lines. Exit code 0 also when nothing is found.
     """
-    asyncio.run(_search(query, path, limit=limit, here=here, as_json=as_json))
-
-
-async def _search(query: str, path: str, *, limit: int, here: bool, as_json: bool) -> None:
-    search = TextSearch(open_workspace(path, here=here).root)
-    try:
-        hits = await search.search(query, limit=limit, complete=True)
-    finally:
-        await search.close()
-    index = search.index
-    for each in index.given_up:
-        tell(f"{plain(each)}: took too long to parse; it is found by its lines alone.\n")
+    home = search_home(open_workspace(path, here=here).root)
+    with closing(Client(home)) as client:
+        hits = client.search(query, limit=limit, complete=True)
+        index = client.index
+    tell_state(index)
     if as_json:
         results = [
             {
@@ -49,13 +43,30 @@ async def _search(query: str, path: str, *, limit: int, here: bool, as_json: boo
             }
             for hit in hits
         ]
-        state = {"files": index.files, "chunks": index.chunks, "vectors": "none"}
-        sys.stdout.write(json.dumps({"results": results, "index": state}) + "\n")
+        sys.stdout.write(json.dumps({"results": results, "index": as_value(index)}) + "\n")
         return
     for hit in hits:
         sys.stdout.write(encodable(in_words(hit), sys.stdout))
     if not hits:
         tell("Nothing was found.\n")
+
+
+def as_value(index: IndexState) -> dict[str, object]:
+    """Return what `--json` says of the index."""
+    return {
+        "files": index.files,
+        "chunks": index.chunks,
+        "vectors": index.vectors,
+        "age_s": index.age_s,
+    }
+
+
+def tell_state(index: IndexState) -> None:
+    """Say on stderr what the user should know of the index."""
+    for each in index.given_up:
+        tell(f"{plain(each)}: took too long to parse; it is found by its words alone.\n")
+    if index.note:
+        tell(f"{plain(index.note)}\n")
 
 
 def in_words(hit: Hit) -> str:

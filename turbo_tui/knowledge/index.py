@@ -6,8 +6,9 @@ from array import array
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,25 @@ class Index:
             self.defining[key].pop(path, None)
             if not self.defining[key]:
                 del self.defining[key]
+
+    def pack(self, turn: Lock) -> NDArray[np.int64]:
+        """Number all chunks anew, without those that were removed.
+
+        Args:
+            turn: Held for the moment in which old numbers become new ones.
+
+        Returns:
+            The new number of each old one; -1 for one that was removed.
+        """
+        chunks, renumbered = self.chunks.packed()
+        left = [known for known in self.placed if known is not None]
+        placed = [replace(known, first=int(renumbered[known.first])) for known in left]
+        with turn:
+            self.chunks = chunks
+            self.placed = list(placed)
+            self.firsts = array("I", [known.first for known in placed])
+            self.files.update({known.file.path: known for known in placed})
+        return renumbered
 
     def owner(self, number: int) -> Indexed | None:
         """Return the file that a chunk number belongs to; None when it was removed."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turbo_tui.knowledge.index import Index
+from turbo_tui.knowledge.postings import Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, parts_of, stem
 
@@ -23,7 +24,7 @@ class Likely:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._letters = ""  # all terms, a line each
-        self._terms = 0
+        self._made_of: tuple[Postings, int] | None = None
 
     def files(self, text: str, scores: NDArray[np.float32]) -> list[SourceFile]:
         """Return files that may hold a text, or part of whose path it is; the best ones.
@@ -87,7 +88,8 @@ class Likely:
 
     def _all_letters(self) -> str:
         vocabulary = self._index.chunks.vocabulary
-        if len(vocabulary) != self._terms:
-            self._terms = len(vocabulary)
+        made_of = self._index.chunks, len(vocabulary)
+        if made_of != self._made_of:
+            self._made_of = made_of
             self._letters = "\n" + "\n".join(vocabulary) + "\n"
         return self._letters

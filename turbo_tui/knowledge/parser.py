@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, DefaultSelector
 from typing import NamedTuple, cast
@@ -55,7 +55,7 @@ class Parser:
         self._most = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
         self._idle: list[_Reader] = []
 
-    def read(self, files: Iterable[SourceFile]) -> Iterator[Read]:
+    def read(self, files: Iterable[SourceFile]) -> Generator[Read, None, None]:
         """Yield files as they are read, in any order; each one exactly once."""
         waiting = iter(files)
         readers: list[_Reader] = []

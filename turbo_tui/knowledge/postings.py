@@ -93,6 +93,25 @@ class Postings:
         """Tell whether more documents were removed than are left: time to build anew."""
         return len(self._lengths) > 2 * self._live + 1000
 
+    def packed(self) -> tuple[Postings, NDArray[np.int64]]:
+        """Return postings without what was removed, and the new number of each old one."""
+        live = np.array(self._lengths, np.int32) != _REMOVED
+        renumbered = np.cumsum(live) - 1
+        fresh = Postings()
+        for term in list(self._by_term):
+            words = self._words(term)
+            old = words >> np.uint32(8)
+            kept = live[old]
+            if kept.any():
+                new = renumbered[old[kept]].astype(np.uint32)
+                fresh._put(term, (new << np.uint32(8)) | (words[kept] & np.uint32(MOST)))
+        fresh._lengths.extend(length for length in self._lengths if length != _REMOVED)
+        fresh._live, fresh._total = self._live, self._total
+        return fresh, np.where(live, renumbered, -1)
+
+    def _put(self, term: str, words: NDArray[np.uint32]) -> None:
+        self._by_term[term] = int(words[0]) if len(words) == 1 else array("I", words.tobytes())
+
     @property
     def vocabulary(self) -> KeysView[str]:
         """All terms, those of removed documents included."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 
 from turbo_tui.core.secret_files import is_secret
@@ -101,13 +103,14 @@ class SourceTree:
         notes: The user's own folder of notes, which is searched with every workspace.
         walk_s: How long the last look took.
         folders: Folders that were looked into, for whoever watches them.
+        known: What `files` returned last.
     """
 
     root: Path
     notes: Path | None = None
     walk_s: float = 0.0
     folders: set[str] = field(default_factory=set[str])
-    _known: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
+    known: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
 
     def files(self) -> dict[str, SourceFile]:
         """Return the files as they are now, by path, in its order; those unchanged are the same."""
@@ -122,16 +125,16 @@ class SourceTree:
                 self._take(each, found)
             if folder is not None and folder.is_dir():
                 folders.add(str(folder))
-        self._known = dict(sorted(found.items()))
+        self.known = dict(sorted(found.items()))
         self.folders = folders
         self.walk_s = time.monotonic() - begun
-        return self._known
+        return self.known
 
     def _take(self, each: FoundFile, found: dict[str, SourceFile]) -> None:
         if each.size_bytes > LARGEST_BYTES or is_secret(each.path) or _GENERATED.search(each.path):
             return
         stamp = each.mtime_ns, each.size_bytes, each.inode
-        known = self._known.get(each.path)
+        known = self.known.get(each.path)
         same = known is not None and known.stamp == stamp
         found[each.path] = known if known and same else SourceFile(each.path, each.absolute, stamp)
 
@@ -161,3 +164,12 @@ def content_of(path: str) -> bytes | None:
     if len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
         return None
     return content
+
+
+def stamp_of(path: str) -> Stamp | None:
+    """Return what tells whether a regular file is still the same; None for anything else."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if S_ISREG(found.st_mode) else None

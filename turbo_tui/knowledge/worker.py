@@ -1,42 +1,112 @@
-"""The search worker: one JSON query a line on stdin, one JSON answer a line on stdout.
+"""The search worker of one workspace: detached, on a socket, shared by all who search there.
 
-    {"id": 1, "query": "parse_match", "limit": 20}
-    {"id": 1, "hits": [{"path", "start_line", "end_line", "score", "text", "why"}],
-     "index": {"files", "chunks", "pending", "given_up": [path]}}
-
-It ends when stdin does, so it never outlives the process that started it.
+Its clients are `knowledge.client`; what is said on the socket stands in `knowledge.serving`. It
+ends some time after its last client went. Killed, it loses nothing that was acknowledged: what
+lies on disk is complete by itself, and the rest is read from the files again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
+import socket
 import sys
-from dataclasses import asdict
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO, cast
+from threading import Event
+from typing import cast
 
-from turbo_tui.knowledge.finding import Folder
+IDLE_VARIABLE = "TURBO_TUI_WORKER_IDLE_S"
+IDLE_S = 60.0
+OWN_S = 15.0  # that a worker which is ending may take to do so
+SWITCH_S = 0.001  # between threads: a query does not wait longer for what goes on behind
+READY = b"ready\n"
 
 
-def serve(root: Path, queries: TextIO, answers: TextIO) -> None:
-    """Answer queries about a workspace until there are no more."""
-    folder = Folder(root)
+def main() -> None:
+    """Start, say so on stdout, leave the process that started us, serve.
+
+    Arguments: the fields of `home.Home` as a JSON object.
+    """
+    given = cast("dict[str, str]", json.loads(sys.argv[1]))
+    home = {name: Path(value) for name, value in given.items()}
+    if os.fork():
+        os._exit(0)  # whoever started us need not wait for our end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    own(home["socket"].with_suffix(".alive"))
+    listening = listen(home["socket"])
+    os.write(1, READY)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    over = Event()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: over.set())
     try:
-        for line in queries:
-            query = cast("dict[str, object]", json.loads(line))
-            hits = folder.find(str(query["query"]), limit=cast("int", query["limit"]))
-            state = {
-                "files": len(folder.index.files),
-                "chunks": len(folder.index.chunks),
-                "pending": 0,
-                "given_up": sorted(folder.parser.given_up),
-            }
-            answer = {"id": query["id"], "hits": [asdict(hit) for hit in hits], "index": state}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
+        serve(home, listening, over)
     finally:
-        folder.close()
+        with suppress(OSError):
+            home["socket"].unlink()
+
+
+def own(lock: Path) -> None:
+    """Be the only worker of this workspace; the lock goes with the process.
+
+    Raises:
+        TimeoutError: There is another, and it does not end.
+    """
+    held = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + OWN_S
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() > until:
+                raise TimeoutError from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def listen(path: Path) -> socket.socket:
+    """Answer on a socket; one that a killed worker left is taken away."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(os.fspath(path))
+    finally:
+        os.umask(before)
+    listening.listen(16)
+    return listening
+
+
+def serve(home: dict[str, Path], listening: socket.socket, over: Event) -> None:
+    """Answer clients until there was none for a while, or until told to end."""
+    from turbo_tui.knowledge.digest import version  # noqa: PLC0415  we answer already
+    from turbo_tui.knowledge.keeper import Keeper  # noqa: PLC0415
+    from turbo_tui.knowledge.serving import Clients  # noqa: PLC0415
+    from turbo_tui.knowledge.store import Store  # noqa: PLC0415
+
+    sys.setswitchinterval(SWITCH_S)
+    idle_s = float(os.environ.get(IDLE_VARIABLE) or IDLE_S)
+    keeper = Keeper(home["root"], Store(home["store"], version()), home["notes"])
+    clients = Clients(keeper)
+    keeper.start()
+    listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
+    try:
+        while not over.is_set() and clients.idle_s <= idle_s:
+            with suppress(TimeoutError):
+                connection, _ = listening.accept()
+                connection.settimeout(None)
+                clients.add(connection)
+    finally:
+        listening.close()
+        clients.close()
+        keeper.stop()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.stdin, sys.stdout)
+    main()

@@ -12,7 +12,8 @@ from turbo_tui.core.redact import secrets_of
 from turbo_tui.core.searching import Search
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
-from turbo_tui.knowledge import TextSearch
+from turbo_tui.knowledge.text_search import TextSearch
+from turbo_tui.wiring.places import search_home
 
 READ_FILES = 8
 READ_BYTES = 24_000  # of each file, at most
@@ -24,7 +25,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._text_search = TextSearch(root)
+        self._text_search = TextSearch(search_home(root))
         self._inspected: Inspected | None = None
         self._looking = asyncio.Lock()
 
@@ -70,7 +71,7 @@ class Project:
         return await asyncio.to_thread(self._read, paths[: READ_FILES + len(pinned)])
 
     async def close(self) -> None:
-        """End the search worker."""
+        """Leave the search worker."""
         await self._text_search.close()
 
     def _read(self, paths: Sequence[str]) -> dict[str, str]:

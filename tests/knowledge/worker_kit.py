@@ -1,0 +1,69 @@
+"""Workers for tests: where one lives, which process it is, and its end."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from turbo_tui.knowledge.home import Home, home_of
+
+PATIENCE_S = 60.0
+
+
+def home_in(folder: Path, root: Path) -> Home:
+    """Return a home whose everything lies in a folder of the test's own."""
+    folders = {name: folder / "home" / name for name in ("cache", "state", "config")}
+    return home_of(root, **folders, environment={})
+
+
+def workers(home: Home) -> list[psutil.Process]:
+    """Return the workers of a home; one at most, if all is well."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "turbo_tui.knowledge.worker" in words and json.loads(words[-1])["store"] == os.fspath(
+            home.store
+        ):
+            found.append(process)
+    return found
+
+
+def helpers(worker: psutil.Process) -> list[psutil.Process]:
+    """Return the processes that a worker started."""
+    return worker.children(recursive=True)
+
+
+def end_worker(home: Home) -> None:
+    """End a home's worker and see that nothing of it remains."""
+    for worker in workers(home):
+        family = [worker, *helpers(worker)]
+        worker.terminate()
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
+        assert not alive
+
+
+def until(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None:
+    """Wait for a condition of other processes."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, f"not so within {within_s} s"
+        time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds a lock on a file."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,55 @@
+"""`turbo-tui index`: build the index of a workspace, or bring it up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing
+
+import click
+
+from turbo_tui.commands.search import as_value, tell_state
+from turbo_tui.commands.telling import tell
+from turbo_tui.core.searching import IndexState
+from turbo_tui.knowledge.client import Client
+from turbo_tui.wiring import open_workspace
+from turbo_tui.wiring.places import search_home
+
+
+@click.command("index")
+@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def command(*, path: str, here: bool, as_json: bool) -> None:
+    """Build the index of a workspace, or bring it up to date; it returns when that is on disk.
+
+    Searching does the same by itself; this is for doing it ahead.
+    """
+    home = search_home(open_workspace(path, here=here).root)
+    shown = sys.stderr.isatty()
+    with closing(Client(home)) as client:
+        for state in client.build():
+            if shown:
+                sys.stderr.write(f"\r\x1b[K{progress(state)}")
+                sys.stderr.flush()
+        index = client.index
+    if shown:
+        sys.stderr.write("\r\x1b[K")
+    tell_state(index)
+    if as_json:
+        sys.stdout.write(json.dumps({"index": as_value(index)}) + "\n")
+    else:
+        tell(f"{index.files:,} files, {index.chunks:,} pieces are indexed.\n")
+
+
+def progress(state: IndexState) -> str:
+    """Say in a line how far it is."""
+    words = f"{state.files:,} files, {state.chunks:,} pieces"
+    if not state.pending:
+        return words
+    words += f" · {state.pending:,} files left"
+    if state.rate:
+        words += f" · {state.rate:,.0f} files/s"
+    if state.left_s is not None:
+        words += f" · {state.left_s:,.0f} s left"
+    return words

@@ -1,0 +1,71 @@
+"""Where a workspace's search worker and its index are found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LONGEST_SOCKET = 100  # bytes; sockaddr_un has 108 on Linux, 104 on macOS
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What a worker is started with.
+
+    Attributes:
+        root: The workspace.
+        store: Folder of the index.
+        socket: Where the worker answers; in a folder that is the user's alone.
+        notes: The user's own notes.
+        models: Where tables of word vectors are kept.
+    """
+
+    root: Path
+    store: Path
+    socket: Path
+    notes: Path
+    models: Path
+
+
+def home_of(
+    root: Path,
+    *,
+    cache: Path,
+    state: Path,
+    config: Path,
+    environment: Mapping[str, str] | None = None,
+) -> Home:
+    """Return where things are for a workspace.
+
+    Args:
+        root: The workspace; absolute, links resolved.
+        cache: Our cache folder.
+        state: Our state folder.
+        config: Our settings folder.
+        environment: Names the runtime folder; that of the process by default.
+    """
+    import hashlib  # noqa: PLC0415  not before the first frame
+
+    from turbo_tui import __version__  # noqa: PLC0415
+
+    env = os.environ if environment is None else environment
+    knowledge = cache / "knowledge"
+    name = hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+    # Another version, or another installation, does not speak with this one's workers.
+    spoken = os.fsencode(knowledge) + __version__.encode() + os.fsencode(__file__)
+    tongue = hashlib.blake2b(spoken, digest_size=4).hexdigest()
+    given = env.get("XDG_RUNTIME_DIR", "")
+    moved = bool(env.get("TURBO_TUI_HOME"))
+    runtime = Path(given) / "turbo-tui" if given.startswith("/") and not moved else state / "run"
+    socket = runtime / f"{name}-{tongue}.sock"
+    if len(os.fsencode(socket)) > LONGEST_SOCKET:
+        socket = Path("/tmp") / f"turbo-tui-{os.getuid()}" / socket.name  # noqa: S108  checked
+    return Home(
+        root,
+        knowledge / f"{root.name[:40]}-{name}",
+        socket,
+        config / "knowledge",
+        cache / "models",
+    )

@@ -1,0 +1,112 @@
+"""Answers the worker's clients: one JSON request a line, one JSON answer a line or several.
+
+    {"id": 1, "do": "search", "query": "parse_match", "limit": 20, "complete": false}
+    {"id": 1, "hits": [{"path", "start_line", "end_line", "score", "text", "why", "line"}],
+     "index": {"files", "chunks", "pending", "rate", "left_s", "vectors", "given_up", "age_s",
+     "note"}}
+    {"id": 2, "do": "index"}
+    {"id": 2, "more": true, "index": {…}}    as it goes on
+    {"id": 2, "index": {…}}                  all files are in it, and on disk
+
+`{"do": "state"}` answers with `index` alone. A request that is not understood ends the connection.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from socket import socket
+from threading import Lock, Thread
+from typing import cast
+
+from turbo_tui.knowledge.keeper import Keeper
+
+SOON_S = 1.0  # a person who types waits so long for a first look at the files
+COMPLETE_S = 900.0
+TOLD_S = 0.2  # between two words on progress
+LONGEST_REQUEST = 1_000_000
+
+Request = dict[str, object]
+
+
+class Clients:
+    """Connections, each with a thread of its own."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._turn = Lock()
+        self._open: set[socket] = set()
+        self._since = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last client went; 0 while there is one."""
+        with self._turn:
+            return 0.0 if self._open else time.monotonic() - self._since
+
+    def add(self, connection: socket) -> None:
+        """Serve a client until it goes."""
+        with self._turn:
+            self._open.add(connection)
+        Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def close(self) -> None:
+        """End all connections."""
+        with self._turn:
+            for each in self._open:
+                with suppress(OSError):
+                    each.shutdown(2)
+
+    def _serve(self, connection: socket) -> None:
+        try:
+            with connection, connection.makefile("rwb") as stream:
+                while (line := stream.readline(LONGEST_REQUEST)).endswith(b"\n"):
+                    request = cast("Request", json.loads(line))
+                    for answer in self._answers(request):
+                        said = {"id": request.get("id"), **answer}
+                        stream.write(json.dumps(said).encode("ascii") + b"\n")
+                        stream.flush()
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # it is gone, or does not speak as we do
+        finally:
+            with self._turn:
+                self._open.discard(connection)
+                self._since = time.monotonic()
+
+    def _answers(self, request: Request) -> Iterator[Request]:
+        match request["do"]:
+            case "search":
+                yield self._search(request)
+            case "index":
+                yield from self._index()
+            case "state":
+                yield {"index": asdict(self._keeper.state())}
+            case _:
+                raise ValueError(request["do"])
+
+    def _search(self, request: Request) -> Request:
+        keeper = self._keeper
+        if request.get("complete"):
+            keeper.settle(within_s=COMPLETE_S)
+        else:
+            keeper.first_look(within_s=SOON_S)
+        with keeper.turn:
+            hits = keeper.finder.find(
+                str(request["query"]),
+                limit=cast("int", request["limit"]),
+                pending=keeper.pending(),
+            )
+            state = keeper.state()
+        return {"hits": [asdict(hit) for hit in hits], "index": asdict(state)}
+
+    def _index(self) -> Iterator[Request]:
+        until = time.monotonic() + COMPLETE_S
+        wanted = self._keeper.look()
+        while not self._keeper.settled(wanted, within_s=TOLD_S):
+            yield {"more": True, "index": asdict(self._keeper.state())}
+            if time.monotonic() > until:
+                break
+        yield {"index": asdict(self._keeper.state())}
