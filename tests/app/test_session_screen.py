@@ -262,18 +262,6 @@ async def test_a_landed_step_is_taken_back_after_a_question(tmp_path: Path) -> N
     assert (stand.root / "api.py").read_text() == API
 
 
-async def test_a_conflict_is_shown_and_nothing_is_overwritten(tmp_path: Path) -> None:
-    stand = Stand(tmp_path)
-    async with seated(stand) as seat:
-        await seat.to_review()
-        (stand.root / "api.py").write_text("mine\n")
-        await seat.press("a")
-        await seat.card("was not landed: your files changed meanwhile")
-        await seat.until(lambda: "conflict: changed meanwhile" in seat.rows("diff"))
-
-    assert (stand.root / "api.py").read_text() == "mine\n"
-
-
 async def test_no_plan_says_why_and_what_comes_close(tmp_path: Path) -> None:
     error = TaskError("No recipe fits 'dance'.", ("rename_symbol", "list_failures"))
     async with seated(Stand(tmp_path, answer=error)) as seat:

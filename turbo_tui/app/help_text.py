@@ -34,6 +34,8 @@ TOPICS: list[tuple[str, str]] = [
             " reject it (r) or try it again (t).\n"
             "K      runs the step's checks on exactly what is in, A lands that if they pass; both"
             " are there once you left something out or edited it\n"
+            "[!]    marks where you changed the same lines meanwhile: < keeps yours, > takes the"
+            " step's, + both, e edits; n and p go from one to the next. Then a lands that.\n"
             "l side by side, w wraps, W shows white space, / searches.\n"
             "Where the card above the task line shows a key, it means what the card says."
         ),
