@@ -18,6 +18,7 @@ class Grammar:
     name: str
     kinds: dict[str, str]
     calls: frozenset[str]
+    is_code: bool = True
 
 
 def grammar_of(path: str) -> Grammar | None:
@@ -40,7 +41,7 @@ def _table() -> tuple[dict[str, Grammar], dict[str, Grammar]]:
     rows: dict[str, dict[str, list[str]]] = tomllib.loads(text)
     for name, row in rows.items():
         kinds = {node: kind for kind in KINDS for node in row.get(kind, ())}
-        grammar = Grammar(name, kinds, frozenset(row.get("calls", ())))
+        grammar = Grammar(name, kinds, frozenset(row.get("calls", ())), not row.get("data"))
         by_ending |= dict.fromkeys(row["endings"], grammar)
         by_name |= dict.fromkeys(row.get("names", ()), grammar)
     return by_ending, by_name

@@ -33,8 +33,13 @@ def terms(text: str) -> Iterator[str]:
 
 def asked_terms(text: str) -> list[str]:
     """Return the terms of a query, each once, without the words that every question has."""
-    words = [word for word in _WORD.findall(text) if word.lower() not in _STOP]
+    words = [word for word in _WORD.findall(text) if is_telling(word)]
     return list(dict.fromkeys(term for word in words for term in terms_of(word)))
+
+
+def is_telling(word: str) -> bool:
+    """Tell whether a word is none that every question has."""
+    return word.lower() not in _STOP
 
 
 @lru_cache(maxsize=100_000)
@@ -53,6 +58,12 @@ def parts_of(name: str) -> list[str]:
 def joined(name: str) -> str:
     """Return how a name is indexed as a whole: `parse_line` and `parseLine` are one."""
     return "=" + name.replace("_", "").replace("-", "").lower()
+
+
+def joined_name(name: str) -> str:
+    """Return a name's term as a whole; nothing for one that has a single part."""
+    last = terms_of(name)[-1:]
+    return last[0] if last and last[0].startswith("=") else ""
 
 
 @lru_cache(maxsize=50_000)

@@ -1,0 +1,180 @@
+"""What speaks for a file: one function for each feature, each value 0 to 1."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turbo_tui.knowledge.asked import Asked
+from turbo_tui.knowledge.definitions import Definition
+from turbo_tui.knowledge.file_kinds import kinds_of, newest_versions
+from turbo_tui.knowledge.index import Index, Indexed
+from turbo_tui.knowledge.words import joined_name
+
+MOST_FILES = 150  # that share words with the query
+MOST_SIMILAR = 50  # files, by their vectors
+TOP = 3  # chunks
+MANY_FILES = 4  # a name defined in more tells little about where it is referenced
+MANY_REFERENCES = 8  # e to the power of it: more count no further
+SHORTEST_AKIN = 3  # letters that two words share from their beginning
+_RANKS = {"class": 1.0, "type": 1.0, "module": 0.95, "function": 0.95, "method": 0.9, "macro": 0.9}
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A file that may answer, with what speaks for it.
+
+    Attributes:
+        known: The file.
+        named: Its definitions that the query names, the surest first.
+        features: Values by name, 0 to 1.
+        kinds: What it is beside the thing itself.
+        fits: How well each of its chunks fits, in their order.
+    """
+
+    known: Indexed
+    named: list[Definition]
+    features: dict[str, float] = field(default_factory=dict[str, float])
+    kinds: list[str] = field(default_factory=list[str])
+    fits: Scores = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> list[Candidate]:
+    """Return the files that share anything with a query, with their features.
+
+    Args:
+        index: Where to look.
+        asked: The query.
+        similar: How close each chunk's vector is to the query's, by chunk number; 0 where it has
+            none. None: there are no vectors.
+    """
+    words = index.chunks.scores(asked.terms)
+    pairs = index.chunks.scores(asked.pairs)
+    paths = set(index.best_files(words, MOST_FILES))
+    if similar is not None:
+        paths |= index.best_files(np.maximum(similar, 0), MOST_SIMILAR).keys()
+    named = definitions_named(index, asked)
+    found = [
+        Candidate(index.files[path], [each for _, each in named.get(path, ())])
+        for path in sorted(paths | named.keys())
+    ]
+    versions = newest_versions(each.known.file.path for each in found)
+    rarity = {term: index.chunks.rarity(term) for term in asked.terms}
+    for each in found:
+        known, path = each.known, each.known.file.path
+        each.kinds = kinds_of(path, index.files, versions, query=asked.text.lower())
+        each.features = {
+            "name_overlap": overlap(known.name_terms, rarity),
+            "name_coverage": coverage(known.name_terms, rarity),
+            "name_akin": akin(known.name_terms, rarity),
+            "name_rarity": rare_coverage(index, known.name_terms, rarity),
+            "folder_overlap": overlap(known.folder_terms, rarity),
+            "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
+            "referenced": referenced(index, known),
+        }
+    _add_fits(found, words, pairs, similar)
+    return found
+
+
+def overlap(place: frozenset[str], rarity: dict[str, float]) -> float:
+    """How much of the query, by rarity, is in a file's name or folders."""
+    return sum(rarity[term] for term in rarity if term in place) / (sum(rarity.values()) or 1.0)
+
+
+def coverage(name: frozenset[str], wanted: Iterable[str]) -> float:
+    """How much of a file's name is in the query."""
+    parts = _parts(name)
+    return sum(term in wanted for term in parts) / len(parts) if parts else 0.0
+
+
+def akin(name: frozenset[str], wanted: Iterable[str]) -> float:
+    """How much of a file's name begins like words of the query: `config` like configuration."""
+    parts = _parts(name)
+    return sum(any(_akin(part, t) for t in wanted) for part in parts) / len(parts) if parts else 0.0
+
+
+def rare_coverage(index: Index, name: frozenset[str], wanted: Iterable[str]) -> float:
+    """How much of a file's name is in the query, where rare words count more."""
+    weights = {term: index.chunks.rarity(term) for term in _parts(name)}
+    return sum(weights[term] for term in weights if term in wanted) / (sum(weights.values()) or 1.0)
+
+
+def referenced(index: Index, known: Indexed) -> float:
+    """How often what a file defines is named in the workspace; logarithmic."""
+    total = 0
+    for name in {each.name for each in known.defined}:
+        key = joined_name(name)
+        if key and len(index.defining.get(key, ())) < MANY_FILES:
+            total += index.chunks.frequency(key)
+    return min(1.0, math.log1p(total) / MANY_REFERENCES)
+
+
+def definitions_named(index: Index, asked: Asked) -> dict[str, list[tuple[float, Definition]]]:
+    """Return the definitions that a query names, by path, with how surely they are meant."""
+    found: dict[str, list[tuple[float, Definition]]] = defaultdict(list)
+    for key, name in asked.names.items():
+        places = index.defining.get(key, {})
+        # In a sentence a plain word is rarely a name; a compound or capitalised one is.
+        is_plain = name.islower() and "_" not in name and " " not in name
+        sure = 0.5 if is_plain and not asked.is_symbol else 1.0
+        if asked.is_symbol and name != asked.symbol:
+            sure = 0.2  # what the name is a member of: `Base` is asked for in `Sinatra::Base`
+        if not asked.is_symbol:
+            sure /= math.sqrt(len(places) or 1)
+        for path, definitions in places.items():
+            for each in definitions:
+                same = 1.0 if each.name == name else 0.9
+                found[path].append((sure * same * _RANKS.get(each.kind, 0.7), each))
+    for each in found.values():
+        each.sort(key=lambda one: (-one[0], one[1].line))
+    return found
+
+
+def _add_fits(found: list[Candidate], words: Scores, pairs: Scores, similar: Scores | None) -> None:
+    """Add what follows from chunks: each feature is compared with that of the best file."""
+    for each in found:
+        here = slice(each.known.first, each.known.first + len(each.known.chunks))
+        own = words[here]
+        each.fits = own + pairs[here]
+        each.features |= {
+            "best_chunk": _most(own, 1),
+            "top_chunks": _most(own, TOP),
+            "all_chunks": math.log1p(float(own.sum())),
+            "pairs": _most(pairs[here], 2 * TOP - 1),
+        }
+        if similar is not None:
+            close = np.maximum(similar[here], 0)
+            each.features |= {"similar_best": _most(close, 1), "similar_top": _most(close, TOP)}
+            # A tenth of cosine is worth a rare word, where words leave it open.
+            each.fits = each.fits + 10 * close
+    names = ("best_chunk", "top_chunks", "all_chunks", "pairs", "similar_best", "similar_top")
+    for name in names:
+        best = max((each.features.get(name, 0.0) for each in found), default=0.0)
+        for each in found if best else ():
+            if name in each.features:
+                each.features[name] /= best
+
+
+def _most(values: Scores, many: int) -> float:
+    """Return the sum of the largest."""
+    if len(values) > many:
+        values = np.partition(values, -many)[-many:]
+    return float(values.sum())
+
+
+def _parts(name: frozenset[str]) -> list[str]:
+    return [term for term in name if not term.startswith("=")]
+
+
+def _akin(one: str, other: str) -> bool:
+    return one == other or (
+        min(len(one), len(other)) >= SHORTEST_AKIN
+        and (one.startswith(other) or other.startswith(one))
+    )

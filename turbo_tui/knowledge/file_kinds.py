@@ -1,0 +1,98 @@
+"""What a file is beside the thing itself: a test, a header, an older version of another file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+
+from turbo_tui.knowledge.chunks import PROSE
+from turbo_tui.knowledge.definitions import language_of
+from turbo_tui.knowledge.grammars import grammar_of
+
+_WORDS = {
+    "test": "tests?|specs?|testing|fixtures?|mocks?",
+    "compat": "compat|legacy|deprecated|polyfills?|shims?|vendor",
+    "example": "examples?|samples?|demos?|benchmarks?|bench",
+    "template": "templates?",
+}
+_NAMED = {
+    kind: re.compile(rf"(?:^|[/_.-])(?:{words})(?=[/_.-]|$)", re.IGNORECASE)
+    for kind, words in _WORDS.items()
+}
+_TEMPLATES = (".erb", ".tt", ".tpl", ".tmpl", ".mustache", ".hbs", ".j2")
+_TWINS = {
+    ".h": (".c", ".cc", ".cpp", ".cxx", ".m"),
+    ".hpp": (".cpp", ".cc"),
+    ".pyi": (".py", ".pyx"),
+    ".mli": (".ml",),
+    ".d.ts": (".ts", ".js"),
+}
+_VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
+
+KINDS = (
+    *("test", "compat", "example", "template"),
+    *("prose", "data", "hidden", "header", "older"),
+)
+
+
+def kinds_of(
+    path: str, paths: Collection[str], versions: dict[str, int], *, query: str = ""
+) -> list[str]:
+    """Say what a file is that may be in the way; what the query names itself is not.
+
+    Args:
+        path: Of the file.
+        paths: All files of the workspace.
+        versions: As `newest_versions` returns it.
+        query: In lower case.
+    """
+    kinds = [kind for kind, named in _NAMED.items() if named.search(path)]
+    lower = path.lower()
+    if lower.endswith(_TEMPLATES) and "template" not in kinds:
+        kinds.append("template")
+    if lower.endswith(PROSE):
+        kinds.append("prose")
+    elif not is_code(path):
+        kinds.append("data")
+    if path.startswith(".") or "/." in path:
+        kinds.append("hidden")
+    if _has_twin(path, paths):
+        kinds.append("header")
+    if _is_older(path, paths, versions, query):
+        kinds.append("older")
+    return [kind for kind in kinds if kind not in query]
+
+
+def is_code(path: str) -> bool:
+    """Tell whether a file is written in a language that defines symbols."""
+    grammar = grammar_of(path)
+    return bool(language_of(path)) or (grammar is not None and grammar.is_code)
+
+
+def newest_versions(paths: Iterable[str]) -> dict[str, int]:
+    """Return the highest N of folders named vN, by the folder that they lie in."""
+    newest: dict[str, int] = {}
+    for path in paths:
+        for found in _VERSION.finditer(path):
+            above = path[: found.start()]
+            newest[above] = max(newest.get(above, 0), int(found[1]))
+    return newest
+
+
+def _is_older(path: str, paths: Collection[str], versions: dict[str, int], query: str) -> bool:
+    """Tell whether a file lies in a versioned folder that a newer one, or none, takes over from."""
+    for found in _VERSION.finditer(path):
+        if re.search(rf"\bv{found[1]}\b", query):
+            continue
+        above = path[: found.start()]
+        if versions.get(above, 0) > int(found[1]) or above + path[found.end() + 1 :] in paths:
+            return True
+    return False
+
+
+def _has_twin(path: str, paths: Collection[str]) -> bool:
+    """Tell whether a file only declares what the one beside it holds."""
+    pure = PurePosixPath(path)
+    ending = ".d.ts" if path.endswith(".d.ts") else pure.suffix
+    return any(path.removesuffix(ending) + twin in paths for twin in _TWINS.get(ending, ()))

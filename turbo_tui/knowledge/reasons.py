@@ -1,0 +1,54 @@
+"""Why a place was found, in a person's words; and which of its lines says so best."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from turbo_tui.knowledge.asked import Asked
+from turbo_tui.knowledge.chunks import Span
+from turbo_tui.knowledge.features import Candidate
+from turbo_tui.knowledge.words import asked_terms, terms_of
+
+MOST_WORDS = 5
+_WORD = re.compile(r"[^\W\d]\w*[?!]?")
+
+
+def reasons(candidate: Candidate, asked: Asked, span: Span) -> list[str]:
+    """Return what speaks for a place, strongest first."""
+    features, why = candidate.features, list[str]()
+    here = [each.name for each in candidate.named if span[0] <= each.line <= span[1]]
+    if here:
+        why.append(f"defines {here[0]}")
+    if features["name_coverage"] == 1.0 or features["name_overlap"] > 0.3:  # noqa: PLR2004
+        why.append("file name")
+    shared = shared_words(candidate, asked)
+    if shared and not (asked.is_symbol and here):
+        why.append(f"words: {', '.join(shared)}")
+    if features.get("similar_best", 0.0) > 0.9:  # noqa: PLR2004
+        why.append("similar in meaning")
+    if features["referenced"] > 0.6:  # noqa: PLR2004
+        why.append("used much elsewhere")
+    if features["folder_overlap"] > 0.3:  # noqa: PLR2004
+        why.append("folder")
+    return why or ["folder"]
+
+
+def shared_words(candidate: Candidate, asked: Asked) -> list[str]:
+    """Return words of the query that the file holds, in the query's order."""
+    text = candidate.known.file.lower()
+    words = [word for word in dict.fromkeys(_WORD.findall(asked.text)) if asked_terms(word)]
+    held = [word for word in words if any(t.lstrip("=") in text for t in terms_of(word))]
+    return held[:MOST_WORDS]
+
+
+def best_line(lines: Sequence[str], span: Span, asked: Asked) -> int:
+    """Return the line of a span that holds most terms of the query; the first of equals."""
+    wanted = set(asked.terms)
+
+    def held(number: int) -> int:
+        words = _WORD.findall(lines[number - 1])
+        return len({term for word in words for term in terms_of(word)} & wanted)
+
+    numbers = range(span[0], min(span[1], len(lines)) + 1)
+    return max(numbers, key=lambda number: (held(number), -number), default=span[0])
