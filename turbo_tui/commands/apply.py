@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from turbo_tui.commands.headless import encodable
+from turbo_tui.commands.telling import encodable
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.plain import plain, plain_lines
 from turbo_tui.edits.apply import apply_to

@@ -20,8 +20,8 @@ import click
 
 from turbo_tui import __version__
 from turbo_tui.commands.checks import Check, Status
-from turbo_tui.commands.headless import encodable
 from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
+from turbo_tui.commands.telling import encodable
 from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import TurboError
 from turbo_tui.projects import FILE as PROJECTS

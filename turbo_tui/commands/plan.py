@@ -9,6 +9,7 @@ import sys
 import click
 
 from turbo_tui.commands import headless
+from turbo_tui.commands.telling import tell
 from turbo_tui.core.plain import plain
 from turbo_tui.core.plan import Plan
 from turbo_tui.wiring import open_workspace
@@ -55,7 +56,7 @@ async def _plan(
             return headless.finish(run, status="interrupted", reason="interrupted by a signal")
         if run.views.plan.failure:
             code = headless.finish(run)
-            headless.tell(headless.closing_words(run))
+            tell(headless.closing_words(run))
             return code
         plan = run.views.plan.plan
         if as_json:

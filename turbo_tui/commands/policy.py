@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 import click
 
-from turbo_tui.commands.headless import encodable
+from turbo_tui.commands.telling import encodable
 from turbo_tui.core.plain import plain
 from turbo_tui.core.policy import Decision
 from turbo_tui.engine.clearance import foretell

@@ -15,6 +15,7 @@ from turbo_tui.adapters.sessions import (
     summary_of,
 )
 from turbo_tui.commands import headless
+from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.approval import Approve
@@ -117,7 +118,7 @@ async def _resume(
         else:
             code = headless.finish(run, status="interrupted", reason="interrupted by a signal")
         if not as_json:
-            headless.tell(headless.closing_words(run))
+            tell(headless.closing_words(run))
     finally:
         await run.close()
     return code

@@ -11,6 +11,7 @@ from typing import cast
 import click
 
 from turbo_tui.commands import headless
+from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Plan
 from turbo_tui.engine.approval import Approve
@@ -102,7 +103,7 @@ async def _run(
         else:
             code = headless.finish(run, status="interrupted", reason="interrupted by a signal")
         if not as_json:
-            headless.tell(headless.closing_words(run))
+            tell(headless.closing_words(run))
     finally:
         await opened.run.close()
     return code

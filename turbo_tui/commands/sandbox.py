@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 
-from turbo_tui.commands.headless import encodable
+from turbo_tui.commands.telling import encodable
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants, Limits
 from turbo_tui.core.errors import SandboxError, TurboError
