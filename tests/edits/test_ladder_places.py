@@ -175,6 +175,34 @@ def test_a_wrong_line_number_does_not_matter_where_there_is_one_place() -> None:
     assert "class C" in edited(TWO, Chunk("class B:\n", "class C:\n", line=999))
 
 
+REPEATED = "one\ntwo\nUNIQUE\nx\ny\nx\ny\nx\ny\n"
+
+
+def test_line_numbers_are_off_as_far_as_those_of_the_chunk_before_were() -> None:
+    first = Chunk("UNIQUE\n", "FIRST\n", line=5)
+
+    result = replaced(REPEATED, first, Chunk("x\n", "z\n", line=8))
+
+    assert [place.line for place in result.places] == [3, 6]
+    assert failed(REPEATED, first, Chunk("x\n", "z\n", line=7)).lines == (4, 6, 8)
+
+
+def test_a_number_is_not_believed_where_a_later_chunk_shows_that_they_are_off() -> None:
+    text = "x\ny\nx\ny\nUNIQUE\n"
+
+    assert failed(text, Chunk("x\n", "z\n", line=3), Chunk("UNIQUE\n", "U\n", line=9)).chunk == 0
+    assert edited(text, Chunk("x\n", "z\n", line=3), Chunk("UNIQUE\n", "U\n", line=5)) == (
+        "x\ny\nz\ny\nU\n"
+    )
+
+
+def test_a_text_that_is_not_the_last_though_it_should_be_is_named() -> None:
+    error = failed(TWO, Chunk("class B:\n", "class C:\n", at_end=True))
+
+    assert "stands at line 6, but is not the last of the file" in str(error)
+    assert error.lines == (6,)
+
+
 def test_at_the_end_means_the_last_of_the_file() -> None:
     chunk = Chunk("        return 1\n", "        return 2\n", at_end=True)
 
@@ -273,6 +301,16 @@ def test_a_new_text_that_leaves_code_out_is_refused() -> None:
 
 def test_a_chunk_that_changes_nothing_is_no_error() -> None:
     assert edited("a\n", Chunk("b\n", "b\n")) == "a\n"
+
+
+def test_a_row_of_one_name_is_found_but_for_white_space_at_its_ends() -> None:
+    text = "alpha   \n  beta\n"
+    chunks = [
+        Chunk(f"{word}\n", f"{word.upper()}\n", whole_lines=True) for word in ("alpha", "beta")
+    ]
+
+    assert edited(text, *chunks) == "ALPHA\n  BETA\n"
+    assert failed(text + "beta \n", chunks[1]).lines == (2, 3)
 
 
 @pytest.mark.parametrize("old", ["}\n", "return\n", "  \n", "\n\n", "});\n", "else:\n"])

@@ -198,6 +198,13 @@ def test_in_a_misquoted_line_that_changes_only_the_change_is_written() -> None:
     assert seen(text, old, new)[0] == text.replace("price", "cost")
 
 
+def test_a_bracket_that_is_replaced_is_not_left_beside_what_replaces_it() -> None:
+    text = "\n  function oldFunc() {\n    // some code\n  }"
+    old, new = "function  oldFunc() {\n    // some code\n  }", "function newFunc() {\n  // new\n}"
+
+    assert failed(text, old, new).kind == "missing"
+
+
 def test_a_stretch_with_lines_that_the_model_did_not_know_is_not_replaced() -> None:
     text = BLOCK.replace(
         "        result += item.price\n", "        log(item)\n        result += item.price\n"

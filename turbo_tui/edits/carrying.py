@@ -56,7 +56,7 @@ def carried(
             continue
         if i1 == i2:
             # Where new rows go between two is not known when the file has more between them.
-            until = next((at for at in pairs[i2:] if at is not None), len(found))
+            until = _next(pairs, i2, found)
             if _holds(shifted[j1:j2], found[taken:until]):
                 taken = until
             elif any(row.strip() for row in found[taken:until]):
@@ -69,13 +69,37 @@ def carried(
         if not _holds(fresh, before):  # else the model adds by itself what the file has already
             written += before
         stood = [(at, base[row]) for row, at in zip(range(i1, i2), pairs[i1:i2], strict=True)]
-        lost = [found[at] for at in range(begin, stop) if at not in places]
-        if any(row.strip() for row in lost):
+        if _untold(old, found, pairs, range(i1, i2), range(taken, stop), begin):
             return None
         both = [(mine, found[at]) for at, mine in stood if at is not None]
         written += _merged([mine for mine, _ in both], [row for _, row in both], fresh, undo)
         taken = stop
     return [*written, *found[taken:]]
+
+
+def _untold(
+    old: Sequence[str], found: Sequence[str], pairs: Pairs, changed: range, place: range, begin: int
+) -> bool:
+    """Say whether rows of a place would be lost, or stay, that the model may or may not mean.
+
+    Args:
+        old: Rows as the model has them.
+        found: Rows as the file has them.
+        pairs: Which belong together.
+        changed: The rows of `old` that are replaced.
+        place: The rows of `found` that are not written yet, up to the last one that is replaced.
+        begin: The first of them that is replaced.
+    """
+    told = {pairs[row] for row in changed}
+    rows = [at for at in range(begin, place.stop) if at not in told]
+    if any(pairs[row] is None and old[row].strip() for row in changed):
+        # What is replaced and was not found could be any row around that is not told.
+        rows += [*range(place.start, begin), *range(place.stop, _next(pairs, changed.stop, found))]
+    return any(found[at].strip() for at in rows)
+
+
+def _next(pairs: Pairs, begin: int, found: Sequence[str]) -> int:
+    return next((at for at in pairs[begin:] if at is not None), len(found))
 
 
 def _trails(row: str) -> bool:

@@ -16,10 +16,21 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import accumulate
 
+from turbo_tui.edits.done_already import adds_again, reads_as_new
 from turbo_tui.edits.left_out import marks_gap, stands_for_code
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
+from turbo_tui.edits.numbers import Numbers
 from turbo_tui.edits.rows import Rows, cut
-from turbo_tui.edits.rungs import RUNGS, Candidate, Climb, Span, exact, short
+from turbo_tui.edits.rungs import (
+    RUNGS,
+    Candidate,
+    Climb,
+    Span,
+    exact,
+    exact_lines,
+    lone_row,
+    short,
+)
 from turbo_tui.edits.scopes import Scope, comes_later, names_code, scopes_of
 from turbo_tui.edits.text_file import Part, TextFile
 from turbo_tui.edits.values import Chunk, Rung
@@ -93,6 +104,7 @@ class _Ladder:
         self.waiting = Counter((chunk.old, chunk.context) for chunk in chunks)
         self.settled: list[list[_Settled]] = []
         self.after = 0
+        self.numbers = Numbers(chunks, lambda old: exact_lines(self.rows, old))
 
     def replaced(self) -> Replaced:
         for index, chunk in enumerate(self.chunks):
@@ -103,6 +115,7 @@ class _Ladder:
                 raise
             self.waiting[chunk.old, chunk.context] -= 1
             self.settled.append(found)
+            self.numbers.found(index, [self._line(one) for one in found])
             self.after = max((span.end for one in found for span in one.spans), default=self.after)
         return self._written()
 
@@ -123,7 +136,7 @@ class _Ladder:
             raise
         if not chunk.old:
             return [self._insertion(chunk, scopes)]
-        climbs = (exact,) if short(chunk.old) else (exact, *RUNGS)
+        climbs = (exact, lone_row) if short(chunk.old) else (exact, *RUNGS)
         found = self._climb(chunk, climbs, scopes)
         if not found:
             raise self._not_found(chunk, scopes)
@@ -179,6 +192,8 @@ class _Ladder:
             found = self._told_apart(chunk, found)
         elif chunk.section:
             self._refuse_before(chunk, self._line(found[0]))
+        for one in found:
+            self._refuse_done(chunk, one)
         settled = [
             _Settled(one.start, one.end, one.rung, spans)
             for one in found
@@ -188,6 +203,25 @@ class _Ladder:
         if all(span.new == self.rows.text[span.start : span.end] for span in written):
             return []  # loosely read, it is done already
         return settled if len(settled) == len(found) else []
+
+    def _refuse_done(self, chunk: Chunk, one: Candidate) -> None:
+        """Refuse what is done already: rows to add that stand there, a row that reads as `new`.
+
+        Raises:
+            MatchError: It is.
+        """
+        if one.rung == "exact":
+            done = adds_again(self.rows.text, (one.start, one.end), chunk)
+        else:
+            there = cut(self.rows.text[one.start : one.end])
+            done = one.rung == "anchored" and reads_as_new(there, cut(chunk.old), cut(chunk.new))
+        if done:
+            line = self._line(one)
+            raise MatchError(
+                f"this is applied already: the file has the new text at line {line}",
+                "already_applied",
+                lines=[line],
+            )
 
     def _refuse_before(self, chunk: Chunk, line: int) -> None:
         """Refuse a place before the heading of its section, which git takes from above it.
@@ -207,8 +241,8 @@ class _Ladder:
         lines = [self._line(one) for one in found]
         if chunk.count > 1:
             raise wrong_count(lines, chunk.count)
-        if chunk.line in lines:
-            return [found[lines.index(chunk.line)]]
+        if (line := self.numbers.meant(len(self.settled))) in lines:
+            return [found[lines.index(line)]]
         if chunk.section:
             with suppress(MatchError):
                 scopes = scopes_of(self.rows, (chunk.section,))
@@ -241,8 +275,15 @@ class _Ladder:
                 f"(line {scopes[0].header + 1}), but at line {named}",
                 lines=elsewhere,
             )
+        if chunk.at_end and (inside := exact_lines(self.rows, chunk.old)):
+            named = " and ".join(str(line) for line in inside[:_MOST_LINES])
+            return MatchError(
+                f"the text stands at line {named}, but is not the last of the file, as the end-of-"
+                "file marker says",
+                lines=inside,
+            )
         new = chunk.new.strip("\n")
-        if not short(new) and new in text:
+        if not short(new) and new in text and new not in chunk.old:
             line = self.rows.at(text.index(new)) + 1
             return MatchError(
                 f"the text does not occur, but the new text stands at line {line}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -17,6 +18,12 @@ from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.twins import is_twin, may_be_loose
 from turbo_tui.edits.values import Chunk, Rung
 
+_SHORTEST_NAME = 2  # letters, less one
+_KEYWORD = re.compile(
+    r"(?:begin|break|catch|continue|default|done|else|end|endif|except|finally|none|null|pass|"
+    r"return|static|then|throw|true|try|yield)$",
+    re.IGNORECASE,
+)
 _LOOSE_ROWS = 2  # of context at each end, which may not be there
 
 
@@ -71,6 +78,12 @@ def exact(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
         ends = _apart(ends)
     for start, end, new in ends:
         yield Candidate(start, end, "exact", lambda span=Span(start, end, new): (span,))
+
+
+def exact_lines(rows: Rows, old: str) -> list[int]:
+    """Return the lines (1-based) where the very characters stand as whole rows."""
+    starts = _occurrences(rows.text, old)
+    return [rows.at(at) + 1 for at in starts if at in (0, rows.starts[rows.at(at)])]
 
 
 def _occurrences(text: str, old: str, most: int = MOST_PLACES) -> list[int]:
@@ -185,6 +198,24 @@ def aligned(
         return (Span(start, end, text),)
 
     return Candidate(start, end, rung, write)
+
+
+def lone_row(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+    """Yield where a row of one word stands but for white space at its ends.
+
+    Only whole rows, and no bracket or keyword, which are in many places.
+    """
+    old, new = cut(chunk.old), cut(chunk.new)
+    if not chunk.whole_lines or len(old) != 1 or not _is_name(old[0]):
+        return
+    for first in rows.places([plain(old[0])], plain):
+        rung: Rung = "trailing" if rows.rows[first].rstrip() == old[0].rstrip() else "indentation"
+        yield aligned(rows, chunk, rung, (first, first + 1), Meant(old, new, range(1)))
+
+
+def _is_name(row: str) -> bool:
+    word = row.strip()
+    return len(word) > _SHORTEST_NAME and word.isidentifier() and not _KEYWORD.match(word)
 
 
 def part_of_row(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:

@@ -1,0 +1,69 @@
+"""An answer that is applied a second time, or to a file that has it already."""
+
+from __future__ import annotations
+
+import pytest
+
+from turbo_tui.edits.ladder import MatchError, replace_chunks
+from turbo_tui.edits.text_file import decode
+from turbo_tui.edits.values import Chunk
+
+CALL = "def f():\n    g(first,\n        other, time)\n    h(third)\n    end(fourth)\n"
+
+
+def failed(text: str, chunk: Chunk) -> MatchError:
+    with pytest.raises(MatchError) as caught:
+        replace_chunks(decode(text.encode()), [chunk])
+    return caught.value
+
+
+def edited(text: str, chunk: Chunk) -> str:
+    return replace_chunks(decode(text.encode()), [chunk]).file.text
+
+
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_rows_that_are_added_are_added_once(end: str) -> None:
+    chunk = Chunk(f"a\nb{end}", f"a\nb\nadded row{end}")
+    after = edited("a\nb\nc\n", chunk)
+
+    assert after == "a\nb\nadded row\nc\n"
+    error = failed(after, chunk)
+    assert error.kind == "already_applied"
+    assert "the file has the new text at line 1" in str(error)
+
+
+def test_rows_that_are_added_before_their_context_are_added_once() -> None:
+    chunk = Chunk("b\nc\n", "added row\nb\nc\n")
+
+    assert failed(edited("a\nb\nc\n", chunk), chunk).kind == "already_applied"
+
+
+@pytest.mark.parametrize("added", ["}", "cccc dddde"])
+def test_a_bracket_or_another_row_may_follow_what_is_there(added: str) -> None:
+    text = "a\nb\n}\ncccc dddd\n" if added != "}" else "a\nb\n}\n"
+
+    assert edited(text, Chunk("a\nb\n", f"a\nb\n{added}\n")).startswith(f"a\nb\n{added}\n")
+
+
+@pytest.mark.parametrize(
+    ("gone", "comes"),
+    [
+        ("other, time)", "other, time))"),
+        ("h(third)", "h(third) and h(fifth)"),
+        ("    h(third)\n", ""),
+        ("", "    h(third)\n"),
+    ],
+)
+def test_a_row_that_reads_as_it_should_is_not_changed_again(gone: str, comes: str) -> None:
+    old, new = (CALL, CALL.replace(gone, comes)) if gone else (CALL.replace(comes, ""), CALL)
+
+    assert failed(new, Chunk(old, new)).kind == "already_applied"
+    assert edited(old, Chunk(old, new)) == new
+
+
+def test_a_row_that_goes_may_stand_there_quoted_badly() -> None:
+    old = CALL.replace("third", "thirds")
+
+    assert edited(CALL, Chunk(old, old.replace("    h(thirds)\n", ""))) == CALL.replace(
+        "    h(third)\n", ""
+    )
