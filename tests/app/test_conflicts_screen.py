@@ -43,7 +43,7 @@ async def test_both_versions_are_shown_and_what_is_settled_by_keys_lands(
         assert "[!] api.py" in rows
         assert "2 conflicts" in rows
         assert "before both" in rows
-        assert "land it" not in seat.bar_text
+        assert "a land it" not in seat.bar_text
 
         await seat.press("greater_than_sign")
         await seat.until(lambda: "the step's is taken" in seat.rows("diff"))
