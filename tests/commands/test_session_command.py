@@ -388,8 +388,8 @@ def test_a_conflict_is_named_with_its_lines_and_all_its_sides(place: Workspace, 
                 "(line 2 as it is now)"
             ),
             (
-                "turbo-tui: nothing was written. Settle these files, or undo a later step that "
-                "changed them first, then undo again."
+                "turbo-tui: nothing was written. First undo step 2, on the same files, or settle "
+                "these; then undo again."
             ),
         ]
         assert tree(place) == before
@@ -409,6 +409,24 @@ def test_a_redo_of_all_is_whole_or_nothing(place: Workspace, run: Run) -> None:
 
     assert (code, tree(place)) == (1, {"b": "mine"})
     assert "b: a file stands there that was not there when step 2 was undone" in err
+    assert err.endswith("nothing was written. Settle these files, then redo again.\n")
+
+
+def test_a_redo_that_rests_on_another_names_it(place: Workspace, run: Run) -> None:
+    (place.root / "a").write_text(lines())
+    begin(
+        place,
+        PLAN,
+        land(place, "1", {"a": lines(l1="one")}),
+        land(place, "2", {"a": lines(l1="two")}),
+    )
+    assert run("undo", "--step", "all")[0] == 0
+
+    code, _, err = run("redo", "--step", "2")
+
+    assert code == 1
+    assert "First redo step 1, on the same files" in err
+    assert json.loads(run("redo", "--step", "2", "--json")[1])["first"] == ["1"]
 
 
 def test_an_undo_names_what_it_does_not_take_back(place: Workspace, run: Run) -> None:
@@ -487,6 +505,32 @@ def test_an_undo_that_the_disk_refuses_midway_is_put_back(
 
     assert (code, "the disk is full" in err) == (5, True)
     assert tree(place) == {"a": "1", "b": "2"}
+
+
+def test_what_cannot_be_put_back_after_all_is_named(
+    place: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from turbo_tui.landing import JournalLander
+
+    first, second = land(place, "1", {"a": "1"}), land(place, "2", {"b": "2"})
+    begin(place, PLAN, first, second)
+    assert isinstance(first, ev.StepLanded)
+    refused = first.landing
+    undo = JournalLander.undo
+
+    async def refusing(self: JournalLander, landing_id: str, *, dry_run: bool = False) -> Landing:
+        if landing_id == refused and not dry_run:
+            (place.root / "b").write_text("mine")
+            raise LandingError("the disk is full")
+        return await undo(self, landing_id, dry_run=dry_run)
+
+    monkeypatch.setattr(JournalLander, "undo", refusing)
+
+    code, _, err = run("undo", "--step", "all")
+
+    assert (code, tree(place)) == (5, {"a": "1", "b": "mine"})
+    assert "the disk is full step 2 stayed taken back, because it could not be put back: b: " in err
+    assert "step 2 was taken back, step 1 still stands" in run("show")[1]
 
 
 def test_every_subcommand_is_named_in_the_help(place: Workspace, run: Run) -> None:

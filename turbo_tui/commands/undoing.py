@@ -40,12 +40,14 @@ class Outcome:
     Attributes:
         notes: What was cut off earlier.
         stuck: What could not be put back, though with conflicts all should have been.
+        first: Steps that may have to be turned first: they changed the same files.
     """
 
     turned: tuple[Turned, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
 
 async def turn(
@@ -77,7 +79,9 @@ async def turn(
         if dry_run or len(chosen) > 1:
             done, conflicts = await turning.rehearse(chosen)
             if dry_run or conflicts:
-                return replace(_outcome(views, way, done, conflicts), notes=_earlier(half))
+                outcome = _outcome(views, way, done, conflicts)
+                first = _first(views, way, chosen, conflicts)
+                return replace(outcome, notes=_earlier(half), first=first)
         if len(chosen) > 1 or goes_on:
             before = half.turned if half is not None and goes_on else ()
             landings = tuple(entry.landing for entry in (*before, *chosen))
@@ -92,7 +96,8 @@ async def turn(
             notes = (went_on_in_words(half),)
         else:
             notes = _earlier(views.timeline.half_turned)
-        return replace(outcome, notes=notes, stuck=tuple(turning.stuck))
+        first = _first(views, way, chosen, conflicts)
+        return replace(outcome, notes=notes, stuck=tuple(turning.stuck), first=first)
     finally:
         session.close()
 
@@ -233,6 +238,21 @@ def _earlier(half: HalfTurned | None) -> tuple[str, ...]:
     return () if half is None else (half_in_words(half),)
 
 
+def _first(
+    views: Views, way: Way, chosen: Sequence[LandingEntry], conflicts: Sequence[Conflict]
+) -> tuple[str, ...]:
+    """Return steps to undo first: later ones on the same files; to redo: earlier ones."""
+    clashing = {each.path for each in conflicts}
+    asked = [entry.landing for entry in chosen]
+    found: list[str] = []
+    for entry in views.timeline.landings:  # ids of landings sort by time
+        apart = entry.landing > max(asked) if way == "undo" else entry.landing < min(asked)
+        fits = apart and entry.undone == (way == "redo")
+        if fits and any(_touches(clashing, path) for path in entry.paths):
+            found.append(entry.step_id)
+    return tuple(dict.fromkeys(found[::-1] if way == "undo" else found))
+
+
 def _outcome(views: Views, way: Way, done: Done, conflicts: Sequence[Conflict]) -> Outcome:
     if conflicts:
         return Outcome((), tuple(conflicts))
@@ -262,6 +282,7 @@ def as_json(outcome: Outcome, session_id: str, way: Way, *, dry_run: bool) -> di
         "undone" if way == "undo" else "redone": [asdict(each) for each in outcome.turned],
         "conflicts": [asdict(each) for each in outcome.conflicts],
         "notes": [*outcome.notes, *outcome.stuck],
+        "first": list(outcome.first),
     }
 
 
@@ -285,9 +306,10 @@ def refused_in_words(outcome: Outcome, way: Way) -> list[str]:
     if not outcome.conflicts:
         return notes
     named = [f"{each.path}: {each.why}" for each in outcome.conflicts]
-    what_next = (
-        f"Settle these files, or {way} a later step that changed them first, then {way} again."
-    )
+    what_next = f"Settle these files, then {way} again."
+    if outcome.first:
+        steps = f"step{'s' if len(outcome.first) > 1 else ''} {', '.join(outcome.first)}"
+        what_next = f"First {way} {steps}, on the same files, or settle these; then {way} again."
     if outcome.stuck:
         return [*notes, *named, *outcome.stuck]
     return [*notes, *named, f"nothing was written. {what_next}"]
