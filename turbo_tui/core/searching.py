@@ -70,6 +70,7 @@ class IndexState:
         given_up: Files that hung their grammar; they are found by their lines.
         age_s: Seconds since it was last compared with the files; 0 where files are watched.
         note: What the user should know, as that the index was made anew; or nothing.
+        vectors_pending: Files whose vectors are still missing.
     """
 
     files: int = 0
@@ -81,6 +82,7 @@ class IndexState:
     given_up: tuple[str, ...] = ()
     age_s: float = 0.0
     note: str = ""
+    vectors_pending: int = 0
 
 
 class Search(Protocol):

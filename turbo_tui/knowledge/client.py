@@ -186,7 +186,7 @@ def _start(home: Home) -> None:
     Raises:
         ToolError: It does not.
     """
-    places = cast("dict[str, Path]", asdict(home))
+    places = cast("dict[str, Path | str]", asdict(home))
     given = {name: os.fspath(place) for name, place in places.items()}
     # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
     # Ctrl+C is for the app, and the worker is not only the app's.

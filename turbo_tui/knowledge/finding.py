@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
-from turbo_tui.core.searching import Hit
+import numpy as np
+from numpy.typing import NDArray
+
+from turbo_tui.core.searching import Hit, Query, parse_query
 from turbo_tui.knowledge import exact, ranker
-from turbo_tui.knowledge.index import Index
+from turbo_tui.knowledge.index import Index, Indexed
 from turbo_tui.knowledge.likely import Likely
+from turbo_tui.knowledge.narrowing import admits, narrowed
 from turbo_tui.knowledge.parser import Parser
 from turbo_tui.knowledge.tree import SourceFile, SourceTree
 from turbo_tui.knowledge.words import asked_terms
+
+LIKE_TERMS = 40  # of a place, the rarest, that say what is like it
+SHOWN_CHARS = 300
+
+Scores = NDArray[np.float32]
+
+
+class Compares(Protocol):
+    """Compares by meaning; None where that is not to be had (yet)."""
+
+    def similarities(self, index: Index, text: str) -> Scores | None:
+        """Return how close each chunk is to a text, by number."""
+        ...
+
+    def similar(self, index: Index, number: int) -> Scores | None:
+        """Return how close each chunk is to another one, by number."""
+        ...
 
 
 class Finder:
     """Answers queries about what is in an index, and about files that are not in it yet."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, meaning: Compares | None = None) -> None:
         self._index = index
+        self._meaning = meaning
         self._likely = Likely(index)
 
     def find(self, text: str, *, limit: int, pending: Iterable[SourceFile] = ()) -> list[Hit]:
         """Return the best places, best first: each file once, then further lines of text.
 
         Args:
-            text: The query.
+            text: The query, with filters as in `core.searching.parse_query`.
             limit: How many places at most.
             pending: Files that are found by their lines alone.
         """
-        text = text.strip()
-        if not text or limit <= 0:
+        query = parse_query(text)
+        if limit <= 0:
             return []
-        scores = self._index.chunks.scores(asked_terms(text))
-        lines = exact.find([*self._likely.files(text, scores), *pending], text, limit=limit)
+        if query.like is not None:
+            return self._like(query, *query.like)[:limit]
+        return self._ranked(query, limit, pending) if query.text else []
+
+    def _ranked(self, query: Query, limit: int, pending: Iterable[SourceFile]) -> list[Hit]:
+        text, index = query.text, narrowed(self._index, query)
+        scores = index.chunks.scores(asked_terms(text))
+        maybe = [*self._likely.files(text, scores), *pending]
+        lines = exact.find([e for e in maybe if admits(query, e.path)], text, limit=limit)
         phrase = [hit for hit in lines if hit.why == ("text",)] if " " in text else []
+        similar = self._meaning.similarities(index, text) if self._meaning else None
         found: dict[tuple[str, int], Hit] = {}
-        for hit in (*phrase, *ranker.rank(self._index, text, limit=limit)):
+        for hit in (*phrase, *ranker.rank(index, text, limit=limit, similar=similar)):
             if not any(
                 hit.path == path and hit.start_line <= line <= hit.end_line for path, line in found
             ):
@@ -44,6 +76,44 @@ class Finder:
         for hit in lines:
             found.setdefault((hit.path, hit.start_line), hit)
         return list(found.values())[:limit]
+
+    def _like(self, query: Query, path: str, line: int) -> list[Hit]:
+        """Return the places most like another one, a file once."""
+        index = narrowed(self._index, query)
+        known = self._index.files.get(path)
+        if known is None or not known.chunks:
+            return []
+        at = max(0, bisect_right(known.chunks, (line, line)) - 1) if line else 0
+        number = known.first + at
+        first, last = known.chunks[at]
+        code = "\n".join(known.file.text().split("\n")[first - 1 : last])
+        rarest = sorted(asked_terms(code), key=index.chunks.rarity, reverse=True)
+        scores = index.chunks.scores([*asked_terms(query.text), *rarest[:LIKE_TERMS]])
+        scores /= float(scores.max(initial=0.0)) or 1.0
+        similar = self._meaning.similar(index, number) if self._meaning else None
+        if similar is not None:
+            scores = (scores + np.maximum(similar, 0)).astype(np.float32)
+        scores[known.first : known.first + len(known.chunks)] = 0
+        hits = [
+            _place(index.files[other], fits) for other, fits in index.best_files(scores).items()
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.path))
+
+
+def _place(known: Indexed, fits: dict[int, float]) -> Hit:
+    which = max(fits, key=lambda each: (fits[each], -each))
+    first, last = known.chunks[which]
+    lines = known.file.text().split("\n")[first - 1 : last]
+    at, shown = next(((n, text) for n, text in enumerate(lines) if text.strip()), (0, ""))
+    return Hit(
+        known.file.path,
+        first,
+        last,
+        round(fits[which], 4),
+        shown.strip()[:SHOWN_CHARS],
+        ("similar",),
+        first + at,
+    )
 
 
 class Folder:

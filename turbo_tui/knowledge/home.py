@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
 LONGEST_SOCKET = 100  # bytes; sockaddr_un has 108 on Linux, 104 on macOS
 
 
@@ -20,6 +21,7 @@ class Home:
         socket: Where the worker answers; in a folder that is the user's alone.
         notes: The user's own notes.
         models: Where tables of word vectors are kept.
+        model: Makes them; nothing means that none is wanted.
     """
 
     root: Path
@@ -27,6 +29,7 @@ class Home:
     socket: Path
     notes: Path
     models: Path
+    model: str = DEFAULT_MODEL
 
 
 def home_of(
@@ -35,6 +38,7 @@ def home_of(
     cache: Path,
     state: Path,
     config: Path,
+    model: str = DEFAULT_MODEL,
     environment: Mapping[str, str] | None = None,
 ) -> Home:
     """Return where things are for a workspace.
@@ -44,6 +48,7 @@ def home_of(
         cache: Our cache folder.
         state: Our state folder.
         config: Our settings folder.
+        model: Compares by meaning.
         environment: Names the runtime folder; that of the process by default.
     """
     import hashlib  # noqa: PLC0415  not before the first frame
@@ -68,4 +73,5 @@ def home_of(
         socket,
         config / "knowledge",
         cache / "models",
+        model,
     )

@@ -62,6 +62,7 @@ class Index:
         chunks: Postings of the chunks.
         placed: Files in the order they were taken in; None for one that was removed.
         firsts: The number of the first chunk of each of `placed`; it has one at least.
+        left_out: Places in `placed` whose scores do not count, where only a part is looked at.
         defining: `joined` name -> path -> definitions.
     """
 
@@ -70,6 +71,7 @@ class Index:
         self.chunks = Postings()
         self.placed: list[Indexed | None] = []
         self.firsts = array("I")
+        self.left_out: list[int] = []
         self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
 
     def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
@@ -146,6 +148,8 @@ class Index:
         if not self.placed:
             return {}
         best = np.maximum.reduceat(scores, np.array(self.firsts, np.uint32))
+        if self.left_out:
+            best[self.left_out] = 0
         held = np.flatnonzero(best)
         if len(held) > most:
             held = held[np.argpartition(best[held], -most)[-most:]]

@@ -17,6 +17,7 @@ from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.digest import Digest, key_of
 from turbo_tui.knowledge.finding import Finder
 from turbo_tui.knowledge.index import Index
+from turbo_tui.knowledge.meaning import Meaning, Row
 from turbo_tui.knowledge.parser import Parser
 from turbo_tui.knowledge.store import Store
 from turbo_tui.knowledge.tree import SourceFile, SourceTree, Stamp, content_of, stamp_of
@@ -24,6 +25,7 @@ from turbo_tui.knowledge.watching import Watch
 
 BATCH_FILES = 256  # that are written to the store at once
 QUICK_WALK_S = 0.25  # a tree that is walked so quickly is walked whenever somebody asks
+SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to do
 REST_S = 5.0  # without work, after which the processes that read files are ended
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
 
@@ -37,9 +39,14 @@ class Keeper:
         turn: Whoever looks at the index or changes it holds this.
     """
 
-    def __init__(self, root: Path, store: Store, notes: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, store: Store, meaning: Meaning, notes: Path | None = None
+    ) -> None:
         self.index = Index()
-        self.finder = Finder(self.index)
+        self.finder = Finder(self.index, meaning)
+        self._meaning = meaning
+        self._vectors: list[Row] = []  # that are not in the store yet
+        self._recalled = self._followed = False
         self.turn = Lock()
         self._root = root
         self._tree = SourceTree(root, notes)
@@ -58,6 +65,7 @@ class Keeper:
         self._began = 0.0
         self._began_with = 0
         self._opened = False
+        self._filled = False
         self._watch = Watch(self._changed)
         self._thread = Thread(target=self._run, name="keeper")
 
@@ -73,6 +81,7 @@ class Keeper:
         self._watch.stop()
         self._thread.join()
         self._parser.close()
+        self._meaning.close()
         self._store.close()
 
     def look(self) -> int:
@@ -97,6 +106,11 @@ class Keeper:
                     return False
                 self._news.wait(left)
         return True
+
+    def filled(self, *, within_s: float) -> bool:
+        """Wait until all that can be compared by meaning is; tell whether it is."""
+        with self._news:
+            return self._news.wait_for(lambda: self._filled or self._over.is_set(), within_s)
 
     def settle(self, *, within_s: float) -> bool:
         """Wait until the index is as the files are; tell whether it is.
@@ -132,7 +146,9 @@ class Keeper:
             left_s=round(pending / rate, 1) if rate else None,
             given_up=tuple(sorted(self._parser.given_up)),
             age_s=0.0 if self._watch.works else round(time.monotonic() - self._walked_at, 3),
-            note=self._store.note,
+            note=self._store.note or self._meaning.note,
+            vectors=self._meaning.state,
+            vectors_pending=len(self._meaning.waiting),
         )
 
     def _changed(self, paths: Iterable[str] | None) -> None:
@@ -152,10 +168,9 @@ class Keeper:
                 asked, touched = self._asked, self._touched
                 idle = asked == self._done and not touched
                 self._touched = set()
-                if idle and self._news.wait(REST_S):
-                    continue
             if idle:
-                self._rest()
+                if not self._compare() and not self._heard():
+                    self._rest()
                 continue
             if asked > self._done or not self._touch(touched):
                 self._look()
@@ -165,9 +180,39 @@ class Keeper:
             if not self._over.is_set():
                 self._save(everything=True)
             with self._news:
+                self._filled = self._followed = False
                 self._done = max(self._done, asked)
                 self._news.notify_all()
         self._save(everything=True)
+
+    def _heard(self) -> bool:
+        """Wait a while for something to do; tell whether there is."""
+        with self._news:
+            self._filled = not self._meaning.making
+            self._news.notify_all()
+            return self._news.wait_for(
+                lambda: self._asked > self._done or bool(self._touched) or self._over.is_set(),
+                REST_S,
+            )
+
+    def _compare(self) -> bool:
+        """Have some chunks compared by meaning; tell whether there are more."""
+        meaning = self._meaning
+        if not meaning.open():
+            return False
+        if not self._followed:
+            meaning.follow(self.index)
+            self._followed = True
+        if not self._recalled:
+            self._recalled = True
+            with closing(self._store.vectors(meaning.name)) as rows:
+                meaning.recall(rows, self.turn)
+        if meaning.waiting:
+            self._vectors += meaning.fill(self.turn, within_s=SLICE_S)
+        if len(self._vectors) >= BATCH_FILES or (self._vectors and not meaning.waiting):
+            self._store.put_vectors(meaning.name, self._vectors)
+            self._vectors = []
+        return bool(meaning.waiting)
 
     def _open(self) -> None:
         self._opened = True

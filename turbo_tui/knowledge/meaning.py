@@ -84,6 +84,11 @@ class Meaning:
         return "none" if self._vectors is None else "static"
 
     @property
+    def making(self) -> bool:
+        """Whether the table is being made."""
+        return self._maker is not None
+
+    @property
     def name(self) -> str:
         """Name the vectors: those of another name do not fit."""
         with contextlib.suppress(WeightsError):

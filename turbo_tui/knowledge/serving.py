@@ -105,7 +105,9 @@ class Clients:
     def _index(self) -> Iterator[Request]:
         until = time.monotonic() + COMPLETE_S
         wanted = self._keeper.look()
-        while not self._keeper.settled(wanted, within_s=TOLD_S):
+        while not (
+            self._keeper.settled(wanted, within_s=TOLD_S) and self._keeper.filled(within_s=TOLD_S)
+        ):
             yield {"more": True, "index": asdict(self._keeper.state())}
             if time.monotonic() > until:
                 break

@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Event
 from typing import cast
 
+from turbo_tui.knowledge.home import DEFAULT_MODEL, Home
+
 IDLE_VARIABLE = "TURBO_TUI_WORKER_IDLE_S"
 IDLE_S = 60.0
 OWN_S = 15.0  # that a worker which is ending may take to do so
@@ -32,12 +34,14 @@ def main() -> None:
     Arguments: the fields of `home.Home` as a JSON object.
     """
     given = cast("dict[str, str]", json.loads(sys.argv[1]))
-    home = {name: Path(value) for name, value in given.items()}
+    model = given.pop("model")
+    places = {name: Path(value) for name, value in given.items()}
+    home = Home(**places, model=model)
     if os.fork():
         os._exit(0)  # whoever started us need not wait for our end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    own(home["socket"].with_suffix(".alive"))
-    listening = listen(home["socket"])
+    own(home.socket.with_suffix(".alive"))
+    listening = listen(home.socket)
     os.write(1, READY)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
@@ -48,7 +52,7 @@ def main() -> None:
         serve(home, listening, over)
     finally:
         with suppress(OSError):
-            home["socket"].unlink()
+            home.socket.unlink()
 
 
 def own(lock: Path) -> None:
@@ -83,16 +87,18 @@ def listen(path: Path) -> socket.socket:
     return listening
 
 
-def serve(home: dict[str, Path], listening: socket.socket, over: Event) -> None:
+def serve(home: Home, listening: socket.socket, over: Event) -> None:
     """Answer clients until there was none for a while, or until told to end."""
-    from turbo_tui.knowledge.digest import version  # noqa: PLC0415  we answer already
+    from turbo_tui.knowledge.digest import key_of, version  # noqa: PLC0415  we answer already
     from turbo_tui.knowledge.keeper import Keeper  # noqa: PLC0415
+    from turbo_tui.knowledge.meaning import Meaning  # noqa: PLC0415
     from turbo_tui.knowledge.serving import Clients  # noqa: PLC0415
     from turbo_tui.knowledge.store import Store  # noqa: PLC0415
 
     sys.setswitchinterval(SWITCH_S)
     idle_s = float(os.environ.get(IDLE_VARIABLE) or IDLE_S)
-    keeper = Keeper(home["root"], Store(home["store"], version()), home["notes"])
+    meaning = Meaning(home.models, _installed(home), key_of)
+    keeper = Keeper(home.root, Store(home.store, version()), meaning, home.notes)
     clients = Clients(keeper)
     keeper.start()
     listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
@@ -106,6 +112,19 @@ def serve(home: dict[str, Path], listening: socket.socket, over: Event) -> None:
         listening.close()
         clients.close()
         keeper.stop()
+
+
+def _installed(home: Home) -> str:
+    """Return the model's name; the one that nobody named need not be installed."""
+    from turbo_tui.core.errors import WeightsError  # noqa: PLC0415
+    from turbo_tui.knowledge.weights import find, table_folder  # noqa: PLC0415
+
+    if home.model == DEFAULT_MODEL and not table_folder(home.models, home.model).is_dir():
+        try:
+            find(home.model)
+        except WeightsError:
+            return ""
+    return home.model
 
 
 if __name__ == "__main__":

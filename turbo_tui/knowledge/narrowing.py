@@ -1,0 +1,63 @@
+"""Part of an index: the files that a query's filters admit."""
+
+from __future__ import annotations
+
+from turbo_tui.core.searching import FileKind, Query
+from turbo_tui.knowledge.definitions import Definition
+from turbo_tui.knowledge.file_kinds import kinds_of
+from turbo_tui.knowledge.grammars import grammar_of
+from turbo_tui.knowledge.index import Index
+
+_KINDS: dict[str, FileKind] = {"test": "tests", "prose": "docs", "data": "config"}
+
+
+def admits(query: Query, path: str) -> bool:
+    """Tell whether a file may be in the answer to a query."""
+    if not query.filters:
+        return True
+    grammar = grammar_of(path)
+    return query.admits(path, grammar.name if grammar else "", kind_of(path))
+
+
+def kind_of(path: str) -> FileKind:
+    """Say what `kind:` calls a file."""
+    kinds = kinds_of(path, (), {})
+    named: list[FileKind] = [_KINDS[kind] for kind in kinds if kind in _KINDS]
+    return named[0] if named else "code"
+
+
+def narrowed(index: Index, query: Query) -> Index:
+    """Return the part of an index that a query's filters admit; the whole where it has none."""
+    if not query.filters:
+        return index
+    part = Index()
+    part.chunks = index.chunks
+    part.files = {path: each for path, each in index.files.items() if admits(query, path)}
+    part.placed = [
+        each if each is not None and each.file.path in part.files else None for each in index.placed
+    ]
+    part.firsts = index.firsts
+    part.left_out = [at for at, each in enumerate(part.placed) if each is None]
+    part.defining = _Defining(index, part)
+    return part
+
+
+class _Defining(dict[str, dict[str, list[Definition]]]):
+    """Definitions by name, of some files; found when they are asked for."""
+
+    def __init__(self, index: Index, part: Index) -> None:
+        super().__init__()
+        self._index, self._part = index, part
+
+    def __missing__(self, key: str) -> dict[str, list[Definition]]:
+        found = {
+            path: each
+            for path, each in self._index.defining.get(key, {}).items()
+            if path in self._part.files
+        }
+        self[key] = found
+        return found
+
+    def get(self, key: str, default: object = None) -> dict[str, list[Definition]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        del default
+        return self[key]
