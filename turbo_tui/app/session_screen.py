@@ -16,7 +16,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from turbo_tui.app.shapes import PANES, SMALLEST, TABBED, PaneName, Shape, shape_of
+from turbo_tui.app.card_keys import CARD_KEYS
+from turbo_tui.app.shapes import PANES, TABBED, Arrangement, PaneName, Shape, shape_of, too_small
 from turbo_widgets.key_bar import KeyBar, live_keys
 from turbo_widgets.plan_pane import PlanPane, PlanValue
 from turbo_widgets.prompt import Prompt
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 
 _SHORT_REVIEW = 2  # lines
 _PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
-
-
-def _choice(key: str, action: str, words: str) -> Binding:
-    # The card shows it, and what it shows holds whatever pane has the keys.
-    return Binding(key, f"choose('{action}')", words, show=False, priority=True)
 
 
 class SessionScreen(Screen[None]):
@@ -77,22 +73,7 @@ class SessionScreen(Screen[None]):
     """
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        _choice("y", "answer_once", "Yes, once"),
-        _choice("S", "answer_step", "For this step"),
-        _choice("L", "answer_plan", "For this plan"),
-        _choice("P", "answer_project", "For this project"),
-        _choice("n", "answer_no", "No…"),
-        _choice("g", "go", "Start"),
-        _choice("a", "approve", "Land it"),
-        _choice("A", "approve_verified", "Land it if its checks pass on that"),
-        _choice("K", "verify", "Run its checks on what is in"),
-        _choice("r", "reject", "Reject…"),
-        _choice("t", "retry", "Try again"),
-        _choice("G", "proceed", "Go on from its work"),
-        _choice("s", "skip", "Skip"),
-        _choice("v", "review", "Review what waits"),
-        _choice("R", "replan", "Plan anew"),
-        _choice("e", "edit_step", "Edit step"),
+        *CARD_KEYS,
         Binding("u", "undo", "Take back a landing"),
         Binding("T", "timeline", "Timeline", show=False),
         Binding("1", "pane('plan')", "Plan", show=False),
@@ -117,12 +98,9 @@ class SessionScreen(Screen[None]):
         self.desk: Desk | None = None
         self._title = title
         self._clock = clock
-        self._shape: Shape = "wide"
-        self._tab: PaneName = "plan"
-        self._low: PaneName = "log"
+        self._arrangement = Arrangement()
         self._card: Card | None = None
         self._news: set[PaneName] = set()
-        self._last_pane: PaneName = "plan"
         self._typed_at = -60.0
         self._settled = False
         self._parked: Widget | None = None  # what had the keys before the window became tiny
@@ -173,54 +151,39 @@ class SessionScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay panes out for the terminal's size."""
-        shape = shape_of(event.size.width, event.size.height)
-        if not self.has_class(f"-{shape}"):
-            self.remove_class(f"-{self._shape}")
+        shape, was = shape_of(event.size.width, event.size.height), self.shape
+        if shape != was:
+            self.remove_class(f"-{was}")
             self.add_class(f"-{shape}")
-        if shape != self._shape:
-            self._keep_place(shape)
-        self._shape = shape
-        if self._shape == "tiny":
-            width, height = SMALLEST
-            self.query_one("#too-small", Static).update(
-                f"This terminal is {event.size.width}x{event.size.height}.\n"
-                f"turbo-tui needs {width}x{height} or more.\n\n"
-                "Make the window larger; nothing is lost.\nctrl+q quits."
-            )
+        self._arrangement.fit(shape)
+        if shape == "tiny" != was:
+            self._parked = self.focused
+        elif shape != was and self._parked is not None:
+            self.call_after_refresh(self.set_focus, self._parked)
+            self._parked = None
+        if shape == "tiny":
+            words = too_small(event.size.width, event.size.height)
+            self.query_one("#too-small", Static).update(words)
         self._arrange()
         if self._furniture is not None:
             self.show_card(self._card)
 
-    def _keep_place(self, shape: Shape) -> None:
-        """Keep in view, and under the keys, what was so on a terminal of another size."""
-        if self._last_pane in TABBED[shape]:
-            self._tab = self._last_pane
-        if shape == "tiny":
-            self._parked = self.focused
-        elif self._parked is not None:
-            self.call_after_refresh(self.set_focus, self._parked)
-            self._parked = None
-
     @property
     def shape(self) -> Shape:
         """How panes are laid out now."""
-        return self._shape
+        return self._arrangement.shape
 
     @property
     def opened_tab(self) -> PaneName:
         """The pane that is seen among those that share a place."""
-        return self._low if self._shape == "wide" else self._tab
+        return self._arrangement.opened
 
     def _arrange(self) -> None:
-        tabbed = TABBED[self._shape]
-        opened = self.opened_tab
-        if tabbed and opened not in tabbed:
-            opened = "diff" if "diff" in tabbed else "log"
-            self._tab = opened
+        arrangement, opened = self._arrangement, self.opened_tab
         for name, _, _ in PANES:
             for pane in self.query(f"#{name}"):
-                pane.display = name not in tabbed or name == opened
-        self.query_one("#right").display = self._shape != "narrow" or opened != "plan"
+                pane.display = arrangement.shows(name)
+        self.query_one("#right").display = self.shape != "narrow" or opened != "plan"
         if self._furniture is None:
             return
         from turbo_widgets.tab_strip import Tab  # noqa: PLC0415  after the first frame
@@ -230,7 +193,7 @@ class SessionScreen(Screen[None]):
         tabs = tuple(
             Tab(name, word, key, news=name in self._news)
             for name, word, key in PANES
-            if name in tabbed
+            if name in arrangement.tabbed
         )
         for strip in self._furniture.strips:
             strip.show(tabs, opened)
@@ -239,13 +202,7 @@ class SessionScreen(Screen[None]):
         """Bring a pane into view, and to the keys unless told not to."""
         if self._furniture is None:
             return
-        if name in TABBED[self._shape]:
-            if self._shape == "wide":
-                self._low = name
-            else:
-                self._tab = name
-                if name in TABBED["wide"]:
-                    self._low = name
+        self._arrangement.open(name)
         self._arrange()
         if focus:
             self.set_focus(self._focus_of(name))  # at once: the next key is for it
@@ -269,7 +226,7 @@ class SessionScreen(Screen[None]):
         for name, _, _ in PANES:
             for pane in self.query(f"#{name}"):
                 if pane is event.widget or pane in event.widget.ancestors:
-                    self._last_pane = name
+                    self._arrangement.last = name
         if self._furniture is not None:
             self._furniture.bar.tell_focus(in_field=self.in_field)
             self.show_card(self._card)
@@ -300,7 +257,7 @@ class SessionScreen(Screen[None]):
             diff = self.furniture.diff
             asked = self.query_one(Prompt).has_focus
             here = {
-                "look": not self._is_seen("diff"),
+                "look": not self._arrangement.shows("diff"),
                 "toggle": diff.has_focus,
                 "prompt": not asked,
             }
@@ -312,7 +269,7 @@ class SessionScreen(Screen[None]):
 
     def _fitting_lines(self, card: Card) -> tuple[str, ...]:
         """Leave the room on small terminals to the changes that a review is about."""
-        most = _SHORT_REVIEW if self._shape in {"short", "narrow"} else len(card.lines)
+        most = _SHORT_REVIEW if self.shape in {"short", "narrow"} else len(card.lines)
         return card.lines[:most] if card.tone == "review" else card.lines
 
     def stream(self, key: str, text: str) -> None:
@@ -331,7 +288,7 @@ class SessionScreen(Screen[None]):
             self.set_timer(_PAUSE_S, lambda: self.lead_to(step_id, place))
             return
         if self.typing:
-            if self._shape in {"wide", "short"} and name == "plan":
+            if self.shape in {"wide", "short"} and name == "plan":
                 return
             self._news.add(name)
             self.open_pane(name, focus=False)
@@ -369,7 +326,7 @@ class SessionScreen(Screen[None]):
         match action:
             case "choose":
                 bar = self._furniture.bar if self._furniture is not None else None
-                if bar is None or self.in_field or self._shape == "tiny":
+                if bar is None or self.in_field or self.shape == "tiny":
                     return False  # typed for something else, or at what nobody can see
                 return bar.offers(str(parameters[0]))
             case "undo":
@@ -405,10 +362,8 @@ class SessionScreen(Screen[None]):
 
     def action_leave_field(self) -> None:
         """Go from a field to the pane that was left last."""
-        self.open_pane(self._last_pane if self._is_seen(self._last_pane) else self.opened_tab)
-
-    def _is_seen(self, name: PaneName) -> bool:
-        return self.query_one(f"#{name}").display
+        last = self._arrangement.last
+        self.open_pane(last if self._arrangement.shows(last) else self.opened_tab)
 
     def action_prompt(self) -> None:
         """Go to the prompt."""
