@@ -16,10 +16,11 @@ Arora et al. 2017, "A simple but tough-to-beat baseline for sentence embeddings"
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,9 +114,22 @@ def make_table(name: str, models: Path) -> Path:
         WeightsError: The weights are missing or damaged, or the table cannot be written.
     """
     folder = table_folder(models, name)
-    if (folder / "about.json").exists():
-        return folder
-    weights = find(name)
+    with _alone(folder):
+        if not (folder / "about.json").exists():
+            _make(find(name), folder)
+    return folder
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """Let no other process make the same table meanwhile: it would be for nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(weights: Weights, folder: Path) -> None:
     definition = (weights.folder / "tokenizer.json").read_bytes()
     library: Any = imported("tokenizers")
     tokenizer = library.Tokenizer.from_buffer(definition)
@@ -128,11 +142,10 @@ def make_table(name: str, models: Path) -> Path:
     model = Model(weights, threads=os.cpu_count() or 1)
     rows = model.pieces(count, before=shown.ids[:first], after=shown.ids[last:])
     special = [int(number) for number in tokenizer.get_added_tokens_decoder()]
-    is_bert = _is_uncased_bert(json.loads(definition))
+    is_bert = is_uncased_bert(json.loads(definition))
     listed = [tokenizer.id_to_token(number) for number in range(count)]
     vocabulary = json.dumps(listed).encode() if is_bert else definition
     write(folder, weights.name, table(rows, special), vocabulary=vocabulary, is_bert=is_bert)
-    return folder
 
 
 def table(pieces: Floats, special: Sequence[int]) -> Halves:
@@ -161,7 +174,7 @@ def rarity(count: int) -> Floats:
     return np.asarray(RARITY / (RARITY + share / share.sum()), np.float32)
 
 
-def _is_uncased_bert(definition: dict[str, Any]) -> bool:
+def is_uncased_bert(definition: dict[str, Any]) -> bool:
     """Tell whether `wordpiece` cuts text as this tokenizer does."""
     absent: dict[str, Any] = {}
     model, normal = definition["model"], definition.get("normalizer") or absent
