@@ -162,6 +162,19 @@ def test_a_long_difference_is_cut() -> None:
     assert "more rows" in str(failed(text, old))
 
 
+def test_a_difference_shows_what_differs_and_few_rows_around() -> None:
+    text = "".join(f"    step_{number}(first)\n" for number in range(30))
+    old = text.replace("step_20(first)", "step_20(second, third)").replace("    ", "  ")
+
+    rows = str(failed(text, old)).split("\n")
+
+    assert rows[1] == "  … 17 rows that are the same"
+    assert rows[5:7] == ["-   step_20(second, third)", "+     step_20(first)"]
+    assert rows[2] == "      step_17(first)"
+    assert "white space of other rows differs too" in rows[-1]
+    assert len(rows) < 15
+
+
 def test_a_mismatch_in_a_large_file_is_answered_quickly() -> None:
     text = "".join(f"value_{number} = compute({number})\n" for number in range(20_000))
 

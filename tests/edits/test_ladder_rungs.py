@@ -111,6 +111,16 @@ def test_a_part_of_a_line_is_found_by_look_alikes() -> None:
     )
 
 
+@pytest.mark.parametrize("old", ["call(a, b)\ny = 2\n", "call( a,b )\n y= 2\n"])
+def test_blanks_between_words_and_signs_may_be_others(old: str) -> None:
+    text = "  call( a,  b)\n  y=2\n"
+
+    result = seen(text, old, old.replace("2", "3"))
+
+    assert result == (text.replace("2", "3"), "typographic")
+    assert failed(text + "\n" + text, old).lines == (1, 4)
+
+
 def test_composed_and_decomposed_letters_are_the_same() -> None:
     assert seen("name = 'cafe\u0301'\n", "name = 'caf\u00e9'\n", "named = 'caf\u00e9'\n")[1] == (
         "typographic"

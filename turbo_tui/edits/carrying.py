@@ -69,7 +69,8 @@ def carried(
         if not _holds(fresh, before):  # else the model adds by itself what the file has already
             written += before
         stood = [(at, base[row]) for row, at in zip(range(i1, i2), pairs[i1:i2], strict=True)]
-        if _untold(old, found, pairs, range(i1, i2), range(taken, stop), begin):
+        place = range(taken, stop)
+        if _untold(old, found, pairs, changed=range(i1, i2), place=place, begin=begin):
             return None
         both = [(mine, found[at]) for at, mine in stood if at is not None]
         written += _merged([mine for mine, _ in both], [row for _, row in both], fresh, undo)
@@ -78,7 +79,13 @@ def carried(
 
 
 def _untold(
-    old: Sequence[str], found: Sequence[str], pairs: Pairs, changed: range, place: range, begin: int
+    old: Sequence[str],
+    found: Sequence[str],
+    pairs: Pairs,
+    *,
+    changed: range,
+    place: range,
+    begin: int,
 ) -> bool:
     """Say whether rows of a place would be lost, or stay, that the model may or may not mean.
 

@@ -16,7 +16,9 @@ _MOST_CANDIDATES = 10
 _MOST_WEIGHED = 8  # lines that differ, whose likeness is measured: that costs the square
 _SHOWN_LINE = 200  # characters
 _COMPARED_LINE = 400
-_MOST_SHOWN = 200  # lines of a difference
+_MOST_SHOWN = 200  # lines that are compared for a difference
+_MOST_ROWS = 20  # of a difference that are shown
+_SAME = 3  # rows that are the same, shown before and after each difference
 _MOST_CHARS = 2_000  # of a line that is returned
 _ALIKE = 0.5  # of 1, below which lines are not called close
 
@@ -83,21 +85,43 @@ def _most_alike(keys: Sequence[str], asked: Sequence[str]) -> int | None:
     return None if best_index is None else best_index - offset
 
 
-def _difference(wanted: Sequence[str], found: Sequence[str], most: int = 24) -> str:
-    """Show both, `-` yours and `+` the file's; say so when only white space differs."""
-    rows: list[str] = []
+def _difference(wanted: Sequence[str], found: Sequence[str]) -> str:
+    """Show both, `-` yours and `+` the file's; say so when only white space differs.
+
+    Rows that differ in white space are shown as the file has them where others differ in more.
+    """
     wanted, found = wanted[:_MOST_SHOWN], found[:_MOST_SHOWN]
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, wanted, found, autojunk=False).get_opcodes():
+    asked, keys = ([" ".join(line.split()) for line in rows] for rows in (wanted, found))
+    blanks_alone = asked == keys
+    compared = (wanted, found) if blanks_alone else (asked, keys)
+    matcher = SequenceMatcher(None, *compared, autojunk=False)
+    rows: list[str] = []
+    blanks = False
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":
-            rows += [f"  {_seen(line)}" for line in found[j1:j2]]
+            blanks = blanks or wanted[i1:i2] != found[j1:j2]
+            rows += _around(
+                [f"  {_seen(line)}" for line in found[j1:j2]], not i1, i2 == len(wanted)
+            )
             continue
         rows += [f"- {_seen(line)}" for line in wanted[i1:i2]]
         rows += [f"+ {_seen(line)}" for line in found[j1:j2]]
-    if len(rows) > most:
-        rows = [*rows[:most], f"… {len(rows) - most} more rows"]
-    if [line.split() for line in wanted] == [line.split() for line in found]:
+    if len(rows) > _MOST_ROWS:
+        rows = [*rows[:_MOST_ROWS], f"… {len(rows) - _MOST_ROWS} more rows"]
+    if blanks_alone:
         rows.append("(only white space differs: → is a tab, · a trailing space)")
+    elif blanks:
+        rows.append("(white space of other rows differs too; shown as the file has it)")
     return "\n".join(rows)
+
+
+def _around(same: list[str], first: bool, last: bool) -> list[str]:  # noqa: FBT001
+    """Leave out rows that are the same, but for those beside a difference."""
+    head, tail = (0 if first else _SAME), (0 if last else _SAME)
+    gone = len(same) - head - tail
+    if gone <= _SAME:
+        return same
+    return [*same[:head], f"  … {gone} rows that are the same", *same[len(same) - tail :]]
 
 
 def _seen(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -18,6 +19,7 @@ FAMILIES: dict[str, str] = {
     "...": "\u2026",
     "": "\u200b\u200c\u200d\u2060\ufeff",
 }
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 _PLAIN = {ord(char): plain for plain, chars in FAMILIES.items() for char in chars}
 _ONE_FOR_ONE = {code: plain for code, plain in _PLAIN.items() if len(plain) == 1}
 
@@ -27,6 +29,11 @@ def plain(row: str) -> str:
     if not row.isascii():
         row = unicodedata.normalize("NFC", row).translate(_PLAIN)
     return " ".join(row.split())
+
+
+def spaced(row: str) -> str:
+    """Read a row by its words and signs alone, whatever blanks are between them."""
+    return " ".join(_TOKEN.findall(plain(row)))
 
 
 def folded(text: str) -> str:

@@ -13,7 +13,7 @@ from turbo_tui.edits.elided import chains, parts, rivals
 from turbo_tui.edits.escapes import UNDOING
 from turbo_tui.edits.indentation import off
 from turbo_tui.edits.left_out import marks_gap
-from turbo_tui.edits.likeness import folded, plain, undone
+from turbo_tui.edits.likeness import folded, plain, spaced, undone
 from turbo_tui.edits.rows import MOST_PLACES, Reading, Rows, cut
 from turbo_tui.edits.twins import is_twin, may_be_loose
 from turbo_tui.edits.values import Chunk, Rung
@@ -235,8 +235,9 @@ def part_of_row(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
 
 def look_alikes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
     """Yield where rows stand but for look-alike characters and the width of white space."""
-    found = list(by_rows("typographic", plain)(rows, chunk))
-    yield from found or part_of_row(rows, chunk)
+    found = list(by_rows("typographic", plain)(rows, chunk)) or list(part_of_row(rows, chunk))
+    # Else a formatter may have set blanks between words and signs; one word tells too little.
+    yield from found or by_rows("typographic", spaced)(rows, chunk)
 
 
 def escapes(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
