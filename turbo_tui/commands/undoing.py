@@ -307,9 +307,17 @@ def refused_in_words(outcome: Outcome, way: Way) -> list[str]:
         return notes
     named = [f"{each.path}: {each.why}" for each in outcome.conflicts]
     what_next = f"Settle these files, then {way} again."
-    if outcome.first:
-        steps = f"step{'s' if len(outcome.first) > 1 else ''} {', '.join(outcome.first)}"
-        what_next = f"First {way} {steps}, on the same files, or settle these; then {way} again."
+    if len(outcome.first) == 1:
+        what_next = (
+            f"First {way} step {outcome.first[0]}, on the same files, or settle these; then {way} "
+            "again."
+        )
+    elif outcome.first:
+        apart = "later" if way == "undo" else "earlier"
+        what_next = (
+            f"First {way} what clashes of the {apart} steps on the same files "
+            f"({', '.join(outcome.first)}), or settle these; then {way} again."
+        )
     if outcome.stuck:
         return [*notes, *named, *outcome.stuck]
     return [*notes, *named, f"nothing was written. {what_next}"]
