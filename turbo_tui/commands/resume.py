@@ -143,7 +143,7 @@ async def take_up(run: Run, *, approve: Approve, go_on: bool, restart: bool) -> 
         state = run.views.plan.state(step.id)
         if state is None or not state.reviewable:
             continue
-        if not _may_land(state) or state.moved or not run.landings.bases_known(state):
+        if not _may_land(run, state) or state.moved or not run.landings.bases_known(state):
             return
         run.approve(step.id)
         await run.idle()
@@ -156,7 +156,9 @@ def _first_stuck(run: Run) -> StepState | None:
     return next((state for state in run.views.plan.steps if state.status in stuck), None)
 
 
-def _may_land(state: StepState) -> bool:
-    """Staged, or refused by a disk or a permission: not what a person has to merge."""
+def _may_land(run: Run, state: StepState) -> bool:
+    """Staged, or refused by a disk or a permission: not what a person has to merge or settle."""
+    if run.views.review.decisions(state.step.id, state.shown).open_clashes:
+        return False
     refused = state.status == "conflict" and state.merged and state.merged == state.selected
     return state.status == "staged" or bool(refused)
