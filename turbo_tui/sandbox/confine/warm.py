@@ -17,9 +17,10 @@ from turbo_tui.sandbox.confine.trusted import has_own_system, waiting_interprete
 from turbo_tui.sandbox.confine.view import View, inside, is_for_owner
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.process.limits import kernel_limits, prlimit_argv, threads_here
+from turbo_tui.sandbox.process.orphans import adopting_orphans
 from turbo_tui.sandbox.process.pool import Pool, Setting, Worker, identities
 from turbo_tui.sandbox.process.running import Bounds, run_started
-from turbo_tui.sandbox.process.tree import Launch, adopting_orphans, start
+from turbo_tui.sandbox.process.tree import Launch, start
 from turbo_tui.sandbox.process.workers import (
     SHELL,
     SHELL_FIRST,

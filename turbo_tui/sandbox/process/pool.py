@@ -16,7 +16,8 @@ from pathlib import Path
 from turbo_tui.core.command import MIB
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.place import Place
-from turbo_tui.sandbox.process.tree import Tree, adopting_orphans
+from turbo_tui.sandbox.process.orphans import adopting_orphans
+from turbo_tui.sandbox.process.tree import Tree
 from turbo_tui.sandbox.process.turns import Turns, TurnsOfPlaces
 from turbo_tui.sandbox.process.workers import Kind
 

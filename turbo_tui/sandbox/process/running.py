@@ -16,8 +16,9 @@ from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.events import Ended
 from turbo_tui.core.ports import CommandResult, OnOutput
 from turbo_tui.sandbox.process.limits import DEFAULTS, Watch, over
+from turbo_tui.sandbox.process.orphans import adopting_orphans
 from turbo_tui.sandbox.process.output import KeptOutput, LiveOutput
-from turbo_tui.sandbox.process.tree import Launch, Tree, adopting_orphans, start
+from turbo_tui.sandbox.process.tree import Launch, Tree, start
 
 _last_rites: set[asyncio.Task[None]] = set()
 

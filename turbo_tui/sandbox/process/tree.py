@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import json
 import os
 import signal
-import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.process.guard import marked, unmarked
 from turbo_tui.sandbox.process.output import KeptOutput, LiveOutput
+from turbo_tui.sandbox.process.output_pipe import OutputPipe, open_pipe
 from turbo_tui.sandbox.process.spawn import Spawned
+from turbo_tui.sandbox.process.status import Status
 from turbo_tui.sandbox.process.usage import Counted, counted
 
 GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
-DRAIN_S = 0.2  # for output that is still in the pipe when the command is gone
 GONE_S = 0.5  # for the kernel to take a killed tree down
-PIPE_BYTES = 1_048_576
-READ_BYTES = 262_144
-# A flood is read in bouts: the loop has its other work between them, and whoever floods waits.
-FLOOD_BYTES = 4 * PIPE_BYTES
-BOUT_READS = 2
-PAUSE_S = 0.002
-F_SETPIPE_SZ = 1031  # linux/fcntl.h
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 # What a worker says on its output: it waits for its command; the next is the command's own.
 WAITING, BEGUN = 5, 6
@@ -71,9 +60,7 @@ def start(launch: Launch) -> Tree:
     Raises:
         SandboxError: It cannot be started.
     """
-    read_end, write_end = os.pipe()
-    os.set_blocking(read_end, False)
-    _widen(read_end)
+    read_end, write_end = open_pipe()
     source = launch.stdin_fd if launch.stdin_fd is not None else _source(launch.stdin)
     # The supervisor looks after itself, and asks its tree to end before it kills.
     guarded: Mapping[str, str] = {} if launch.supervised else marked()
@@ -114,21 +101,11 @@ class Tree:
         self.told = asyncio.Event()  # a worker said something, or ended
         self._supervised = launch.supervised
         self._loop = asyncio.get_running_loop()
-        self._output_fd = output_fd
-        self._output_done = asyncio.Event()
-        self._status_fd = launch.status_fd
-        self._status = b""
-        self._init_pid: int | None = None  # bubblewrap's process 1 of the new pid namespace
-        self._init_fd = -1
-        self._command_ran = launch.status_fd is None
+        self._output = OutputPipe(output_fd, take=self._take, ended=self.told.set)
+        self._status = Status(launch.status_fd)
         self._to_say = bytes((WAITING, BEGUN)) if launch.worker else b""
-        self._read_bytes = 0
-        self._resuming: asyncio.TimerHandle | None = None
         self._early = b""  # what a worker must not say
         self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
-        self._loop.add_reader(output_fd, self._read_output)
-        if self._status_fd is not None:
-            self._loop.add_reader(self._status_fd, self._read_status)
 
     @property
     def exit_code(self) -> int:
@@ -141,7 +118,7 @@ class Tree:
     @property
     def setup_failed(self) -> bool:
         """Whether bubblewrap gave up, by itself, before it started the command."""
-        return self.begun and not self._command_ran and (self.process.returncode or 0) > 0
+        return self.begun and not self._status.command_ran and (self.process.returncode or 0) > 0
 
     @property
     def waits(self) -> bool:
@@ -161,48 +138,28 @@ class Tree:
     @property
     def over(self) -> bool:
         """Whether the root of the tree ended, whatever the loop has been told so far."""
-        return not self.process.alive or (self._init_fd >= 0 and _has_ended(self._init_fd))
+        return not self.process.alive or (
+            self._status.init_fd >= 0 and _has_ended(self._status.init_fd)
+        )
 
     def root_pid(self) -> int:
         """Return the process below which all others are."""
-        return self._init_pid or self.process.pid
+        return self._status.init_pid or self.process.pid
 
     def leaf_pid(self) -> int | None:
         """Return the one process that bubblewrap started; None when that cannot be told."""
-        below = children(self._init_pid) if self._init_pid is not None else []
+        below = children(self._status.init_pid) if self._status.init_pid is not None else []
         return below[0] if len(below) == 1 else None
 
     def listen(self, *sinks: KeptOutput | LiveOutput) -> None:
         """Say who gets the command's output; before the loop's next turn, or before it begins."""
         self._sinks = sinks
 
-    def _read_output(self) -> None:
-        is_flood = self._read_bytes > FLOOD_BYTES
-        bouts = BOUT_READS if is_flood else 1
-        while bouts and self._read_some() == READ_BYTES:
-            bouts -= 1
-        if is_flood and not self._output_done.is_set():
-            self._loop.remove_reader(self._output_fd)
-            self._resuming = self._loop.call_later(PAUSE_S, self._resume)
-
-    def _resume(self) -> None:
-        self._loop.add_reader(self._output_fd, self._read_output)
-
-    def _read_some(self) -> int:
-        try:
-            data = os.read(self._output_fd, READ_BYTES)
-        except BlockingIOError:
-            return 0
-        self._read_bytes += len(data)
-        if not data:
-            self._loop.remove_reader(self._output_fd)
-            self._output_done.set()
-            self.told.set()
-        elif self._to_say:
+    def _take(self, data: bytes) -> None:
+        if self._to_say:
             self._hear(data)
         else:
             self._pass_on(data)
-        return len(data)
 
     def _hear(self, data: bytes) -> None:
         """Take what a worker says of itself; anything else is its sandbox's complaint."""
@@ -218,49 +175,17 @@ class Tree:
         for sink in self._sinks if data else ():
             sink.add(data)
 
-    def _read_status(self) -> None:
-        """Read bubblewrap's JSON lines; they come in pieces."""
-        if self._status_fd is None:
-            return
-        try:
-            data = os.read(self._status_fd, 4096)
-        except BlockingIOError:
-            return
-        if not data:
-            self._loop.remove_reader(self._status_fd)
-            return
-        *lines, self._status = (self._status + data).split(b"\n")
-        for line in filter(None, lines):
-            fields = cast("dict[str, int]", json.loads(line))
-            if "child-pid" in fields:
-                self._init_pid = fields["child-pid"]
-                with suppress(ProcessLookupError):
-                    self._init_fd = os.pidfd_open(self._init_pid)
-            if "exit-code" in fields:
-                self._command_ran = True
-            if "usage" in fields:
-                self.counted = counted(*cast("tuple[float, int, int]", fields["usage"]))
-
     async def end(self) -> None:
         """See to it that every process is gone; read what is left of the output."""
-        self._read_status()
+        self._status.read()
         if self.process.returncode is None:
             await self._kill()
-        if self._status_fd is not None:
-            self._read_status()
-            self._loop.remove_reader(self._status_fd)
-            os.close(self._status_fd)
-            self._status_fd = None
-        if self._init_fd >= 0:
-            self.counted = await self._bury(self._init_fd)
-            self._init_fd = -1
-        if not self._output_done.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._output_done.wait(), DRAIN_S)
-        if self._resuming is not None:
-            self._resuming.cancel()
-        self._loop.remove_reader(self._output_fd)
-        os.close(self._output_fd)
+        self._status.close()
+        self.counted = self._status.counted
+        if self._status.init_fd >= 0:
+            self.counted = await self._bury(self._status.init_fd)
+            self._status.init_fd = -1
+        await self._output.close()
         if self._guarded and self.process.returncode is not None:
             unmarked()
 
@@ -270,15 +195,15 @@ class Tree:
             self.process.send(signal.SIGTERM)  # the supervisor passes it on, kills what stays
             if await self._exits_within(2 * GONE_S):
                 return
-        elif self._init_pid is not None:
+        elif self._status.init_pid is not None:
             if self.begun:
-                for pid in children(self._init_pid):
+                for pid in children(self._status.init_pid):
                     with suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGTERM)
                 if await self._exits_within(GRACE_S):
                     return
             with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+                signal.pidfd_send_signal(self._status.init_fd, signal.SIGKILL)
             if await self._exits_within(GONE_S):
                 return
         await self._kill_unknown()
@@ -359,15 +284,6 @@ def _source(content: bytes) -> int:
         return os.dup(file.fileno())
 
 
-def _widen(pipe: int) -> None:
-    """Give the pipe a megabyte, so that a flood takes fewer turns of the loop."""
-    if sys.platform == "linux":
-        import fcntl  # noqa: PLC0415 - not on every platform
-
-        with suppress(OSError):  # above /proc/sys/fs/pipe-max-size for an ordinary user
-            fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
-
-
 def _state(pid: int) -> str:
     """Return a process's state as /proc shows it, `X` when it is gone."""
     try:
@@ -396,27 +312,3 @@ def children(pid: int) -> list[int]:
         return [child.pid for child in psutil.Process(pid).children()]
     except psutil.Error:
         return []
-
-
-@contextmanager
-def adopting_orphans() -> Generator[None]:
-    """While a command runs, be the parent of processes whose own parent ended, to reap them.
-
-    A container's first process often reaps nobody: without this each command would leave a
-    zombie there. Not for longer, since orphans of others would become zombies of ours.
-    """
-    _adopters.append(None)
-    _adopt(True)
-    try:
-        yield
-    finally:
-        _adopters.pop()
-        _adopt(bool(_adopters))
-
-
-def _adopt(yes: bool) -> None:  # noqa: FBT001 - the word of prctl(2)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
-
-
-_adopters: list[None] = []
