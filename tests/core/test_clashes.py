@@ -89,6 +89,15 @@ def test_an_open_place_is_named_and_shown_with_its_markers() -> None:
     assert leftover_marker(marked, b"mine\n", b"theirs\n") == (1, "<<<<<<< yours")
 
 
+def test_markers_end_as_the_lines_between_them_do() -> None:
+    shelf = Shelf()
+    change = shelf.change(b"mine\r\n", b"theirs")
+    clashing = Clashing(1, shelf.blobs.put(b"base\r\n"))
+    marked = settled_content(change, clashing, shelf.blobs.get, marked=True)
+
+    assert marked.count(b"\r\n") == marked.count(b"\n") == 7
+
+
 def test_a_marker_that_a_side_had_itself_is_text() -> None:
     doc = b"Git writes\n<<<<<<< HEAD\n"
 

@@ -162,10 +162,12 @@ def marked_lines(clash: Clash, our_name: str, their_name: str) -> list[bytes]:
         (b"||||||| base", clash.base),
         (b"=======", clash.theirs),
     )
+    known = [*clash.ours, *clash.base, *clash.theirs]
+    end = b"\r\n" if known and known[0].endswith(b"\r\n") else b"\n"
     marked: list[bytes] = []
     for marker, lines in parts:
-        marked.append(marker + b"\n")
+        marked.append(marker + end)
         marked += lines
         if lines and not lines[-1].endswith(b"\n"):
-            marked[-1] += b"\n"  # an unterminated last line must not swallow the next marker
-    return [*marked, f">>>>>>> {their_name}\n".encode()]
+            marked[-1] += end  # an unterminated last line must not swallow the next marker
+    return [*marked, f">>>>>>> {their_name}".encode() + end]

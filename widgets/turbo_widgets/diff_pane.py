@@ -292,9 +292,17 @@ class DiffPane(DiffClashes):
         Raises:
             ValueError: The text would not come back as it is (`fits_in_place`).
         """
-        await self._open_below(
-            HunkEditor(path, hunk, text, subject=subject, where=where, closed=self._close_below)
+        clashing = any(file.path == path and file.clashes for file in self._value.files)
+        editor = HunkEditor(
+            path,
+            hunk,
+            text,
+            subject=subject,
+            where=where,
+            noun="conflict" if clashing else "hunk",
+            closed=self._close_below,
         )
+        await self._open_below(editor)
 
     @property
     def _line_here(self) -> int | None:

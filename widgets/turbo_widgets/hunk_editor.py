@@ -34,6 +34,7 @@ class HunkEditor(TextArea):
         text: What to begin with; `fits_in_place` of it must be true.
         subject: What it is an edit of, carried by `Edited`.
         where: What the subject is called, for the title.
+        noun: What `hunk` counts, for the title.
         closed: Called at the end, whichever; takes the editor away.
 
     Raises:
@@ -80,6 +81,7 @@ class HunkEditor(TextArea):
         *,
         subject: str = "",
         where: str = "",
+        noun: str = "hunk",
         closed: Callable[[], object] | None = None,
     ) -> None:
         if not fits_in_place(text):
@@ -96,13 +98,14 @@ class HunkEditor(TextArea):
         self._hunk = hunk
         self._subject = subject
         self._where = where
+        self._noun = noun
         self._when_closed = closed
         self._began_with = text
         self._warned = False
         self._say("^s keeps it · esc leaves it")
 
     def _say(self, how: str) -> None:
-        what = "file" if self._hunk < 0 else f"hunk {self._hunk + 1}"
+        what = "file" if self._hunk < 0 else f"{self._noun} {self._hunk + 1}"
         of = f"{what} of {clean_line(self._path)}"
         self.border_title = " · ".join(part for part in (f"Edit {of}", self._where, how) if part)
 
