@@ -11,6 +11,7 @@ from typing import ClassVar
 from turbo_tui.adapters.providers.address import ModelAddress
 from turbo_tui.adapters.providers.document import asking_in_words
 from turbo_tui.adapters.providers.draft import Draft, arguments_object
+from turbo_tui.adapters.providers.functions import as_functions
 from turbo_tui.adapters.providers.shapes import as_dict, as_int, as_list, as_str
 from turbo_tui.adapters.providers.ways import SchemaWay, Ways
 from turbo_tui.core.models import Message, ModelRequest, Usage
@@ -50,17 +51,7 @@ class Ollama:
                 body["format"] = request.schema if ways.schema == "schema" else "json"
         body["messages"] = [_message(message) for message in request.messages]
         if request.tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": tool.parameters,
-                    },
-                }
-                for tool in request.tools
-            ]
+            body["tools"] = as_functions(request.tools)
         return body
 
     def read(self, payload: dict[str, object], draft: Draft) -> None:
