@@ -33,12 +33,14 @@ ALL_NEW = {**NEW, "text": file(TEXT.replace(b"9\n", b"nine\n"))}
 MOVED = {
     "here/a": file(b"moved\n"),
     "here/b": file(b"moved too\n", 0o755),
+    "Read.md": file(b"moved by case alone\n"),
     "text": file(TEXT),
     "link": link("text"),
 }
 MOVED_NEW = {
     "there/a": file(b"moved\n"),
     "b": file(b"moved too\n", 0o755),
+    "READ.md": file(b"moved by case alone\n"),
     "text": file(TEXT.removesuffix(b"19\n"), 0o600),
     "link": file(b"a link no more"),
     "new/link": link("../text"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from turbo_tui.core.changes import Node
 from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Blobs
+from turbo_tui.landing.attributes import copy_attributes
 from turbo_tui.landing.beneath import Tree, aside
 from turbo_tui.landing.leftovers import Leftovers
 from turbo_tui.landing.operations import Operation, same
@@ -30,8 +31,6 @@ _IN_MEMORY_BYTES = 16_000_000
 _OTHERS_DOING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _MANY_FILES = 64  # from here one sync of the file system is cheaper than one of each file
 _UNFINISHED_FOLDER_MODE = 0o700
-# A new content must not inherit what was granted to the old one, nor marks of other layers.
-_NEVER_COPIED = ("security.capability", "security.ima", "security.evm", "trusted.", "user.overlay.")
 
 
 class ChangedMeanwhileError(Exception):
@@ -134,7 +133,7 @@ class Writer:
         # A recovery may come when what it is like is gone already.
         if operation.like and self.tree.lstat(operation.like) is not None:
             with self.tree.file(operation.like) as old:
-                lost = _copy_attributes(old, fd)
+                lost = copy_attributes(old, fd)
                 if lost:
                     self.notes.append(f"{path}: not kept: {', '.join(lost)}")
                 was = os.fstat(old)
@@ -401,23 +400,3 @@ def _wanted(operation: Operation) -> Node:
     if operation.after is None:
         raise AssertionError(f"{operation.kind} of {operation.path} has nothing to write")
     return operation.after
-
-
-def _copy_attributes(old: int, new: int) -> list[str]:
-    """Copy extended attributes (ACLs are among them); return the names that were refused."""
-    if not hasattr(os, "listxattr"):
-        return []
-    lost: list[str] = []
-    try:
-        names = os.listxattr(old)
-    except OSError:  # the file system has none
-        return []
-    for name in names:
-        if name.startswith(_NEVER_COPIED):
-            continue
-        try:
-            os.setxattr(new, name, os.getxattr(old, name))
-        except OSError:
-            if not name.startswith("security."):  # labels that the system sets by itself
-                lost.append(name)
-    return lost
