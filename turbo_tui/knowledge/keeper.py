@@ -1,4 +1,4 @@
-"""Keeps an index as the files are: in a thread of its own, while queries are answered.
+"""Keeps an index as the files are: in threads of its own, while queries are answered.
 
 Everything that changes the index happens file by file with `turn` held, for a millisecond or so.
 Files come from the store where their content was seen before, else from the processes that read
@@ -8,7 +8,7 @@ them; what is new is handed to the store some files at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
@@ -27,7 +27,13 @@ BATCH_FILES = 256  # that are written to the store at once
 QUICK_WALK_S = 0.25  # a tree that is walked so quickly is walked whenever somebody asks
 SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to do
 REST_S = 5.0  # without work, after which the processes that read files are ended
+MOST_UNSAVED = 8 * BATCH_FILES
+STUCK_S = 30.0
+PENDING_S = 0.3
+AGAIN_S = 1.0  # after the process that writes was ended
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
+
+Unsaved = tuple[SourceFile, str, Sequence[bytes]]  # its key, and its digest unless that is kept
 
 
 class Keeper:
@@ -54,32 +60,39 @@ class Keeper:
         self._store = store
         self._pending: dict[str, SourceFile] = {}
         self._no_text: dict[str, Stamp] = {}
-        self._unsaved: list[tuple[SourceFile, str, Sequence[bytes]]] = []
+        self._unsaved: list[Unsaved] = []
         self._gone: list[str] = []
         self._news = Condition()
         self._touched: set[str] = set()
         self._asked = 1
-        self._done = 0
+        self._done = 0  # of what was asked: in the index
+        self._kept = 0  # and on disk
+        self._rounds = self._rounds_kept = 0
+        self._busy = True
         self._over = Event()
         self._walked_at = 0.0
         self._began = 0.0
         self._began_with = 0
-        self._opened = False
+        self._opened = Event()
         self._filled = False
         self._watch = Watch(self._changed)
-        self._thread = Thread(target=self._run, name="keeper")
+        self._threads = [
+            Thread(target=each, name=each.__name__) for each in (self._run, self._keep)
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for each in self._threads:
+            each.start()
 
     def stop(self) -> None:
         """End the thread once the file at hand is done; what is unsaved is saved."""
         self._over.set()
         with self._news:
             self._news.notify_all()
+        for each in self._threads:
+            each.join()
         self._watch.stop()
-        self._thread.join()
         self._parser.close()
         self._meaning.close()
         self._store.close()
@@ -91,21 +104,21 @@ class Keeper:
             self._news.notify_all()
             return self._asked
 
-    def settled(self, wanted: int, *, within_s: float) -> bool:
-        """Wait until that look is over and all it found is in the index and on disk.
+    def settled(self, wanted: int, *, within_s: float, kept: bool = False) -> bool:
+        """Wait until that look is over and all it found is in the index.
 
         Args:
             wanted: What `look` returned.
             within_s: So long at most; False when it passed.
+            kept: And on disk, where there is room.
         """
-        until = time.monotonic() + within_s
+
+        def is_so() -> bool:
+            return (self._kept if kept else self._done) >= wanted
+
         with self._news:
-            while self._done < wanted:
-                left = until - time.monotonic()
-                if left <= 0 or self._over.is_set():
-                    return False
-                self._news.wait(left)
-        return True
+            self._news.wait_for(lambda: is_so() or self._over.is_set(), within_s)
+            return is_so()
 
     def filled(self, *, within_s: float) -> bool:
         """Wait until all that can be compared by meaning is; tell whether it is."""
@@ -120,17 +133,22 @@ class Keeper:
         if not self._watch.works or self._tree.walk_s < QUICK_WALK_S:
             return self.settled(self.look(), within_s=within_s)
         with self._news:
-            self._news.wait_for(lambda: not self._touched or self._over.is_set(), within_s)
-            wanted = self._asked
-        return self.settled(wanted, within_s=within_s)
+            return self._news.wait_for(
+                lambda: not (self._touched or self._busy) or self._over.is_set(), within_s
+            )
 
     def first_look(self, *, within_s: float) -> None:
         """Wait until the index was complete once; afterwards, it is nearly so."""
         self.settled(1, within_s=within_s)
 
-    def pending(self) -> list[SourceFile]:
-        """Return files that are not in the index yet."""
-        return list(self._pending.values())
+    def pending(self, *, within_s: float = PENDING_S) -> Iterator[SourceFile]:
+        """Yield files that are not in the index yet, as many as can be read in so long."""
+        until = time.monotonic() + within_s
+        for file in list(self._pending.values()):
+            file.text()
+            yield file
+            if time.monotonic() > until:
+                return
 
     def state(self) -> IndexState:
         """Say what the index holds."""
@@ -161,13 +179,11 @@ class Keeper:
             self._news.notify_all()
 
     def _run(self) -> None:
-        if self._store.exists:
-            self._open()
         while not self._over.is_set():
             with self._news:
                 asked, touched = self._asked, self._touched
                 idle = asked == self._done and not touched
-                self._touched = set()
+                self._touched, self._busy = set(), not idle
             if idle:
                 if not self._compare() and not self._heard():
                     self._rest()
@@ -177,13 +193,12 @@ class Keeper:
             self._take_in()
             if not self._pending:
                 self._watch.over(self._tree.folders)
-            if not self._over.is_set():
-                self._save(everything=True)
             with self._news:
                 self._filled = self._followed = False
                 self._done = max(self._done, asked)
+                self._rounds += 1
+                self._busy = False
                 self._news.notify_all()
-        self._save(everything=True)
 
     def _heard(self) -> bool:
         """Wait a while for something to do; tell whether there is."""
@@ -213,10 +228,6 @@ class Keeper:
             self._store.put_vectors(meaning.name, self._vectors)
             self._vectors = []
         return bool(meaning.waiting)
-
-    def _open(self) -> None:
-        self._opened = True
-        self._store.open()
 
     def _rest(self) -> None:
         self._parser.close()
@@ -251,7 +262,8 @@ class Keeper:
                 self.index.remove(path)
         if self.index.chunks.wasteful:
             self.index.pack(self.turn)
-        self._gone = [path for path in self._store.files if path not in files]
+        with self._news:
+            self._gone = [path for path in list(self._store.files) if path not in files]
         self._begin(
             {
                 path: file
@@ -268,17 +280,28 @@ class Keeper:
         self._began, self._began_with = time.monotonic(), len(self._pending)
 
     def _take_in(self) -> None:
-        """Take in what is pending: first what the store knows, then the rest."""
-        if self._store.keys:
-            self._recall()
-        with closing(self._parser.read(list(self._pending.values()))) as reading:
-            for file, key, digest, parts, _ in reading:
-                self._put(file, key, digest)
-                if digest is not None:
-                    self._unsaved.append((file, key, parts))
-                self._save()
-                if self._over.is_set():
-                    return
+        """Take in what is pending: what the store knows from there, the rest from the files."""
+        while self._pending and not self._over.is_set():
+            asked_store = self._opened.is_set()
+            if asked_store and self._store.keys:
+                self._recall()
+            with closing(self._parser.read(list(self._pending.values()))) as reading:
+                for file, key, digest, parts, _ in reading:
+                    self._put(file, key, digest)
+                    if digest is not None:
+                        self._remember(file, key, parts)
+                    if self._over.is_set() or asked_store != self._opened.is_set():
+                        break  # by now the store may know the rest
+
+    def _remember(self, file: SourceFile, key: str, parts: Sequence[bytes]) -> None:
+        """Have a file written, when there is time; wait where too many are to be written."""
+        with self._news:
+            self._unsaved.append((file, key, parts))
+            if len(self._unsaved) == BATCH_FILES:
+                self._news.notify_all()
+            self._news.wait_for(
+                lambda: len(self._unsaved) < MOST_UNSAVED or self._over.is_set(), STUCK_S
+            )
 
     def _recall(self) -> None:
         """Take in files whose content the store has, however it came there."""
@@ -297,7 +320,7 @@ class Keeper:
                 for file in wanted[key]:
                     self._put(file, key, digest)
                     if self._store.files.get(file.path) != (file.stamp, key):
-                        self._unsaved.append((file, key, ()))
+                        self._remember(file, key, ())
                 if self._over.is_set():
                     return
 
@@ -310,20 +333,46 @@ class Keeper:
                 self.index.add(file, key, digest)
             self._pending.pop(file.path, None)
 
-    def _save(self, *, everything: bool = False) -> None:
-        """Hand what is new to the store, now and then or at the end."""
-        if not self._unsaved and not self._gone:
-            return
-        if not everything and len(self._unsaved) < BATCH_FILES:
-            return
-        if not self._opened:  # so late: a first answer does not wait for an empty store
+    def _keep(self) -> None:
+        """Have what is new written, in a thread of its own: opening a store takes seconds."""
+        if self._store.exists:
             self._open()
-        while self._unsaved or self._gone:
-            some = self._unsaved[:BATCH_FILES]
-            contents = [(key, parts) for _, key, parts in some if parts]
-            files = [(file, key) for file, key, _ in some]
-            saved = self._store.put(contents, files, self._gone)
-            if not saved and self._store.usable:
-                return  # its helper was ended: once more, the next time
-            del self._unsaved[: len(some)]
-            self._gone = []
+        while True:
+            with self._news:
+                self._news.wait_for(self._is_to_save)
+                over, done, rounds = self._over.is_set(), self._done, self._rounds
+                some, gone = self._unsaved[:BATCH_FILES], self._gone
+            if some or gone:
+                if not self._opened.is_set():  # so late: a first answer does not wait for it
+                    self._open()
+                if not self._saved(some, gone):
+                    if over or self._over.wait(AGAIN_S):
+                        return
+                    continue
+            with self._news:
+                del self._unsaved[: len(some)]
+                self._gone = [path for path in self._gone if path not in gone]
+                if not self._unsaved and not self._gone:
+                    self._kept, self._rounds_kept = done, rounds
+                    if over:
+                        return
+                self._news.notify_all()
+
+    def _is_to_save(self) -> bool:
+        whole = self._rounds_kept < self._rounds or self._over.is_set()
+        return whole or len(self._unsaved) >= BATCH_FILES
+
+    def _saved(self, some: list[Unsaved], gone: list[str]) -> bool:
+        """Write; False where it is to be tried again. Without a disk, nothing is ever written."""
+        known = self._store.files
+        fresh = [each for each in some if known.get(each[0].path) != (each[0].stamp, each[1])]
+        gone = [path for path in gone if path in known]
+        contents = [(key, parts) for _, key, parts in fresh if parts]
+        files = [(file, key) for file, key, _ in fresh]
+        if not files and not gone:
+            return True
+        return self._store.put(contents, files, gone) or not self._store.usable
+
+    def _open(self) -> None:
+        self._store.open()
+        self._opened.set()

@@ -106,7 +106,8 @@ class Clients:
         until = time.monotonic() + COMPLETE_S
         wanted = self._keeper.look()
         while not (
-            self._keeper.settled(wanted, within_s=TOLD_S) and self._keeper.filled(within_s=TOLD_S)
+            self._keeper.settled(wanted, within_s=TOLD_S, kept=True)
+            and self._keeper.filled(within_s=TOLD_S)
         ):
             yield {"more": True, "index": asdict(self._keeper.state())}
             if time.monotonic() > until:

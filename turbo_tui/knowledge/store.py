@@ -180,8 +180,8 @@ class Store:
 
     def rest(self) -> None:
         """End the helper when it had nothing to do for a while."""
-        if self._helper is not None and time.monotonic() - self._used > IDLE_S:
-            with self._turn:
+        with self._turn:
+            if self._helper is not None and time.monotonic() - self._used > IDLE_S:
                 self._end()
 
     def close(self) -> None:
