@@ -153,3 +153,19 @@ def test_reading_takes_time_in_line_with_the_length(answer: str) -> None:
 
     # A tenth of this on an idle machine; what is not linear takes minutes.
     assert time.process_time() - begun < 10
+
+
+def test_an_edit_in_what_may_be_all_of_a_file_is_refused_until_it_is_told() -> None:
+    diff = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-x\n+y\n```\n"
+    shown = f"To patch:\n\n```diff\n{diff}"
+    answer = f"docs/patching.md\n````\n{shown}````\n"
+
+    with pytest.raises(EditSyntaxError, match=r"all of that file, or hold the edit in line 6"):
+        after({"x.py": "x\n"}, answer)
+    assert after({"x.py": "x\n"}, answer, "unified") == {"x.py": "y\n"}
+    assert after({}, answer, "whole") == {"docs/patching.md": shown}
+    # A block that is for an edit, or names nothing, holds one.
+    for head in ("x.py\n```diff\nfor x:\n", "x.py\n```\nx.py\n", "```\nfor x:\n"):
+        assert after({"x.py": "x\n"}, head + diff) == {"x.py": "y\n"}
+    called = "In x.py:\n```\napply_patch <<'EOF'\n*** Begin Patch\n*** Update File: x.py\n-x\n+y\n"
+    assert after({"x.py": "x\n"}, f"{called}*** End Patch\nEOF\n```\n") == {"x.py": "y\n"}

@@ -164,3 +164,9 @@ def test_broken_blocks_are_refused_with_their_line(answer: str, why: str, line: 
 def test_a_search_never_ends_within_a_line() -> None:
     with pytest.raises(Refused):
         after({"a": "forty-two\n"}, "a\n" + block("two\n", "three\n"), "search-replace")
+
+
+def test_a_line_number_of_the_dialect_is_text_behind_a_backslash() -> None:
+    answer = "a\n<<<<<<< SEARCH\n\\:start_line:3\n=======\nx\n>>>>>>> REPLACE\n"
+
+    assert after({"a": ":start_line:3\ny\n"}, answer) == {"a": "x\ny\n"}

@@ -70,6 +70,8 @@ def parse(text: str, format: FormatName = "auto", *, exists: Exists) -> Parsed: 
         if used is not None and _BEGINS[name](rest) is None:
             continue
         found = _read(name, rest, exists)
+        if name != "search-replace":  # no file holds its blocks but by design
+            whole_files.refuse_parts(rest, found.spans, exists)
         if found.edits:
             every.append(found)
             used = used or name

@@ -71,6 +71,7 @@ class _Block:
     old: tuple[str, ...]
     new: tuple[str, ...]
     end: int
+    line: int  # where `old` begins as a dialect says it, 0 when it does not
 
 
 def _block(lines: Sequence[str], start: int) -> _Block:
@@ -106,9 +107,9 @@ def _block(lines: Sequence[str], start: int) -> _Block:
             start + 1,
         )
     indent = _indent(lines, start)
-    old = _body(lines[start + 1 : dividers[0]], indent)
-    new = _body(lines[dividers[0] + 1 : stop], indent)
-    return _Block(tuple(old), tuple(new), end)
+    line, old = _without_hints(_dedented(lines[start + 1 : dividers[0]], indent))
+    new = _dedented(lines[dividers[0] + 1 : stop], indent)
+    return _Block(_unescaped(old), _unescaped(new), end, line)
 
 
 def _is_stray(lines: Sequence[str], start: int, dividers: Sequence[int], tail: int) -> bool:
@@ -153,11 +154,26 @@ def _indent(lines: Sequence[str], start: int) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _body(body: Sequence[str], indent: str) -> list[str]:
-    """Return text without the indentation of its block's markers, and without escapes."""
+def _dedented(body: Sequence[str], indent: str) -> Sequence[str]:
+    """Return text without the indentation of its block's markers."""
     if indent and all(line.startswith(indent) for line in body if line.strip()):
-        body = [line.removeprefix(indent) for line in body]
-    return [_ESCAPED.sub(r"\1", line) if "\\" in line else line for line in body]
+        return [line.removeprefix(indent) for line in body]
+    return body
+
+
+def _without_hints(body: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """Return the line that text begins with `:start_line:`, and what comes behind."""
+    line = first = 0
+    while first < len(body) and (hint := _LINE_HINT.match(body[first])):
+        line = int(hint[2]) if hint[1] == "start" else line
+        first += 1
+    if line and first < len(body) and _RULE.match(body[first]):
+        first += 1
+    return line, body[first:]
+
+
+def _unescaped(body: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_ESCAPED.sub(r"\1", line) if "\\" in line else line for line in body)
 
 
 def _name(lines: Sequence[str], head: int, floor: int, after: str, exists: Exists) -> str:
@@ -179,18 +195,12 @@ def _name(lines: Sequence[str], head: int, floor: int, after: str, exists: Exist
 
 
 def _edit(path: str, block: _Block, at: int, exists: Exists) -> FileEdit:
-    old, line = list(block.old), 0
-    while old and (hint := _LINE_HINT.match(old[0])):
-        line = int(hint[2]) if hint[1] == "start" else line
-        old.pop(0)
-    if line and old and _RULE.match(old[0]):
-        old.pop(0)
     new = "".join(f"{row}\n" for row in block.new)
-    if not any(row.strip() for row in old):
+    if not any(row.strip() for row in block.old):
         if not path:
             raise EditSyntaxError("a new file (empty SEARCH) needs its name before the block", at)
         return FileEdit(path, "add", content=new, at=at)
-    text = "".join(f"{row}\n" for row in old)
+    text = "".join(f"{row}\n" for row in block.old)
     if path and not looks_like_a_path(path, exists):
         path = ""
-    return FileEdit(path, "update", (Chunk(text, new, line=line, whole_lines=True),), at=at)
+    return FileEdit(path, "update", (Chunk(text, new, line=block.line, whole_lines=True),), at=at)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from turbo_tui.edits.fences import Block, blocks, info_of, is_shell
-from turbo_tui.edits.found import Exists, Found
+from turbo_tui.edits.found import Exists, Found, masked
 from turbo_tui.edits.names import name_handed_over, name_in_info, name_on
 from turbo_tui.edits.values import EditSyntaxError, FileEdit
 
@@ -18,6 +19,7 @@ src/app.py
 
 _LOOKED_BACK = 3
 _SHELL_ENDINGS = (".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".cmd")
+_CALL = re.compile(r"<<-?[ \t]*['\"]?\w+['\"]?[ \t]*$|^%%|^#!")  # of a program that applies a patch
 _BULLET = re.compile(r"^[ \t]*[-+*][ \t]")
 
 
@@ -40,6 +42,31 @@ def find(lines: Sequence[str], exists: Exists) -> Found:
         edits.append(FileEdit(path, "update", content=content, whole=True, at=block.start + 1))
         spans.append((block.start, block.end))
     return Found(tuple(edits), tuple(spans))
+
+
+def refuse_parts(lines: Sequence[str], spans: Sequence[tuple[int, int]], exists: Exists) -> None:
+    """Refuse edits of another format that stand in what may be all of a named file.
+
+    Raises:
+        EditSyntaxError: A named block has text of its own before one.
+    """
+    starts = [start for start, _ in spans]
+    around = masked(lines, spans)
+    floor = 0
+    for block in blocks(around):
+        at = bisect_right(starts, block.start)
+        inside = at < len(spans) and spans[at][1] <= block.end
+        path = _name(lines, block, floor, exists) if inside else ""
+        floor = block.end
+        if not path or _is_about(block, path):
+            continue
+        own = around[block.start + 1 : starts[at]]
+        if any(row.strip() and not name_on(row, exists) and not _CALL.search(row) for row in own):
+            raise EditSyntaxError(
+                f"the block of {path} may be all of that file, or hold the edit in line "
+                f"{starts[at] + 1}: say which by --format, or take the edit out of the block",
+                block.start + 1,
+            )
 
 
 def _is_about(block: Block, path: str) -> bool:
