@@ -16,7 +16,7 @@ from turbo_tui.core.errors import TurboError
 from turbo_tui.core.landings import Lander
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Ask, Stage
-from turbo_tui.core.searching import Hit
+from turbo_tui.core.searching import Hit, IndexState
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks
@@ -128,6 +128,7 @@ class LineSearch:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.asked: list[str] = []
+        self.index = IndexState()
 
     async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
         self.asked.append(query)
@@ -139,6 +140,9 @@ class LineSearch:
             if query in line
         ]
         return hits[:limit]
+
+    async def state(self) -> IndexState:
+        return self.index
 
 
 async def describe() -> Project:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.app.screen_kit import BIG, seated
 from tests.app.session_kit import Stand
 from turbo_tui.core import events as ev
+from turbo_tui.core.searching import IndexState
 
 
 async def test_a_pinned_file_goes_with_the_next_task_and_with_no_later_one(tmp_path: Path) -> None:
@@ -42,3 +43,13 @@ async def test_a_file_pinned_again_is_not_pinned(tmp_path: Path) -> None:
 def _tasks(stand: Stand) -> list[ev.TaskGiven]:
     events = [record.event for record in stand.store.records]
     return [each for each in events if isinstance(each, ev.TaskGiven)]
+
+
+async def test_the_pane_says_how_far_the_index_is_and_what_was_given_up(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    stand.search.index = IndexState(files=120, pending=80, rate=40.0, left_s=2.0)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.sees("indexing 120 of 200 files, 40 a second, 2 s left")
+        stand.search.index = IndexState(files=200, given_up=("deep.js", "b.js"))
+        await seat.sees("deep.js hung its grammar and 1 more")

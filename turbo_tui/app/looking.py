@@ -14,15 +14,20 @@ from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.plain import plain
-from turbo_widgets.knowledge_values import Preview, SearchHit
+from turbo_tui.core.searching import IndexState
+from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
 from turbo_widgets.lexing import marks_near
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.session_screen import SessionScreen
+    from turbo_tui.core.searching import Knowledge
 
 _PREVIEW_BYTES = 2_000_000
 _SEARCH_PAUSE_S = 0.15
+_FIRST_LOOK_S = 1.0  # the first frame and the first keys come before the index
+_LOOK_S = 0.5  # while it grows
+_REST_S = 5.0
 
 
 class Looking:
@@ -93,6 +98,21 @@ class Looking:
         )
         pane.show_hits(query, hits)
 
+    def follow_index(self) -> None:
+        """Let the index be made ahead of the first search, and say how far it is."""
+        if self._opened.search is not None:
+            self._house.in_background(self._follow(self._opened.search), group="index")
+
+    async def _follow(self, search: Knowledge) -> None:
+        await asyncio.sleep(_FIRST_LOOK_S)
+        while True:
+            try:
+                state = await search.state()
+            except TurboError as error:
+                state = IndexState(note=str(error))
+            self._screen.furniture.knowledge.show_progress(progress_of(state))
+            await asyncio.sleep(_LOOK_S if state.pending else _REST_S)
+
     def preview(self, path: str, line: int, span: tuple[int, int]) -> None:
         """Show a file of the real tree at a line (1-based); `span` is the place meant."""
         self._house.in_background(self._preview(path, line, span), group="preview")
@@ -130,6 +150,16 @@ class Looking:
             pane.show(project_value(await look()))
         except TurboError as error:
             self._house.tell(str(error), bad=True)
+
+
+def progress_of(state: IndexState) -> IndexProgress:
+    """Return what the pane says of the index."""
+    given_up = state.given_up
+    if given_up and not state.note:
+        named = f"{plain(given_up[0])} hung its grammar"
+        more = f" and {len(given_up) - 1} more" if len(given_up) > 1 else ""
+        return IndexProgress(state.files, state.pending, state.rate, state.left_s, named + more)
+    return IndexProgress(state.files, state.pending, state.rate, state.left_s, state.note)
 
 
 def _read(path: Path) -> str:

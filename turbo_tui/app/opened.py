@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from turbo_tui.core.searching import Search
+    from turbo_tui.core.searching import Knowledge
     from turbo_tui.engine.live import Live
     from turbo_tui.engine.run import Run
 
@@ -166,7 +166,7 @@ class Opened:
     label: str = ""
     task: str = ""
     live: Live | None = None
-    search: Search | None = None
+    search: Knowledge | None = None
     look_at_project: Callable[[], Awaitable[Project]] | None = None
     setup: Setup | None = None
     notes: tuple[str, ...] = ()

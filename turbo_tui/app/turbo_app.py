@@ -213,6 +213,7 @@ class TurboApp(App[int]):
         for note in opened.notes if opened.run.views.plan.task else ():
             self.tell(note)  # else they stand in the empty plan pane
         self.in_background(self.desk.looking.look_at_project(), group="project")
+        self.desk.looking.follow_index()
         if self._waiting_task:
             task, self._waiting_task = self._waiting_task, ""
             self._give(task)

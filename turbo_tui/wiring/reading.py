@@ -9,7 +9,7 @@ from pathlib import Path
 
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.redact import secrets_of
-from turbo_tui.core.searching import Search
+from turbo_tui.core.searching import Knowledge
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
 from turbo_tui.knowledge.text_search import TextSearch
@@ -30,7 +30,7 @@ class Project:
         self._looking = asyncio.Lock()
 
     @property
-    def search(self) -> Search:
+    def search(self) -> Knowledge:
         """Text and symbols of the workspace."""
         return self._text_search
 
