@@ -327,7 +327,7 @@ def _is_none(kind: str, damaged: Damaged, around: Sequence[Sequence[str]]) -> bo
     """Say whether it is no damage: exactly another place, or without what it is named for."""
     if "trailing" in kind and not re.search(r" $", damaged.old, re.MULTILINE):
         return True
-    if "missing" not in kind:
+    if not {"missing", "misquoted"} & set(kind.replace(",", "").split()):
         return any(damaged.old in text_of(part) for part in around)
     # What is left may be another place but for white space: that is no damage either.
     left = _bare(damaged.old)

@@ -33,9 +33,9 @@ FLOORS = {
     "missing row": (35, 20),
     "missing row beside the change": (35, 15),
     "extra row": (45, 40),
-    # A row that stays and has another name is another row: most are refused, alone too.
-    "misquoted row": (0, 0),
-    "shallower, misquoted row": (0, 0),
+    # A slip is one word spelled nearly right; a key, a value or a word the file has is another row.
+    "misquoted row": (40, 10),
+    "shallower, misquoted row": (35, 10),
     # Only what is there is taken out.
     "misquoted row that changes": (15, 5),
     "paraphrased comment": (45, 20),
