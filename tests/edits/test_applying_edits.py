@@ -232,3 +232,12 @@ def test_a_file_that_has_just_this_name_is_meant_whatever_else_it_could_be(name:
     answer = f"*** Begin Patch\n*** Update File: {name}\n@@\n-x\n+y\n*** End Patch\n"
 
     assert after({name: "x\n", "a": "x\n", "a/b": "x\n"}, answer)[name] == "y\n"
+
+
+def test_line_ends_outlast_the_last_line_that_had_one() -> None:
+    block = "f\n<<<<<<< SEARCH\n{}\n=======\n{}>>>>>>> REPLACE\n"
+    answer = block.format("one", "") + block.format("two", "two\nthree\n")
+
+    outcome = apply_edits(parse(answer, exists=lambda _: True), lambda _: b"one\r\ntwo")
+
+    assert outcome.files[0].content == b"two\r\nthree"

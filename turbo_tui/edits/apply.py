@@ -277,6 +277,9 @@ class _Draft:
             RefusedError: One has no place.
         """
         file = decode(state.content or b"")
+        before = self._before.get(state.came_from)
+        if before is not None:  # an edit before this one may have left a single line
+            file = replace(file, default_end=decode(before).newline)
         done = replaced(file, chunks)
         state.places += done.places
         return ended(done.file, file.text) if self._envelope else done.file

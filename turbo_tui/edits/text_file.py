@@ -10,7 +10,7 @@ import codecs
 import re
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _SNIFFED_BYTES = 8_192
 
@@ -50,11 +50,13 @@ class TextFile:
         raw: The text with its own line ends, without the mark.
         encoding: A codec name; `latin-1` where the bytes are not UTF-8, as it keeps each byte.
         mark: The byte order mark; empty when there is none.
+        default_end: The line end of what is written where the text has none.
     """
 
     raw: str
     encoding: str = "utf-8"
     mark: bytes = b""
+    default_end: str = "\n"
 
     @property
     def text(self) -> str:
@@ -63,8 +65,8 @@ class TextFile:
 
     @property
     def newline(self) -> str:
-        r"""The line end that most lines have; `\n` for a file without any."""
-        return _usual_end(self.raw) or "\n"
+        """The line end that most lines have; the default for a file without any."""
+        return _usual_end(self.raw) or self.default_end
 
     def replaced(self, start: int, end: int, new: str) -> TextFile:
         r"""Return the file with `text[start:end]` replaced; `new` may have any line ends.
@@ -92,7 +94,7 @@ class TextFile:
             written.append(part.new.replace("\r\n", "\n").replace("\n", newline))
             done = raw_place(part.end)
         raw = "".join([*written, self.raw[done:]])
-        return TextFile(raw, self.encoding, self.mark)
+        return replace(self, raw=raw)
 
     def encode(self) -> bytes:
         """Return the bytes of the file.
