@@ -207,3 +207,13 @@ def test_a_block_does_not_reach_into_the_next_one_like_it() -> None:
     old = "collect(the, rows)\nstore(x)\nfinally_do(y)\ndone(z)\n"
 
     assert refused(text, old, old.replace("(y)", "(w)"))
+
+
+def test_code_left_out_is_refused_where_a_copy_holds_the_parts_as_close_together() -> None:
+    copy = (
+        "rows = split(all)\n    if each:\n        keep(each)\n    elif other:\n        last(each)\n"
+    )
+    text = copy.replace("    if each", "for each in rows:\n    if each") + "\nend\n\n" + copy
+    old = "rows = split(all)\n...\n        keep(each)\n    elif other:\n"
+
+    assert refused(text, old, old.replace("split", "cut"))
