@@ -189,3 +189,18 @@ async def test_the_place_meant_is_marked_with_the_words_that_were_asked_for() ->
 
     assert bands == [11, 12, 13]
     assert tones == ("line", ("plain", "code-keyword", "match"))
+
+
+async def test_another_answer_is_read_from_its_top() -> None:
+    pane = KnowledgePane()
+    many = tuple(SearchHit(f"f{number}.py", number, "text") for number in range(1, 60))
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", many)
+        await bench.press("enter", "end")
+        assert "f1.py:1" not in shown(pane.places).split()
+        pane.show_hits("gre", many)
+        await bench.pilot.pause()
+
+        assert "f1.py:1" in shown(pane.places).split()

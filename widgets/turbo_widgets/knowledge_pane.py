@@ -140,6 +140,7 @@ class KnowledgePane(Vertical):
             return
         self._query, self._hits, self._note, self._preview = query, hits, note, None
         self._lay_out(cursor=0)
+        self.places.scroll_to(y=0, animate=False)
 
     def show_pins(self, paths: Collection[str]) -> None:
         """Mark the files that go with the next task."""
