@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import IO, Literal
@@ -28,9 +29,10 @@ import numpy as np
 from turbo_tui.core.errors import WeightsError
 from turbo_tui.knowledge.index import Index, Indexed
 from turbo_tui.knowledge.likelihood import Waiting
+from turbo_tui.knowledge.own_vectors import OwnVectors
 from turbo_tui.knowledge.postings import Postings
-from turbo_tui.knowledge.static_table import Floats, StaticTable, chunk_text, read
-from turbo_tui.knowledge.tree import content_of
+from turbo_tui.knowledge.reading import chunk_texts
+from turbo_tui.knowledge.static_table import Floats, StaticTable, read
 from turbo_tui.knowledge.vectors import Vectors
 from turbo_tui.knowledge.weights import find, table_folder
 
@@ -56,7 +58,13 @@ class Meaning:
     """
 
     def __init__(
-        self, models: Path, model: str, key_of: Callable[[str, bytes], str], *, make: bool = True
+        self,
+        models: Path,
+        model: str,
+        key_of: Callable[[str, bytes], str],
+        *,
+        make: bool = True,
+        own_vectors: bool = False,
     ) -> None:
         """Begin with no table and no chunks.
 
@@ -65,10 +73,12 @@ class Meaning:
             model: As `[knowledge] model` names it; nothing means that none is wanted.
             key_of: Names a path's content, as the index does.
             make: Have the table made if there is none; takes some 40 CPU-seconds, behind.
+            own_vectors: Have a small project's chunks encoded by the model itself as well.
         """
         self.note = ""
         self.waiting = Waiting()
-        self._models, self._model, self._key_of = models, model, key_of
+        self._models, self._model = models, model
+        self._texts = partial(chunk_texts, key_of=key_of)
         self._make = make
         self._maker: subprocess.Popen[bytes] | None = None
         self._said: IO[bytes] | None = None
@@ -77,11 +87,17 @@ class Meaning:
         self._known: dict[str, _Known] = {}
         self._files: dict[str, Indexed] = {}
         self._postings: Postings | None = None  # what the numbers belong to
+        self._own: OwnVectors | None = None
+        if own_vectors and self.name:
+            kept = models / f"{self.name}.vectors"
+            self._own = OwnVectors(model, kept, self._texts)
 
     @property
     def state(self) -> State:
         """What chunks are compared by."""
-        return "none" if self._vectors is None else "static"
+        if self._vectors is None:
+            return "none"
+        return "full" if self._own is not None and self._own.complete else "static"
 
     @property
     def making(self) -> bool:
@@ -132,6 +148,9 @@ class Meaning:
                     self._vectors.drop(old[path].numbers)
         self.waiting.add(path for path in changed if fresh[path].numbers)
         self._known = fresh
+        if self._own is not None:
+            self._own.follow(files)
+            self.note = self.note or self._own.note
         self._postings = index.chunks
 
     def recall(self, rows: Iterable[Row], turn: Lock) -> None:
@@ -174,7 +193,10 @@ class Meaning:
         if self._table is None or self._vectors is None or self._postings is not index.chunks:
             return None
         query = self._table.embed([text])[0]
-        return self._vectors.similarities(query, index.chunks.numbers) if query.any() else None
+        if not query.any():
+            return None
+        found = self._vectors.similarities(query, index.chunks.numbers)
+        return self._own.mixed(found, text) if self._own is not None else found
 
     def similar(self, index: Index, number: int) -> Floats | None:
         """Compare a chunk with all chunks, as `similarities`."""
@@ -188,22 +210,18 @@ class Meaning:
             self._maker.kill()
             self._maker.wait()
             self._ended()
+        if self._own is not None:
+            self._own.close()
 
     def _batch(self) -> tuple[list[str], list[str]]:
         """Take the next files, as many as make a batch, and their chunks' texts."""
         paths: list[str] = []
         texts: list[str] = []
         while len(texts) < _CHUNKS_AT_ONCE and (path := self.waiting.take()) is not None:
-            known = self._files[path]
-            content = content_of(known.file.absolute)
-            # What changed since comes again with its new content.
-            if content is not None and self._key_of(path, content) == known.key:
-                lines = content.decode("utf-8", "replace").split("\n")
+            own = self._texts(self._files[path])
+            if own is not None:
                 paths.append(path)
-                texts += [
-                    chunk_text(path, "\n".join(lines[first - 1 : last]))
-                    for first, last in known.chunks
-                ]
+                texts += own
         return paths, texts
 
     def _has(self, known: _Known) -> bool:

@@ -78,7 +78,11 @@ class Model:
         return np.asarray(rows, np.float16)
 
     def pieces(self, count: int, *, before: list[int], after: list[int]) -> Floats:
-        """Embed each piece of the vocabulary, as if it were a text."""
+        """Read each piece of the vocabulary as a text of its own; return what it becomes.
+
+        That is the piece's own last state, not the text's vector, in which the model's marks
+        have a share: NDCG@10 of 480 queries is .004 better with it.
+        """
         torch = self._torch
         found: list[Floats] = []
         with torch.inference_mode():
@@ -86,7 +90,8 @@ class Model:
                 numbers = range(first, min(first + PIECES_AT_ONCE, count))
                 ids = torch.tensor([[*before, number, *after] for number in numbers])
                 asked = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-                found.append(self._model(asked)["sentence_embedding"].float().numpy())
+                states = self._model(asked)["token_embeddings"][:, len(before)]
+                found.append(states.float().numpy())
         return np.concatenate(found)
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:

@@ -30,7 +30,7 @@ from turbo_tui.core.errors import WeightsError
 from turbo_tui.knowledge.extra import imported
 from turbo_tui.knowledge.wordpiece import WordPiece
 
-VERSION = 1
+VERSION = 2
 DIMENSIONS = 256
 TOKENS = 128  # of a chunk; two of them are the model's own marks
 BATCH = 64  # texts; their pieces' rows are some megabytes

@@ -27,6 +27,11 @@ class Vectors:
         self._rows: Bytes = np.zeros((_FIRST_ROWS, dimensions), np.int8)
         self._scales: Floats = np.zeros(_FIRST_ROWS, np.float32)  # 0: there is no vector
 
+    @property
+    def dimensions(self) -> int:
+        """How long a vector is, and how many bytes it takes."""
+        return self._rows.shape[1]
+
     def put(self, numbers: Sequence[int] | Numbers, vectors: npt.NDArray[np.floating]) -> None:
         """Keep the vectors of chunks.
 
