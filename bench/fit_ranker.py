@@ -33,7 +33,7 @@ from turbo_tui.knowledge.features import candidates
 from turbo_tui.knowledge.file_kinds import KINDS
 
 WEIGHTS = Path(ranker.__file__).with_name("weights.toml")
-DECAY = 0.002
+DECAY = {True: 0.005, False: 0.0005}  # names are few: 84 queries
 ROUNDS = 160
 MOST_CANDIDATES = 80  # by the weights as they are: those below teach nothing
 HEAD = """\
@@ -147,7 +147,7 @@ def fit(examples: Iterable[Example], names: list[str]) -> Floats:
         scores = rows @ weights + bonus
         shares = np.exp(scores - np.maximum.reduceat(scores, starts)[owner])
         shares /= np.add.reduceat(shares, starts)[owner]
-        slope = columns @ (shares - goal) / len(taught) + DECAY * weights
+        slope = columns @ (shares - goal) / len(taught) + DECAY[taught[0].is_symbol] * weights
         mean = 0.9 * mean + 0.1 * slope
         square = 0.98 * square + 0.02 * slope**2
         rate = 0.3 if turn < ROUNDS * 0.75 else 0.05

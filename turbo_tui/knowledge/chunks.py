@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 CHUNK_BYTES = 1500
@@ -11,6 +11,10 @@ LONGEST_LINES = 60
 _HEADING = re.compile(r"#{1,6}[ \t]")
 _UNDERLINE = re.compile(r"([=\-~^\"'#*+.])\1{2,}[ \t]*$")
 PROSE = (".md", ".markdown", ".mdx", ".rst", ".adoc")
+
+_HTML = re.compile(r"<(?:h[1-6]|section|article|template|script|style)\b", re.IGNORECASE)
+_CELL = re.compile(r'^\s*"cell_type"\s*:')
+_SOURCE = re.compile(r'^\s*"source"\s*:')
 
 Span = tuple[int, int]  # first and last line, 1-based
 
@@ -71,6 +75,46 @@ def by_section(lines: Sequence[str]) -> list[Span]:
         for start, end in zip(starts, ends, strict=True)
         for span in _windows(lines, start, end)
     ]
+
+
+def by_html(lines: Sequence[str]) -> list[Span]:
+    """Parts of a page, each from its heading; large ones are cut."""
+    starts = [number for number, line in enumerate(lines, 1) if number == 1 or _HTML.search(line)]
+    ends = [start - 1 for start in starts[1:]] + [len(lines)]
+    return [
+        span
+        for start, end in zip(starts, ends, strict=True)
+        for span in _windows(lines, start, end)
+    ]
+
+
+def by_cell(lines: Sequence[str]) -> list[Span]:
+    """Sources of a notebook's cells; what they printed, and pictures, are no part of them."""
+    spans: list[Span] = []
+    at = 0
+    for number, line in enumerate(lines, 1):
+        if _CELL.match(line):
+            at = number
+        elif at and _SOURCE.match(line):
+            indent = len(line) - len(line.lstrip())
+            is_list = not line.rstrip().endswith(("]", "],", '"', '",'))
+            ends = (n for n in range(number + 1, len(lines) + 1) if _closes(lines[n - 1], indent))
+            spans += _windows(lines, number, next(ends, len(lines)) if is_list else number)
+    return spans or by_lines(lines)
+
+
+def _closes(line: str, indent: int) -> bool:
+    return line.strip() in {"]", "],"} and len(line) - len(line.lstrip()) <= indent
+
+
+def cutter_of(path: str) -> Callable[[Sequence[str]], list[Span]] | None:
+    """Return what cuts a document into its sections; None for any other file."""
+    lower = path.lower()
+    if lower.endswith(PROSE):
+        return by_section
+    if lower.endswith((".html", ".htm", ".xhtml")):
+        return by_html
+    return by_cell if lower.endswith(".ipynb") else None
 
 
 def _pieces(root: Node) -> Iterable[tuple[int, int, int]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from turbo_tui.knowledge.chunks import PROSE, Span, by_lines, by_section
+from turbo_tui.knowledge.chunks import Span, by_lines, cutter_of
 from turbo_tui.knowledge.definitions import LONGEST_LINE, Definition, definitions
 from turbo_tui.knowledge.grammars import Grammar, grammar_of
+from turbo_tui.knowledge.parsing import Parsed
 from turbo_tui.knowledge.postings import MOST
-from turbo_tui.knowledge.words import terms
+from turbo_tui.knowledge.words import joined, joined_name, terms
 
 FORM = 1  # of the fields below; what else makes a digest different is in MAKERS
 MAKERS = (
@@ -31,7 +33,7 @@ MAKERS = (
     *("parsing.py", "postings.py", "words.py"),
 )
 
-Parse = Callable[[bytes, Grammar], tuple[list[Span], list[Definition]] | None]
+Parse = Callable[[bytes, Grammar], Parsed | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,18 @@ def digest(path: str, content: bytes, parse: Parse) -> Digest:
     """
     text = content.decode("utf-8", "replace")
     lines = text.split("\n")
-    chunks, defined = _parsed(path, text, lines, content, parse)
+    chunks, defined, used = _parsed(path, text, lines, content, parse)
+    uses = _uses(chunks, used)
     by_term: dict[str, list[int]] = {}
     lengths: list[int] = []
     for which, (first, last) in enumerate(chunks):
         names = " ".join(each.name for each in defined if first <= each.line <= last)
         counts = Counter(terms("\n".join(lines[first - 1 : last])))
         counts.update(terms(names))
+        lengths.append(counts.total())
+        counts.update(uses.get(which, ()))
         for term, count in counts.items():
             by_term.setdefault(term, []).append(which << 8 | min(count, MOST))
-        lengths.append(counts.total())
     return Digest(
         tuple(chunks),
         tuple(defined),
@@ -102,15 +106,28 @@ def digest(path: str, content: bytes, parse: Parse) -> Digest:
 
 def _parsed(
     path: str, text: str, lines: Sequence[str], content: bytes, parse: Parse
-) -> tuple[Sequence[Span], Sequence[Definition]]:
+) -> tuple[Sequence[Span], Sequence[Definition], Sequence[tuple[str, int]]]:
     minified = len(text) > LONGEST_LINE * len(lines)
-    grammar = None if minified else grammar_of(path)
+    sections = cutter_of(path)
+    grammar = None if minified or sections else grammar_of(path)
     parsed = parse(content, grammar) if grammar else None
-    if parsed is not None and grammar is not None and parsed[0]:
-        known = grammar.kinds or grammar.calls
-        return parsed[0], parsed[1] if known else definitions(path, text)
-    cut = by_section if path.lower().endswith(PROSE) else by_lines
-    return cut(lines), definitions(path, text)
+    if parsed is not None and grammar is not None and parsed.chunks:
+        defined = parsed.defined if grammar.has_symbols else definitions(path, text)
+        return parsed.chunks, defined, parsed.references
+    return (sections or by_lines)(lines), definitions(path, text), ()
+
+
+def _uses(chunks: Sequence[Span], used: Sequence[tuple[str, int]]) -> dict[int, set[str]]:
+    """Return the terms of names that each chunk uses and that have a single part.
+
+    Those of several parts are terms as a whole wherever they stand.
+    """
+    starts = [first for first, _ in chunks]
+    found: dict[int, set[str]] = {}
+    for name, line in used:
+        if not joined_name(name):
+            found.setdefault(max(0, bisect_right(starts, line) - 1), set()).add(joined(name))
+    return found
 
 
 def packed(value: Digest) -> list[bytes]:

@@ -16,11 +16,9 @@ import os
 import sys
 from typing import BinaryIO, cast
 
-from turbo_tui.knowledge.chunks import Span
-from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.digest import digest, key_of, packed
 from turbo_tui.knowledge.grammars import Grammar
-from turbo_tui.knowledge.parsing import parse
+from turbo_tui.knowledge.parsing import Parsed, parse
 from turbo_tui.knowledge.tree import content_of
 
 NICE = 10  # whoever types comes first
@@ -41,7 +39,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
-def _by_lines(source: bytes, grammar: Grammar) -> tuple[list[Span], list[Definition]] | None:
+def _by_lines(source: bytes, grammar: Grammar) -> Parsed | None:
     del source, grammar
 
 

@@ -14,7 +14,7 @@ from turbo_tui.knowledge.asked import Asked
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.file_kinds import kinds_of, newest_versions
 from turbo_tui.knowledge.index import Index, Indexed
-from turbo_tui.knowledge.words import joined_name
+from turbo_tui.knowledge.words import joined
 
 MOST_FILES = 150  # that share words with the query
 MOST_SIMILAR = 50  # files, by their vectors
@@ -84,8 +84,9 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
 
 
 def overlap(place: frozenset[str], rarity: dict[str, float]) -> float:
-    """How much of the query, by rarity, is in a file's name or folders."""
-    return sum(rarity[term] for term in rarity if term in place) / (sum(rarity.values()) or 1.0)
+    """How much of the query, by rarity, is in a file's name or folders; the first word most."""
+    held = sum(rarity[term] for term in rarity if term in place)
+    return math.sqrt(held / (sum(rarity.values()) or 1.0))
 
 
 def coverage(name: frozenset[str], wanted: Iterable[str]) -> float:
@@ -110,8 +111,8 @@ def referenced(index: Index, known: Indexed) -> float:
     """How often what a file defines is named in the workspace; logarithmic."""
     total = 0
     for name in {each.name for each in known.defined}:
-        key = joined_name(name)
-        if key and len(index.defining.get(key, ())) < MANY_FILES:
+        key = joined(name)
+        if len(name) >= SHORTEST_AKIN and len(index.defining.get(key, ())) < MANY_FILES:
             total += index.chunks.frequency(key)
     return min(1.0, math.log1p(total) / MANY_REFERENCES)
 
@@ -133,7 +134,8 @@ def definitions_named(index: Index, asked: Asked) -> dict[str, list[tuple[float,
                 same = 1.0 if each.name == name else 0.9
                 found[path].append((sure * same * _RANKS.get(each.kind, 0.7), each))
     for each in found.values():
-        each.sort(key=lambda one: (-one[0], one[1].line))
+        # Of equals the one with a body comes first: not an import, nor an overload's signature.
+        each.sort(key=lambda one: (-one[0], one[1].last <= one[1].line, one[1].line))
     return found
 
 

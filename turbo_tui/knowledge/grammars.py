@@ -7,18 +7,35 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
+from typing import cast
 
 KINDS = ("class", "type", "function", "method", "module", "macro", "value")
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """A grammar's name, the node types that define a symbol with their kind, defining calls."""
+    """A row of the table.
+
+    Attributes:
+        name: The grammar.
+        kinds: Node types that define a symbol, with its kind.
+        calls: Functions whose call defines what it names.
+        heads: First words of lists that define what their second word names, with its kind.
+        references: Node types that use what is defined elsewhere.
+        is_code: Its files say how something works.
+    """
 
     name: str
     kinds: dict[str, str]
     calls: frozenset[str]
+    heads: dict[str, str]
+    references: tuple[str, ...]
     is_code: bool = True
+
+    @property
+    def has_symbols(self) -> bool:
+        """Whether anything is known to define a symbol."""
+        return bool(self.kinds or self.calls or self.heads)
 
 
 def grammar_of(path: str) -> Grammar | None:
@@ -38,10 +55,21 @@ def _table() -> tuple[dict[str, Grammar], dict[str, Grammar]]:
     text = (resources.files("turbo_tui.knowledge") / "grammars.toml").read_text(encoding="utf-8")
     by_ending: dict[str, Grammar] = {}
     by_name: dict[str, Grammar] = {}
-    rows: dict[str, dict[str, list[str]]] = tomllib.loads(text)
+    rows: dict[str, dict[str, object]] = tomllib.loads(text)
     for name, row in rows.items():
-        kinds = {node: kind for kind in KINDS for node in row.get(kind, ())}
-        grammar = Grammar(name, kinds, frozenset(row.get("calls", ())), not row.get("data"))
-        by_ending |= dict.fromkeys(row["endings"], grammar)
-        by_name |= dict.fromkeys(row.get("names", ()), grammar)
+        kinds = {node: kind for kind in KINDS for node in cast("list[str]", row.get(kind, ()))}
+        grammar = Grammar(
+            name,
+            kinds,
+            frozenset(cast("list[str]", row.get("calls", ()))),
+            {word: kind for kind, words in _heads(row).items() for word in words},
+            tuple(cast("list[str]", row.get("reference", ()))),
+            not row.get("data"),
+        )
+        by_ending |= dict.fromkeys(cast("list[str]", row["endings"]), grammar)
+        by_name |= dict.fromkeys(cast("list[str]", row.get("names", ())), grammar)
     return by_ending, by_name
+
+
+def _heads(row: dict[str, object]) -> dict[str, list[str]]:
+    return cast("dict[str, list[str]]", row.get("heads", {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from turbo_tui.knowledge.chunks import Span, by_syntax
 from turbo_tui.knowledge.definitions import Definition
@@ -14,18 +14,56 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Query
     from tree_sitter_language_pack import SupportedLanguage
 
-_NAMED = ("name", "identifier", "constant", "variable", "alias", "word", "constructor")
+_NAMED = (
+    "name",
+    "identifier",
+    "constant",
+    "variable",
+    "alias",
+    "word",
+    "constructor",
+    "sym",
+    "atom",
+)
+_FIELDS = ("name", "declarator", "pattern", "left", "lhs", "attrpath")
 _ASIDE = ("modifier", "attribute", "annotation", "parameter", "argument", "receiver", "body")
-_LAST = ("field", "method", "property", "name", "declarator")  # of a dotted name
+_LAST = ("field", "method", "property", "name", "declarator", "function_name")  # of a dotted name
 _DEEPEST = 8  # nodes between a definition and its name
+_LISTS = ("list_lit", "list")  # what a program in a Lisp is made of
+_SHORTEST = 3  # letters of a reference that is worth a look
 
 
-def parse(source: bytes, grammar: Grammar) -> tuple[list[Span], list[Definition]]:
-    """Return a file's chunks and what it defines, in order."""
+class Parsed(NamedTuple):
+    """What a grammar tells about a file.
+
+    Attributes:
+        chunks: First and last line of each.
+        defined: What it defines, in order.
+        references: Names of what it uses, with the line: what is called, types, bases.
+    """
+
+    chunks: list[Span]
+    defined: list[Definition]
+    references: list[tuple[str, int]]
+
+
+def parse(source: bytes, grammar: Grammar) -> Parsed:
+    """Take a file apart."""
+    from tree_sitter import QueryCursor  # noqa: PLC0415  heavy, and only here
+
     parser, query = _reader(grammar.name)
     root = parser.parse(source).root_node
-    found = sorted(set(_definitions(root, query, grammar)), key=lambda each: (each[2], -each[3]))
-    return by_syntax(root), [Definition(*each) for each in found]
+    captured = QueryCursor(query).captures(root) if query is not None else {}
+    used = {
+        (name, node.start_point[0] + 1)
+        for node in captured.pop("reference", ())
+        if len(name := _text(node).lstrip("$@#")) >= _SHORTEST
+    }
+    found = sorted(set(_definitions(captured, grammar)), key=lambda each: (each[2], -each[3]))
+    used -= {(name, line) for name, _, line, _ in found}
+    defining = grammar.calls | grammar.heads.keys()
+    references = sorted(each for each in used if each[0] not in defining)
+    return Parsed(by_syntax(root), [Definition(*each) for each in found], references)
 
 
 @cache
@@ -36,8 +74,12 @@ def _reader(name: str) -> tuple[Parser, Query | None]:
     language = get_language(cast("SupportedLanguage", name))
     grammar = grammar_named(name)
     patterns = [_pattern(node, kind) for node, kind in grammar.kinds.items()]
+    patterns += [_pattern(node, "reference") for node in grammar.references]
     if grammar.calls:
         patterns.append("(call target: (identifier)) @call")
+    if grammar.heads:
+        kind = next(each for each in _LISTS if language.id_for_node_kind(each, True) is not None)
+        patterns.append(f"({kind}) @head")
     return Parser(language), Query(language, "\n".join(patterns)) if patterns else None
 
 
@@ -47,15 +89,11 @@ def _pattern(node: str, kind: str) -> str:
 
 
 def _definitions(
-    root: Node, query: Query | None, grammar: Grammar
+    captured: dict[str, list[Node]], grammar: Grammar
 ) -> Iterator[tuple[str, str, int, int]]:
-    from tree_sitter import QueryCursor  # noqa: PLC0415
-
-    if query is None:
-        return
-    for kind, nodes in QueryCursor(query).captures(root).items():
+    for kind, nodes in captured.items():
         for node in nodes:
-            named = _called(node, grammar) if kind == "call" else _name_node(node)
+            named = _name_of(node, kind, grammar)
             if named is None or (kind == "value" and _is_local(node)):
                 continue
             name = _text(named).strip("\"'")
@@ -64,7 +102,39 @@ def _definitions(
             if name and len(name) < 200 and "\n" not in name:  # noqa: PLR2004
                 short = name.replace("::", ".").rpartition(".")[2]
                 start = node.start_point[0] + 1
-                yield short, "function" if kind == "call" else kind, start, max(start, last)
+                yield short, _kind(node, kind, grammar), start, max(start, last)
+
+
+def _name_of(node: Node, kind: str, grammar: Grammar) -> Node | None:
+    """Return the node that names what a captured node defines; None where it defines nothing."""
+    if kind == "call":
+        return _called(node, grammar)
+    if kind == "head":
+        return _second(node, grammar)
+    if node.type == "binary_operator":  # R: `name <- function(x) …`
+        value = node.child_by_field_name("rhs")
+        return node.child_by_field_name("lhs") if value and "function" in value.type else None
+    if node.type in {"function_def", "macro_def"}:  # CMake: `function(name argument)`
+        return _first_argument(node)
+    if node.type == "block":  # HCL: `resource "type" "name" {`
+        labels = [each for each in node.named_children if each.type == "string_lit"]
+        inner = labels[-1].named_children if labels else []
+        return inner[len(inner) // 2] if inner else _first_name(node, 0)
+    return _name_node(node)
+
+
+def _kind(node: Node, kind: str, grammar: Grammar) -> str:
+    """Say what is defined: a value that is a function, or a class, is that."""
+    if kind == "head":
+        return grammar.heads[_text(node.named_children[0])]
+    if kind != "value":
+        return "function" if kind == "call" else kind
+    values = (node.child_by_field_name(each) for each in ("value", "right", "rhs", "expression"))
+    value = next((each for each in values if each is not None), None)
+    inner = value.type if value is not None else ""
+    if "function" in inner or "lambda" in inner:
+        return "function"
+    return "class" if inner == "class" else kind
 
 
 def _is_local(node: Node) -> bool:
@@ -98,11 +168,28 @@ def _called(node: Node, grammar: Grammar) -> Node | None:
     return inner
 
 
+def _first_argument(node: Node) -> Node | None:
+    listed = (each for each in node.named_children[0].named_children if "argument" in each.type)
+    inner = next(listed, None)
+    while inner is not None and inner.named_children:
+        inner = inner.named_children[0]
+    return inner
+
+
+def _second(node: Node, grammar: Grammar) -> Node | None:
+    """Return the name in a list that defines: `(defn name [x] …)`, `(define (name x) …)`."""
+    words = node.named_children
+    if len(words) < 2 or _text(words[0]) not in grammar.heads:  # noqa: PLR2004
+        return None
+    inner = words[1]
+    return inner.named_children[0] if inner.type in _LISTS and inner.named_children else inner
+
+
 def _name_node(node: Node) -> Node | None:
     """Return the node that names a definition: its field `name`, or the first name within."""
     if node.type.endswith("_specifier") and node.child_by_field_name("body") is None:
         return None  # C: `struct x` is a use unless a body follows
-    for field in ("name", "declarator", "pattern", "left"):
+    for field in _FIELDS:
         inner = node.child_by_field_name(field)
         if inner is not None:
             return inner if not inner.named_children else _first_name(inner, 0)
@@ -111,7 +198,8 @@ def _name_node(node: Node) -> Node | None:
 
 def _first_name(node: Node, depth: int) -> Node | None:
     if not node.named_children:
-        return node if any(each in node.type.lower() for each in _NAMED) else None
+        is_name = any(each in node.type.lower() for each in _NAMED)
+        return node if is_name and "keyword" not in node.type else None
     if depth > _DEEPEST:
         return None
     dotted = [n for n in _LAST if node.child_by_field_name(n)]

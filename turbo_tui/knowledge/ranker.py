@@ -19,7 +19,7 @@ from turbo_tui.knowledge.words import joined, parts_of
 SHOWN_CHARS = 300
 SURE = 0.5  # from there on a name in a sentence means its definition
 EXACT = 8.0  # no mix of features comes to that
-SECOND = -3.0  # a second place in a file, against its first
+SECOND = -6.0  # a second place in a file, against its first: after files that may answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,10 @@ def places_of(candidate: Candidate, asked: Asked, total: float, limit: int) -> l
 def named_span(candidate: Candidate, asked: Asked) -> Span | None:
     """Return the lines of the definition that is meant; None where the query means none."""
     sure = asked.is_symbol or candidate.features["defines"] > SURE
-    members = (each for each in candidate.named if joined(each.name) in asked.members)
-    each = next(members, candidate.named[0] if candidate.named and sure else None)
+    members = [each for each in candidate.named if joined(each.name) in asked.members]
+    each = min(members, key=lambda each: each.last <= each.line, default=None)
+    if each is None and candidate.named and sure:
+        each = candidate.named[0]
     if each is None:
         return None
     return each.line, min(max(each.last, each.line), each.line + LONGEST_LINES - 1)

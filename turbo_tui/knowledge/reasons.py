@@ -20,7 +20,7 @@ def reasons(candidate: Candidate, asked: Asked, span: Span) -> list[str]:
     here = [each.name for each in candidate.named if span[0] <= each.line <= span[1]]
     if here:
         why.append(f"defines {here[0]}")
-    if features["name_coverage"] == 1.0 or features["name_overlap"] > 0.3:  # noqa: PLR2004
+    if features["name_coverage"] == 1.0 or features["name_overlap"] > 0.55:  # noqa: PLR2004
         why.append("file name")
     shared = shared_words(candidate, asked)
     if shared and not (asked.is_symbol and here):
@@ -29,7 +29,7 @@ def reasons(candidate: Candidate, asked: Asked, span: Span) -> list[str]:
         why.append("similar in meaning")
     if features["referenced"] > 0.6:  # noqa: PLR2004
         why.append("used much elsewhere")
-    if features["folder_overlap"] > 0.3:  # noqa: PLR2004
+    if features["folder_overlap"] > 0.55:  # noqa: PLR2004
         why.append("folder")
     return why or ["folder"]
 
