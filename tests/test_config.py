@@ -357,3 +357,20 @@ def test_how_far_steps_run_ahead_is_a_small_number(tmp_path: Path, wrong: str) -
     file.write_text(f"[run]\nahead = {wrong}\n")
     with pytest.raises(ConfigError, match=r"\[run\] ahead = .* a whole number from 0 to 8"):
         load_settings(file, environment={})
+
+
+def test_the_search_model_is_chosen_by_the_user_alone(tmp_path: Path) -> None:
+    mine = '[knowledge]\nmodel = "some/model"\nown_vectors = true\n'
+    theirs = '[knowledge]\nmodel = "/ws/weights"\n'
+
+    settings = settings_of(tmp_path, mine, theirs, trusted=True)
+
+    assert (settings.knowledge.model, settings.knowledge.own_vectors) == ("some/model", True)
+    assert "[knowledge]" in settings.warnings[0]
+    assert not settings_of(tmp_path / "b", mine, trusted=True).warnings
+
+
+def test_a_strangers_search_model_is_not_taken(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "", '[knowledge]\nmodel = "/ws/weights"\n')
+
+    assert settings.knowledge == Settings().knowledge

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from turbo_tui.config.sections import CAPS, LANDING, MODEL, RUN, SANDBOX, Rows
+from turbo_tui.config.sections import CAPS, KNOWLEDGE, LANDING, MODEL, RUN, SANDBOX, Rows
 from turbo_tui.config.values import (
     OLLAMA_LOCAL,
     Caps,
+    KnowledgeSettings,
     LandingSettings,
     ModelSettings,
     Origin,
@@ -24,7 +25,9 @@ from turbo_tui.core.errors import ConfigError
 if TYPE_CHECKING:
     from turbo_tui.core.policy import Rule
 
-Section = TypeVar("Section", ModelSettings, Caps, SandboxSettings, RunSettings, LandingSettings)
+Section = TypeVar(
+    "Section", ModelSettings, Caps, SandboxSettings, RunSettings, LandingSettings, KnowledgeSettings
+)
 
 
 def load_plain(text: str, source: Path) -> Settings:
@@ -77,7 +80,7 @@ def apply(text: str, path: Path, settings: Settings, origin: Origin = "file") ->
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}. Mend that line.") from error
-    known = ("planner", "executor", "caps", "sandbox", "run", "landing", "rules")
+    known = ("planner", "executor", "caps", "sandbox", "run", "landing", "knowledge", "rules")
     for name in document:
         if name not in known:
             raise ConfigError(f"{path}: unknown section [{name}].{nearest(name, known)}")
@@ -89,6 +92,7 @@ def apply(text: str, path: Path, settings: Settings, origin: Origin = "file") ->
         sandbox=_section(document, "sandbox", path, settings.sandbox, SANDBOX),
         run=_section(document, "run", path, settings.run, RUN),
         landing=_section(document, "landing", path, settings.landing, LANDING),
+        knowledge=_section(document, "knowledge", path, settings.knowledge, KNOWLEDGE),
         rules=(*settings.rules, *read_rules(document.get("rules", []), path)),
     )
 

@@ -70,8 +70,18 @@ def _with_project(settings: Settings, path: Path, content: bytes, trusted: bool)
             "config.toml or TURBO_TUI_RUNG chooses how commands are confined."
         )
         warnings = (*warnings, said)
+    if fresh.knowledge != settings.knowledge:
+        # A model is loaded into a process outside the sandbox.
+        said = f"Left out: {path}: [knowledge]: only your own config.toml chooses the search model."
+        warnings = (*warnings, said)
     sandbox = replace(fresh.sandbox, rung=settings.sandbox.rung)
-    return replace(fresh, sandbox=sandbox, rules=(*settings.rules, *rules), warnings=warnings)
+    return replace(
+        fresh,
+        sandbox=sandbox,
+        knowledge=settings.knowledge,
+        rules=(*settings.rules, *rules),
+        warnings=warnings,
+    )
 
 
 def _with_dotenv(env: dict[str, str], content: bytes) -> tuple[dict[str, str], dict[str, str]]:

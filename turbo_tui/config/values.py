@@ -127,6 +127,21 @@ class LandingSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KnowledgeSettings:
+    """How places are found by meaning; only the user's own file says.
+
+    Attributes:
+        model: A sentence-transformers model: its name in Hugging Face's cache, or a folder;
+            nothing: words and structure alone.
+        own_vectors: A small project's pieces are encoded by the model itself as well as by its
+            table of word vectors: a little better for 500 MB of memory.
+    """
+
+    model: str = "all-MiniLM-L6-v2"
+    own_vectors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, as they count now.
 
@@ -142,6 +157,7 @@ class Settings:
     sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     run: RunSettings = field(default_factory=RunSettings)
     landing: LandingSettings = field(default_factory=LandingSettings)
+    knowledge: KnowledgeSettings = field(default_factory=KnowledgeSettings)
     rules: tuple[Rule, ...] = ()
     dry_run: bool = False
     keys: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

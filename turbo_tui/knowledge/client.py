@@ -186,8 +186,8 @@ def _start(home: Home) -> None:
     Raises:
         ToolError: It does not.
     """
-    places = cast("dict[str, Path | str]", asdict(home))
-    given = {name: os.fspath(place) for name, place in places.items()}
+    fields = cast("dict[str, object]", asdict(home))
+    given = {name: os.fspath(v) if isinstance(v, Path) else v for name, v in fields.items()}
     # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
     # Ctrl+C is for the app, and the worker is not only the app's.
     command = (sys.executable, "-I", "-m", "turbo_tui.knowledge.worker", json.dumps(given))

@@ -22,6 +22,7 @@ class Home:
         notes: The user's own notes.
         models: Where tables of word vectors are kept.
         model: Makes them; nothing means that none is wanted.
+        own_vectors: The model encodes the chunks of a small project itself, too.
     """
 
     root: Path
@@ -30,6 +31,7 @@ class Home:
     notes: Path
     models: Path
     model: str = DEFAULT_MODEL
+    own_vectors: bool = False
 
 
 def home_of(
@@ -39,6 +41,7 @@ def home_of(
     state: Path,
     config: Path,
     model: str = DEFAULT_MODEL,
+    own_vectors: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Home:
     """Return where things are for a workspace.
@@ -49,6 +52,7 @@ def home_of(
         state: Our state folder.
         config: Our settings folder.
         model: Compares by meaning.
+        own_vectors: By its own vectors as well, where a project is small.
         environment: Names the runtime folder; that of the process by default.
     """
     import hashlib  # noqa: PLC0415  not before the first frame
@@ -74,4 +78,5 @@ def home_of(
         config / "knowledge",
         cache / "models",
         model,
+        own_vectors,
     )

@@ -34,9 +34,11 @@ def main() -> None:
     Arguments: the fields of `home.Home` as a JSON object.
     """
     given = cast("dict[str, str]", json.loads(sys.argv[1]))
-    model = given.pop("model")
+    model, own_vectors = given.pop("model"), bool(given.pop("own_vectors", False))
     places = {name: Path(value) for name, value in given.items()}
-    home = Home(**places, model=model)
+    home = Home(**places, model=model, own_vectors=own_vectors)
+    for library in ("OPENBLAS", "OMP", "MKL"):  # a query's share of the machine is one processor
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     if os.fork():
         os._exit(0)  # whoever started us need not wait for our end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -97,7 +99,7 @@ def serve(home: Home, listening: socket.socket, over: Event) -> None:
 
     sys.setswitchinterval(SWITCH_S)
     idle_s = float(os.environ.get(IDLE_VARIABLE) or IDLE_S)
-    meaning = Meaning(home.models, _installed(home), key_of)
+    meaning = Meaning(home.models, _installed(home), key_of, own_vectors=home.own_vectors)
     keeper = Keeper(home.root, Store(home.store, version()), meaning, home.notes)
     clients = Clients(keeper)
     keeper.start()

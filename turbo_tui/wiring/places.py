@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from turbo_tui.config import paths
+from turbo_tui.config import load_settings, paths
 from turbo_tui.knowledge.home import Home, home_of
 
 
 def search_home(root: Path) -> Home:
-    """Return where the search worker of a workspace and its index are."""
+    """Return where the search worker of a workspace and its index are.
+
+    Raises:
+        ConfigError: The user's settings cannot be used.
+    """
     where = paths()
-    return home_of(root, cache=where.cache, state=where.state, config=where.config)
+    wanted = load_settings(where.config / "config.toml", environment={}).knowledge
+    return home_of(
+        root,
+        cache=where.cache,
+        state=where.state,
+        config=where.config,
+        model=wanted.model,
+        own_vectors=wanted.own_vectors,
+    )
