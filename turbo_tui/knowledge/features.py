@@ -22,6 +22,7 @@ TOP = 3  # chunks
 MANY_FILES = 4  # a name defined in more tells little about where it is referenced
 MANY_REFERENCES = 8  # e to the power of it: more count no further
 SHORTEST_AKIN = 3  # letters that two words share from their beginning
+CLOSEST = 2  # files later, being similar counts half
 _RANKS = {"class": 1.0, "type": 1.0, "module": 0.95, "function": 0.95, "method": 0.9, "macro": 0.9}
 
 Scores = NDArray[np.float32]
@@ -140,7 +141,7 @@ def definitions_named(index: Index, asked: Asked) -> dict[str, list[tuple[float,
 
 
 def _add_fits(found: list[Candidate], words: Scores, pairs: Scores, similar: Scores | None) -> None:
-    """Add what follows from chunks: each feature is compared with that of the best file."""
+    """Add what follows from chunks: a feature is compared with that of the best file."""
     for each in found:
         here = slice(each.known.first, each.known.first + len(each.known.chunks))
         own = words[here]
@@ -156,12 +157,15 @@ def _add_fits(found: list[Candidate], words: Scores, pairs: Scores, similar: Sco
             each.features |= {"similar_best": _most(close, 1), "similar_top": _most(close, TOP)}
             # A tenth of cosine is worth a rare word, where words leave it open.
             each.fits = each.fits + 10 * close
-    names = ("best_chunk", "top_chunks", "all_chunks", "pairs", "similar_best", "similar_top")
-    for name in names:
-        best = max((each.features.get(name, 0.0) for each in found), default=0.0)
+    for name in ("best_chunk", "top_chunks", "all_chunks", "pairs"):
+        best = max((each.features[name] for each in found), default=0.0)
         for each in found if best else ():
-            if name in each.features:
-                each.features[name] /= best
+            each.features[name] /= best
+    # Cosines of short texts are all alike; which is the closest tells more than how close it is.
+    for name in ("similar_best", "similar_top") if similar is not None else ():
+        order = sorted(found, key=lambda each: -each.features[name])
+        for place, each in enumerate(order):
+            each.features[name] = CLOSEST / (CLOSEST + place)
 
 
 def _most(values: Scores, many: int) -> float:

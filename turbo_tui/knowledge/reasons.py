@@ -25,7 +25,7 @@ def reasons(candidate: Candidate, asked: Asked, span: Span) -> list[str]:
     shared = shared_words(candidate, asked)
     if shared and not (asked.is_symbol and here):
         why.append(f"words: {', '.join(shared)}")
-    if features.get("similar_best", 0.0) > 0.9:  # noqa: PLR2004
+    if features.get("similar_best", 0.0) >= 0.5:  # noqa: PLR2004
         why.append("similar in meaning")
     if features["referenced"] > 0.6:  # noqa: PLR2004
         why.append("used much elsewhere")
