@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from turbo_tui.core.errors import TurboError
 from turbo_tui.core.landings import Lander
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Ask, Stage
-from turbo_tui.core.searching import Hit, IndexState
+from turbo_tui.core.searching import NOWHERE, Act, Context, Hit, IndexState
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import StepState, Views
 from turbo_tui.engine.approval import Asks
@@ -128,10 +128,13 @@ class LineSearch:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.asked: list[str] = []
+        self.contexts: list[Context] = []
+        self.learnt: list[tuple[Act, tuple[str, ...]]] = []
         self.index = IndexState()
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
+    async def search(self, query: str, *, limit: int = 20, context: Context = NOWHERE) -> list[Hit]:
         self.asked.append(query)
+        self.contexts.append(context)
         hits = [
             Hit(path.name, number, number, 1.0, line, ("text",))
             for path in sorted(self.root.iterdir())
@@ -143,6 +146,9 @@ class LineSearch:
 
     async def state(self) -> IndexState:
         return self.index
+
+    async def learn(self, act: Act, paths: Sequence[str]) -> None:
+        self.learnt.append((act, tuple(paths)))
 
 
 async def describe() -> Project:

@@ -9,7 +9,7 @@ import pytest
 
 from turbo_tui.core.errors import ConfigError, TaskError
 from turbo_tui.core.plan import Action, Plan
-from turbo_tui.core.searching import Hit
+from turbo_tui.core.searching import NOWHERE, Context, Hit
 from turbo_tui.engine.recipes import (
     BUILT_IN,
     ProjectFacts,
@@ -198,8 +198,8 @@ async def _names() -> Sequence[str]:
 class _OneHit:
     """A search that finds one line."""
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
-        del query, limit
+    async def search(self, query: str, *, limit: int = 20, context: Context = NOWHERE) -> list[Hit]:
+        del query, limit, context
         return [Hit("a.java", 1, 1, 1.0, "void feedAll() {")]
 
 

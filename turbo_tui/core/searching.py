@@ -13,6 +13,7 @@ looks like a filter but has no meaning, as `kind:Deployment`, is text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -85,15 +86,35 @@ class IndexState:
     vectors_pending: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the user is at while they search: it settles close calls, and finds nothing by itself.
+
+    Attributes:
+        paths: Files they look at or that their step is about, workspace-relative.
+        words: Of the step or the task.
+    """
+
+    paths: tuple[str, ...] = ()
+    words: str = ""
+
+
+NOWHERE = Context()
+
+Act = Literal["opened", "pinned", "landed"]
+"""What the user did with a file that is worth remembering for later searches."""
+
+
 class Search(Protocol):
     """Find places in the workspace."""
 
-    async def search(self, query: str, *, limit: int = 20) -> list[Hit]:
+    async def search(self, query: str, *, limit: int = 20, context: Context = NOWHERE) -> list[Hit]:
         """Return the best places for a query, best first.
 
         Args:
-            query: Words and filters as in `parse_query`.
+            query: Words and filters as in `parse_query`, or a stack trace: its places lead.
             limit: How many places at most.
+            context: What the user is at.
 
         Raises:
             ToolError: No answer can be had; the next search may.
@@ -106,6 +127,10 @@ class Knowledge(Search, Protocol):
 
     async def state(self) -> IndexState:
         """Return what the index holds now, without waiting for it."""
+        ...
+
+    async def learn(self, act: Act, paths: Sequence[str]) -> None:
+        """Remember what the user did with files, where they let us; it never fails."""
         ...
 
 

@@ -12,18 +12,19 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.searching import Hit, IndexState
+from turbo_tui.core.searching import NOWHERE, Act, Context, Hit, IndexState
 from turbo_tui.knowledge.home import Home
 
 ANSWER_S = 60.0
 COMPLETE_S = 960.0  # all of a very large tree is read
+MOST_PATHS, MOST_WORDS = 20, 2_000  # of a context; the words in characters
 TRIES = 3  # a worker that ends just now, or is killed, is started anew
 
 Answer = dict[str, object]
@@ -32,20 +33,27 @@ Answer = dict[str, object]
 class Client:
     """One connection to the worker, made when it is first needed.
 
+    Args:
+        home: Where the worker is.
+        learns: What the user did with files is remembered, and counts.
+
     Attributes:
         index: What the index held at the last answer.
         restarts: How often a worker was found to have ended.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, learns: bool = True) -> None:
         self.index = IndexState()
         self.restarts = 0
         self._home = home
+        self._learns = learns
         self._connection: socket.socket | None = None
         self._asked = 0
         self._closed = False
 
-    def search(self, query: str, *, limit: int, complete: bool = False) -> list[Hit]:
+    def search(
+        self, query: str, *, limit: int, complete: bool = False, context: Context = NOWHERE
+    ) -> list[Hit]:
         """Return the best places for a query, best first; blocks.
 
         Args:
@@ -53,11 +61,19 @@ class Client:
             limit: How many places at most.
             complete: Wait until all files are indexed; else a large tree is answered from what
                 is so far.
+            context: What the user is at.
 
         Raises:
             ToolError: The worker cannot be started or does not answer.
         """
-        request: Answer = {"do": "search", "query": query, "limit": limit, "complete": complete}
+        request: Answer = {
+            "do": "search",
+            "query": query,
+            "limit": limit,
+            "complete": complete,
+            "context": {"paths": context.paths[:MOST_PATHS], "words": context.words[:MOST_WORDS]},
+            "learned": self._learns,
+        }
         hits: list[Hit] = []
         for answer in self._follow(request, COMPLETE_S if complete else ANSWER_S):
             hits = [_hit(each) for each in cast("list[dict[str, object]]", answer["hits"])]
@@ -81,6 +97,25 @@ class Client:
         for _ in self._follow({"do": "state"}, ANSWER_S):
             pass
         return self.index
+
+    def learn(self, act: Act, paths: Sequence[str]) -> None:
+        """Remember what the user did with files; nothing where that is not wanted.
+
+        Raises:
+            ToolError: The worker cannot be started or does not answer.
+        """
+        if self._learns and paths:
+            for _ in self._follow({"do": "learn", "act": act, "paths": list(paths)}, ANSWER_S):
+                pass
+
+    def forget(self) -> None:
+        """Forget all that was learnt in this workspace.
+
+        Raises:
+            ToolError: The worker cannot be started or does not answer.
+        """
+        for _ in self._follow({"do": "forget"}, ANSWER_S):
+            pass
 
     def close(self) -> None:
         """Leave the worker for good, whoever waits for an answer included."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from turbo_tui.core.searching import Hit, Query, parse_query
-from turbo_tui.knowledge import exact, ranker
+from turbo_tui.core.searching import NOWHERE, Context, Hit, Query, parse_query
+from turbo_tui.core.traces import Trace, read_trace
+from turbo_tui.knowledge import exact, ranker, tracing
 from turbo_tui.knowledge.index import Index, Indexed
+from turbo_tui.knowledge.leaning import Leaning, Remembers
 from turbo_tui.knowledge.likely import Likely
 from turbo_tui.knowledge.narrowing import admits, narrowed
 from turbo_tui.knowledge.parser import Parser
@@ -45,22 +47,49 @@ class Finder:
         self._meaning = meaning
         self._likely = Likely(index)
 
-    def find(self, text: str, *, limit: int, pending: Iterable[SourceFile] = ()) -> list[Hit]:
+    def find(
+        self,
+        text: str,
+        *,
+        limit: int,
+        pending: Iterable[SourceFile] = (),
+        context: Context = NOWHERE,
+        habits: Remembers | None = None,
+    ) -> list[Hit]:
         """Return the best places, best first: each file once, then further lines of text.
 
         Args:
-            text: The query, with filters as in `core.searching.parse_query`.
+            text: The query, with filters as in `core.searching.parse_query`; or a stack trace.
             limit: How many places at most.
             pending: Files that are found by their lines alone.
+            context: What the user is at; it settles close calls.
+            habits: What they opened before, likewise.
         """
-        query = parse_query(text)
         if limit <= 0:
             return []
+        leaning = Leaning(self._index, context, habits)
+        trace = read_trace(text)
+        if trace.frames:
+            return self._traced(trace, limit, list(pending), leaning)
+        query = parse_query(text)
         if query.like is not None:
             return self._like(query, *query.like)[:limit]
-        return self._ranked(query, limit, pending) if query.text else []
+        return self._ranked(query, limit, pending, leaning) if query.text else []
 
-    def _ranked(self, query: Query, limit: int, pending: Iterable[SourceFile]) -> list[Hit]:
+    def _traced(
+        self, trace: Trace, limit: int, pending: Sequence[SourceFile], leaning: Leaning
+    ) -> list[Hit]:
+        """Return a trace's own places, then what its message finds elsewhere."""
+        found = tracing.places(self._index, trace, pending)
+        if trace.message:
+            held = {hit.path for hit in found}
+            told = self._ranked(Query(trace.message), limit, pending, leaning)
+            found += [hit for hit in told if hit.path not in held]
+        return found[:limit]
+
+    def _ranked(
+        self, query: Query, limit: int, pending: Iterable[SourceFile], leaning: Leaning
+    ) -> list[Hit]:
         text, index = query.text, narrowed(self._index, query)
         scores = index.chunks.scores(asked_terms(text))
         maybe = [*self._likely.files(text, scores), *pending]
@@ -68,7 +97,8 @@ class Finder:
         phrase = [hit for hit in lines if hit.why == ("text",)] if " " in text else []
         similar = self._meaning.similarities(index, text) if self._meaning else None
         found: dict[tuple[str, int], Hit] = {}
-        for hit in (*phrase, *ranker.rank(index, text, limit=limit, similar=similar)):
+        ranked = ranker.rank(index, text, limit=limit, similar=similar, leaning=leaning)
+        for hit in (*phrase, *ranked):
             if not any(
                 hit.path == path and hit.start_line <= line <= hit.end_line for path, line in found
             ):

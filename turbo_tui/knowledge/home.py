@@ -33,6 +33,11 @@ class Home:
     model: str = DEFAULT_MODEL
     own_vectors: bool = False
 
+    @property
+    def habits(self) -> Path:
+        """What the user did with the workspace's files; it outlives the index."""
+        return self.store.with_name(f"{self.store.name}.habits.json")
+
 
 def home_of(
     root: Path,

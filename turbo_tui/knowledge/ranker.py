@@ -13,6 +13,7 @@ from turbo_tui.knowledge.asked import Asked, ask
 from turbo_tui.knowledge.chunks import LONGEST_LINES, Span
 from turbo_tui.knowledge.features import Candidate, Scores, candidates
 from turbo_tui.knowledge.index import Index
+from turbo_tui.knowledge.leaning import Lean, Leaning
 from turbo_tui.knowledge.reasons import best_line, reasons
 from turbo_tui.knowledge.words import joined, parts_of
 
@@ -31,7 +32,14 @@ class Place:
     score: float
 
 
-def rank(index: Index, text: str, *, limit: int, similar: Scores | None = None) -> list[Hit]:
+def rank(
+    index: Index,
+    text: str,
+    *,
+    limit: int,
+    similar: Scores | None = None,
+    leaning: Leaning | None = None,
+) -> list[Hit]:
     """Return the best places, best first; a file has more than one where that is worth it.
 
     Args:
@@ -39,12 +47,21 @@ def rank(index: Index, text: str, *, limit: int, similar: Scores | None = None) 
         text: The query.
         limit: How many places at most.
         similar: How close each chunk's vector is to the query's, by chunk number.
+        leaning: Settles close calls.
     """
     asked = ask(text)
     has_vectors = similar is not None
+    found = meant(candidates(index, asked, similar), asked)
+    leans = {
+        each.known.file.path: leaning.of(each.known.file.path) if leaning else Lean()
+        for each in found
+    }
     scored = [
-        (score(each, asked, has_vectors=has_vectors), each)
-        for each in meant(candidates(index, asked, similar), asked)
+        (
+            score(each, asked, has_vectors=has_vectors) + leans[each.known.file.path].gain,
+            each,
+        )
+        for each in found
     ]
     scored.sort(key=lambda each: (-each[0], each[1].known.file.path))
     places = [
@@ -52,7 +69,9 @@ def rank(index: Index, text: str, *, limit: int, similar: Scores | None = None) 
     ]
     places.sort(key=lambda each: (-each.score, each.candidate.known.file.path, each.span))
     best = places[0].score if places else 0.0
-    return [_hit(each, asked, best) for each in places[:limit]]
+    return [
+        _hit(each, asked, best, leans[each.candidate.known.file.path]) for each in places[:limit]
+    ]
 
 
 def meant(found: list[Candidate], asked: Asked) -> list[Candidate]:
@@ -119,14 +138,14 @@ def named_span(candidate: Candidate, asked: Asked) -> Span | None:
     return each.line, min(max(each.last, each.line), each.line + LONGEST_LINES - 1)
 
 
-def _hit(place: Place, asked: Asked, best: float) -> Hit:
+def _hit(place: Place, asked: Asked, best: float, lean: Lean) -> Hit:
     known = place.candidate.known
     lines = known.file.text().split("\n")
     named = {each.line for each in place.candidate.named}
     first, last = place.span
     shown = first if first in named else best_line(lines, place.span, asked)
     text = lines[shown - 1].strip()[:SHOWN_CHARS] if shown <= len(lines) else ""
-    why = reasons(place.candidate, asked, place.span)
+    why = [*reasons(place.candidate, asked, place.span), *lean.why]
     # How likely against the best one: comparable within this answer.
     share = round(math.exp(place.score - best), 4)
     return Hit(known.file.path, first, last, share, text, tuple(why), shown)

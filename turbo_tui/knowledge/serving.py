@@ -1,6 +1,7 @@
 """Answers the worker's clients: one JSON request a line, one JSON answer a line or several.
 
-    {"id": 1, "do": "search", "query": "parse_match", "limit": 20, "complete": false}
+    {"id": 1, "do": "search", "query": "parse_match", "limit": 20, "complete": false,
+     "context": {"paths": ["a.py"], "words": "…"}, "learned": true}
     {"id": 1, "hits": [{"path", "start_line", "end_line", "score", "text", "why", "line"}],
      "index": {"files", "chunks", "pending", "rate", "left_s", "vectors", "given_up", "age_s",
      "note"}}
@@ -8,7 +9,9 @@
     {"id": 2, "more": true, "index": {…}}    as it goes on
     {"id": 2, "index": {…}}                  all files are in it, and on disk
 
-`{"do": "state"}` answers with `index` alone. A request that is not understood ends the connection.
+`{"do": "state"}` answers with `index` alone, `{"do": "learn", "act": "opened", "paths": ["a.py"]}`
+and `{"do": "forget"}` likewise; `learned` says whether what was learnt counts. A request that is
+not understood ends the connection.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from socket import socket
 from threading import Lock, Thread
 from typing import cast
 
+from turbo_tui.core.searching import NOWHERE, Act, Context
+from turbo_tui.knowledge.habits import Habits
 from turbo_tui.knowledge.keeper import Keeper
 
 SOON_S = 1.0  # a person who types waits so long for a first look at the files
@@ -35,8 +40,9 @@ Request = dict[str, object]
 class Clients:
     """Connections, each with a thread of its own."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Keeper, habits: Habits) -> None:
         self._keeper = keeper
+        self._habits = habits  # looked at and changed with the keeper's `turn` held
         self._turn = Lock()
         self._open: set[socket] = set()
         self._since = time.monotonic()
@@ -82,10 +88,21 @@ class Clients:
                 yield self._search(request)
             case "index":
                 yield from self._index()
-            case "state":
+            case "state" | "learn" | "forget":
+                self._remember(request)
                 yield {"index": asdict(self._keeper.state())}
             case _:
                 raise ValueError(request["do"])
+
+    def _remember(self, request: Request) -> None:
+        with self._keeper.turn:
+            if request["do"] == "forget":
+                self._habits.forget()
+            elif request["do"] == "learn":
+                paths = cast("list[str]", request["paths"])
+                held = self._keeper.index.files
+                known = [path for path in paths if not held or path in held]
+                self._habits.learn(cast("Act", request["act"]), known)
 
     def _search(self, request: Request) -> Request:
         keeper = self._keeper
@@ -98,6 +115,8 @@ class Clients:
                 str(request["query"]),
                 limit=cast("int", request["limit"]),
                 pending=keeper.pending(),
+                context=context_of(request.get("context")),
+                habits=self._habits if request.get("learned") else None,
             )
             state = keeper.state()
         return {"hits": [asdict(hit) for hit in hits], "index": asdict(state)}
@@ -113,3 +132,11 @@ class Clients:
             if time.monotonic() > until:
                 break
         yield {"index": asdict(self._keeper.state())}
+
+
+def context_of(value: object) -> Context:
+    """Read what a request says of where the user is."""
+    if value is None:
+        return NOWHERE
+    given = cast("dict[str, object]", value)
+    return Context(tuple(map(str, cast("list[str]", given["paths"]))), str(given["words"]))

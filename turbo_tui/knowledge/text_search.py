@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from threading import Lock
 
-from turbo_tui.core.searching import Hit, IndexState
+from turbo_tui.core.errors import ToolError
+from turbo_tui.core.searching import NOWHERE, Act, Context, Hit, IndexState
 from turbo_tui.knowledge.client import Client
 from turbo_tui.knowledge.home import Home
 
@@ -19,8 +22,8 @@ class TextSearch:
         index: What the index held at the last answer.
     """
 
-    def __init__(self, home: Home) -> None:
-        self._client = Client(home)
+    def __init__(self, home: Home, *, learns: bool = True) -> None:
+        self._client = Client(home, learns=learns)
         self._turn = Lock()
 
     @property
@@ -28,12 +31,20 @@ class TextSearch:
         """What the index held at the last answer."""
         return self._client.index
 
-    async def search(self, query: str, *, limit: int = 20, complete: bool = False) -> list[Hit]:
+    async def search(
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        context: Context = NOWHERE,
+        complete: bool = False,
+    ) -> list[Hit]:
         """Return the best places for a query, best first: a phrase, then each file once.
 
         Args:
             query: A name, a phrase, a sentence.
             limit: How many places at most.
+            context: What the user is at.
             complete: Wait until all files are indexed; else a large tree is answered from what
                 is so far.
 
@@ -45,7 +56,7 @@ class TextSearch:
 
         def ask() -> list[Hit]:
             with self._turn:
-                return self._client.search(query, limit=limit, complete=complete)
+                return self._client.search(query, limit=limit, complete=complete, context=context)
 
         return await asyncio.to_thread(ask)
 
@@ -61,6 +72,15 @@ class TextSearch:
                 return self._client.state()
 
         return await asyncio.to_thread(ask)
+
+    async def learn(self, act: Act, paths: Sequence[str]) -> None:
+        """Remember what the user did with files, where that is wanted; it never fails."""
+
+        def tell() -> None:
+            with self._turn, suppress(ToolError):
+                self._client.learn(act, paths)
+
+        await asyncio.to_thread(tell)
 
     async def close(self) -> None:
         """Leave the worker."""

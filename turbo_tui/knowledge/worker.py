@@ -92,6 +92,7 @@ def listen(path: Path) -> socket.socket:
 def serve(home: Home, listening: socket.socket, over: Event) -> None:
     """Answer clients until there was none for a while, or until told to end."""
     from turbo_tui.knowledge.digest import key_of, version  # noqa: PLC0415  we answer already
+    from turbo_tui.knowledge.habits import Habits  # noqa: PLC0415
     from turbo_tui.knowledge.keeper import Keeper  # noqa: PLC0415
     from turbo_tui.knowledge.meaning import Meaning  # noqa: PLC0415
     from turbo_tui.knowledge.serving import Clients  # noqa: PLC0415
@@ -101,7 +102,7 @@ def serve(home: Home, listening: socket.socket, over: Event) -> None:
     idle_s = float(os.environ.get(IDLE_VARIABLE) or IDLE_S)
     meaning = Meaning(home.models, _installed(home), key_of, own_vectors=home.own_vectors)
     keeper = Keeper(home.root, Store(home.store, version()), meaning, home.notes)
-    clients = Clients(keeper)
+    clients = Clients(keeper, Habits(home.habits))
     keeper.start()
     listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
     try:
