@@ -110,6 +110,14 @@ def rare_coverage(index: Index, name: frozenset[str], wanted: Iterable[str]) -> 
 
 def referenced(index: Index, known: Indexed) -> float:
     """How often what a file defines is named in the workspace; logarithmic."""
+    path = known.file.path
+    found = index.referenced.get(path)
+    if found is None:
+        found = index.referenced[path] = _referenced(index, known)
+    return found
+
+
+def _referenced(index: Index, known: Indexed) -> float:
     total = 0
     for name in {each.name for each in known.defined}:
         key = joined(name)

@@ -62,6 +62,9 @@ class Index:
         chunks: Postings of the chunks.
         placed: Files in the order they were taken in; None for one that was removed.
         firsts: The number of the first chunk of each of `placed`; it has one at least.
+        changes: How often it changed.
+        referenced: How often a file's definitions are named, once that was asked; it is nearly
+            right for long, and begun anew when the index has grown or shrunk by a tenth.
         left_out: Places in `placed` whose scores do not count, where only a part is looked at.
         defining: `joined` name -> path -> definitions.
     """
@@ -72,10 +75,14 @@ class Index:
         self.placed: list[Indexed | None] = []
         self.firsts = array("I")
         self.left_out: list[int] = []
+        self.changes = 0
+        self.referenced: dict[str, float] = {}
+        self._referenced_at = 0
         self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
 
     def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
         """Take a file in; it takes the place of what was known of its path."""
+        self.changes += 1
         self.remove(file.path)
         pure = PurePosixPath(file.path)
         place = Counter(terms(file.path))
@@ -94,6 +101,9 @@ class Index:
             self.firsts.append(known.first)
             self.placed.append(known)
         self.files[file.path] = known
+        if abs(len(self.chunks) - self._referenced_at) > self._referenced_at // 10:
+            self.referenced.clear()
+            self._referenced_at = len(self.chunks)
         file.known = digest.defined
         for each in digest.defined:
             self.defining[joined(each.name)].setdefault(file.path, []).append(each)
@@ -104,6 +114,8 @@ class Index:
         known = self.files.pop(path, None)
         if known is None:
             return
+        self.changes += 1
+        self.referenced.pop(path, None)
         if known.chunks:
             self.placed[bisect_right(self.firsts, known.first) - 1] = None
         for number in known.numbers:

@@ -15,6 +15,7 @@ from threading import Condition, Event, Lock, Thread
 
 from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.digest import Digest, key_of
+from turbo_tui.knowledge.features import referenced
 from turbo_tui.knowledge.finding import Finder
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.meaning import Meaning, Row
@@ -29,6 +30,7 @@ SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to
 REST_S = 5.0  # without work, after which the processes that read files are ended
 MOST_UNSAVED = 8 * BATCH_FILES
 STUCK_S = 30.0
+PREPARED_FILES = 500  # at once
 PENDING_S = 0.3
 AGAIN_S = 1.0  # after the process that writes was ended
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
@@ -185,7 +187,7 @@ class Keeper:
                 idle = asked == self._done and not touched
                 self._touched, self._busy = set(), not idle
             if idle:
-                if not self._compare() and not self._heard():
+                if not self._prepare() and not self._compare() and not self._heard():
                     self._rest()
                 continue
             if asked > self._done or not self._touch(touched):
@@ -209,6 +211,15 @@ class Keeper:
                 lambda: self._asked > self._done or bool(self._touched) or self._over.is_set(),
                 REST_S,
             )
+
+    def _prepare(self) -> bool:
+        """Work out ahead what queries ask of files; tell whether there is more."""
+        held = self.index.referenced
+        left = [known for path, known in self.index.files.items() if path not in held]
+        for known in left[:PREPARED_FILES]:
+            with self.turn:
+                referenced(self.index, known)
+        return len(left) > PREPARED_FILES
 
     def _compare(self) -> bool:
         """Have some chunks compared by meaning; tell whether there are more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from turbo_tui.knowledge.postings import Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, parts_of, stem
 
-MOST_FILES = 100  # that are read for one query
-MOST_TERMS = 2000  # that hold the letters of a word
+MOST_FILES = 60  # that are read for one query
+MOST_TERMS = 500  # that hold the letters of a word
+MOST_WORDS = 4  # of a phrase that somebody still types; one of more has whole words
 _WORD = re.compile(r"\w+")
 _SHORTEST = 2
 
@@ -23,7 +25,10 @@ class Likely:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._letters = ""  # all terms, a line each
+        self._terms = ""
+        self._paths: list[str] = []
+        self._lower = ""
+        self._changes = -1
         self._made_of: tuple[Postings, int] | None = None
 
     def files(self, text: str, scores: NDArray[np.float32]) -> list[SourceFile]:
@@ -35,13 +40,13 @@ class Likely:
         """
         index = self._index
         held = self._chunks(text)
-        names = {
-            path for word in _WORD.findall(text) for path in index.defining.get(joined(word), ())
+        keys = [joined(word) for word in _WORD.findall(text)]
+        names = {path for key in keys for path in index.defining.get(key, ())}
+        if " " not in text:
+            names.update(self._paths_with(text.lower()))
+        found = {
+            path: index.files[path].file for path in sorted(names & index.files.keys())[:MOST_FILES]
         }
-        wanted = text.lower()
-        if " " not in wanted:
-            names.update(path for path in index.files if wanted in path.lower())
-        found = {path: index.files[path].file for path in sorted(names)[:MOST_FILES]}
         # A chunk without a score holds the letters within another word: better than nothing.
         ranked = np.where(held, scores[: len(held)] + np.float32(1e-6), 0)
         for path in index.best_files(ranked.astype(np.float32), MOST_FILES):
@@ -49,23 +54,24 @@ class Likely:
         return list(found.values())
 
     def _chunks(self, text: str) -> NDArray[np.bool_]:
-        """Tell of each chunk whether it may hold all words of a text."""
-        held = np.ones(self._index.chunks.numbers, np.bool_)
+        """Tell of each chunk whether it may hold a text: its words, the outer ones in part."""
         words = [word for word in _WORD.findall(text) if len(word) >= _SHORTEST]
-        if not words:
-            return np.zeros_like(held)
-        for word in words:
-            here = np.zeros_like(held)
-            for term in self._terms_with(word):
+        held = np.full(self._index.chunks.numbers, bool(words))
+        for word in words[1:-1]:
+            held &= self._with_parts(word)
+        in_part = len(words) <= MOST_WORDS
+        for word in dict.fromkeys((*words[:1], *words[-1:])) if held.any() else ():
+            here = self._with_parts(word)
+            for term in self._terms_with(word) if in_part else ():
                 here[self._index.chunks.holding(term)] = True
-            held &= here | self._with_parts(word)
+            held &= here
         return held
 
     def _with_parts(self, word: str) -> NDArray[np.bool_]:
         """Tell of each chunk whether it holds all parts of a name, in any order."""
         parts = [stem(part) for part in parts_of(word)]
-        held = np.full(self._index.chunks.numbers, len(parts) > 1)
-        for part in parts if len(parts) > 1 else ():
+        held = np.full(self._index.chunks.numbers, bool(parts))
+        for part in parts:
             here = np.zeros_like(held)
             here[self._index.chunks.holding(part)] = True
             held &= here
@@ -73,23 +79,39 @@ class Likely:
 
     def _terms_with(self, word: str) -> list[str]:
         """Return the terms that a word, or a part of one, may have been made to."""
-        letters = self._all_letters()
         whole = joined(word)[1:]
         found: list[str] = []
-        for part in dict.fromkeys((whole, stem(whole))):
-            if not part:
-                continue
-            at = letters.find(part)
-            while at >= 0 and len(found) < MOST_TERMS:
-                start, end = letters.rfind("\n", 0, at) + 1, letters.find("\n", at)
-                found.append(letters[start:end])
-                at = letters.find(part, end)
+        for part in filter(None, dict.fromkeys((whole, stem(whole)))):
+            found += _lines_with(self._terms_in_lines(), part, MOST_TERMS)
         return found
 
-    def _all_letters(self) -> str:
+    def _terms_in_lines(self) -> str:
         vocabulary = self._index.chunks.vocabulary
         made_of = self._index.chunks, len(vocabulary)
         if made_of != self._made_of:
-            self._made_of = made_of
-            self._letters = "\n" + "\n".join(vocabulary) + "\n"
-        return self._letters
+            self._made_of, self._terms = made_of, _in_lines(vocabulary)
+        return self._terms
+
+    def _paths_with(self, letters: str) -> list[str]:
+        """Return paths that hold some letters, small or not."""
+        if self._changes != self._index.changes:
+            self._changes = self._index.changes
+            self._paths = list(self._index.files)
+            self._lower = _in_lines(f"{path.lower()}\t{at}" for at, path in enumerate(self._paths))
+        lines = _lines_with(self._lower, letters, MOST_FILES)
+        return [self._paths[int(line.rpartition("\t")[2])] for line in lines]
+
+
+def _in_lines(words: Iterable[str]) -> str:
+    return "\n" + "\n".join(words) + "\n"
+
+
+def _lines_with(lines: str, letters: str, most: int) -> list[str]:
+    """Return lines that hold some letters; `lines` begins and ends with a line's end."""
+    found: list[str] = []
+    at = lines.find(letters)
+    while at >= 0 and len(found) < most:
+        start, end = lines.rfind("\n", 0, at) + 1, lines.find("\n", at)
+        found.append(lines[start:end])
+        at = lines.find(letters, end)
+    return found

@@ -36,7 +36,7 @@ def narrowed(index: Index, query: Query) -> Index:
     part.placed = [
         each if each is not None and each.file.path in part.files else None for each in index.placed
     ]
-    part.firsts = index.firsts
+    part.firsts, part.referenced = index.firsts, index.referenced
     part.left_out = [at for at, each in enumerate(part.placed) if each is None]
     part.defining = _Defining(index, part)
     return part

@@ -1,0 +1,183 @@
+"""What is kept on disk, and what happens where that cannot be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from turbo_tui.knowledge import store as store_module
+from turbo_tui.knowledge.digest import Digest, digest, key_of, packed
+from turbo_tui.knowledge.store import Store
+from turbo_tui.knowledge.storing import Database
+from turbo_tui.knowledge.tree import SourceFile
+
+TEXT = b"parse the line\n\nand the page\n"
+KEY = key_of("a.txt", TEXT)
+
+
+def made() -> Digest:
+    return digest("a.txt", TEXT, lambda _source, _grammar: None)
+
+
+def file(path: str, at: int = 1) -> SourceFile:
+    return SourceFile(path, f"/{path}", (at, 2, 3))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    store = Store(folder, "1")
+    store.open()
+    yield store
+    store.close()
+
+
+def opened(folder: Path, version: str = "1") -> Store:
+    store = Store(folder, version)
+    store.open()
+    return store
+
+
+def test_what_was_put_is_there_when_it_is_opened_again(store: Store, folder: Path) -> None:
+    assert store.put([(KEY, packed(made()))], [(file("a.txt"), KEY), (file("b c'.txt"), KEY)])
+    assert store.put([], [(file("a.txt", 7), KEY)], ["b c'.txt"])
+    assert store.put_vectors("m", [("a.txt", KEY, b"123")])
+    store.close()
+
+    again = opened(folder)
+
+    assert again.note == ""
+    assert again.files == {"a.txt": ((7, 2, 3), KEY)}
+    ((key, found),) = again.get([KEY, "nowhere"])
+    assert key == KEY
+    assert (found.chunks, found.terms) == (made().chunks, made().terms)
+    assert found.words.tolist() == made().words.tolist()
+    assert list(again.vectors("m")) == [("a.txt", KEY, b"123")]
+    assert list(again.vectors("other")) == []
+    again.close()
+
+
+def test_another_version_is_built_anew_and_said(store: Store, folder: Path) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    store.close()
+
+    again = opened(folder, "2")
+
+    assert again.note == store_module.OTHER_VERSION
+    assert (again.files, again.keys) == ({}, set())
+    assert again.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    again.close()
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "no manifest"])
+def test_a_damaged_store_is_built_anew_and_said(store: Store, folder: Path, damage: str) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    store.close()
+    parts = sorted(
+        (folder / "tables/files.lance").rglob(
+            "*.lance" if damage != "no manifest" else "*.manifest"
+        )
+    )
+    for part in parts:
+        content = part.read_bytes()
+        part.write_bytes(content[: len(content) // 2] if damage == "cut" else os.urandom(64))
+
+    again = opened(folder)
+
+    assert again.note == store_module.BROKEN
+    assert again.files == {}
+    assert again.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    again.close()
+
+
+def test_a_store_that_somebody_holds_is_left_to_him(store: Store, folder: Path) -> None:
+    second = opened(folder)
+
+    assert second.note == store_module.TAKEN
+    assert not second.put([(KEY, packed(made()))], [])
+    assert list(second.get([KEY])) == []
+    second.close()
+    assert store.put([(KEY, packed(made()))], [])
+
+
+def test_a_helper_that_was_killed_is_started_anew(store: Store) -> None:
+    assert store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    helper = store._helper  # pyright: ignore[reportPrivateUsage]
+    assert helper is not None
+    helper.kill()
+    helper.wait()
+
+    store.put([], [(file("b.txt"), KEY)])
+    assert store.put([], [(file("c.txt"), KEY)])
+    assert [key for key, _ in store.get([KEY])] == [KEY]
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = opened(tmp_path / "file" / "store")
+
+    assert store.note.startswith("The index cannot be kept on disk")
+    assert not store.usable
+    store.close()
+
+
+def test_a_full_disk_is_said_and_tried_again_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(folder)
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    program = (
+        "import sys, errno; from pathlib import Path; from turbo_tui.knowledge import storing\n"
+        "def full(*_): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "storing.Database.put = full\n"
+        "storing.serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)\n"
+    )
+    store.close()
+    monkeypatch.setattr(store_module, "COMMAND", (sys.executable, "-c", program))
+    store = opened(folder)
+
+    assert not store.put([], [(file("b.txt"), KEY)])
+    assert store.note == store_module.FULL
+    assert not store.usable
+
+    monkeypatch.undo()
+    monkeypatch.setattr(store_module, "AGAIN_S", 0.0)
+    store._off_until = 0.0  # pyright: ignore[reportPrivateUsage]
+    assert store.put([], [(file("b.txt"), KEY)])
+    assert store.note == ""
+    store.close()
+
+
+def test_what_no_file_needs_is_forgotten_at_last_and_rows_are_packed(folder: Path) -> None:
+    folder.mkdir()
+    database = Database(folder)
+    database.open("1")
+    for turn in range(45):
+        contents = [(f"{turn}-{number}", [b"x"] * 5) for number in range(50)]
+        rows = [(f"p{number}", turn, 2, 3, f"{turn}-{number}") for number in range(50)]
+        database.put(contents, rows)
+    database.tidy()
+
+    files, keys = Database(folder).open("1")
+
+    assert files == {f"p{number}": (f"p{number}", 44, 2, 3, f"44-{number}") for number in range(50)}
+    assert len(keys) < 500
+    assert len(list((folder / "tables/files.lance/_versions").iterdir())) < 10
+
+
+def test_its_helper_ends_with_whoever_started_it(folder: Path) -> None:
+    folder.mkdir()
+    helper = subprocess.Popen(
+        (*store_module.COMMAND, str(folder)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert helper.communicate(b"", timeout=60) == (b"", None)
+    assert helper.returncode == 0
