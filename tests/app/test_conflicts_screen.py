@@ -150,6 +150,25 @@ async def test_a_file_that_the_user_deleted_is_one_or_the_other(tmp_path: Path) 
     assert (stand.root / "notes.md").exists()
 
 
+async def test_what_is_in_the_way_is_named_on_the_card_until_it_is_moved(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await seat.to_review()
+        (stand.root / "api.py").unlink()
+        (stand.root / "api.py").mkdir()
+        await seat.press("a")
+        await seat.card("something is in the way of 1 file")
+        await seat.sees("Move it away, then land it")
+        await seat.press("2", "greater_than_sign")
+        assert "is taken" not in seat.rows("diff")
+        (stand.root / "api.py").rmdir()
+        (stand.root / "api.py").write_text(API)
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    assert "line 2 with [a name]" in (stand.root / "api.py").read_text()
+
+
 async def test_another_change_after_settling_is_a_new_conflict(tmp_path: Path) -> None:
     stand = real_landing(tmp_path)
     async with seated(stand) as seat:

@@ -13,6 +13,7 @@ from tests.engine.test_run import build
 from turbo_tui.cli import main
 from turbo_tui.commands import headless
 from turbo_tui.commands.plan import in_words
+from turbo_tui.commands.telling import tell
 from turbo_tui.core import events as ev
 from turbo_tui.core.plan import Plan, Step
 
@@ -52,7 +53,7 @@ async def test_closing_words_obey_nothing(
     house.run.session.append(ev.TaskGiven("t"))
     house.run.session.append(ev.PlanFailed("t", EVIL, (EVIL,)))
 
-    headless.tell(headless.closing_words(house.run))
+    tell(headless.closing_words(house.run))
 
     assert is_harmless(capsys.readouterr().err)
 

@@ -102,7 +102,9 @@ def test_a_marker_that_a_side_had_itself_is_text() -> None:
     doc = b"Git writes\n<<<<<<< HEAD\n"
 
     assert leftover_marker(doc, doc, b"") is None
-    assert leftover_marker(b"x\n=======\n", b"", b"") is None, "a heading may be underlined so"
+    assert leftover_marker(b"x\n=======\n", b"A title\n=======\n", b"") is None
+    assert leftover_marker(b"x\n=======\n", b"", b"") == (2, "=======")
+    assert leftover_marker(b"x\n========\n", b"", b"") is None, "a heading may be underlined so"
     assert leftover_marker(b"x\r\n>>>>>>> the step's\r\n", b"", b"") == (2, ">>>>>>> the step's")
     assert leftover_marker(b"<<<<<<<<\n", b"", b"") is None
 

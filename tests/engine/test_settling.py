@@ -42,7 +42,7 @@ PLAN = Plan("change files", "canned", (Step("s1", "one"),))
 class Place:
     """A house whose landings are real, and what the user does to its files."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, files: dict[str, bytes | None] | None = None) -> None:
         self.root = folder / "ws"
         self.root.mkdir()
         self.write("long.txt", "".join(LINES))
@@ -63,7 +63,7 @@ class Place:
             self.root,
             blobs=self.blobs,
             planner=CannedPlanner(PLAN),
-            runner=MakingRunner(files=made),
+            runner=MakingRunner(files=made if files is None else files),
             lander=open_lander(self.root, folder / "state", self.blobs),
         )
 
@@ -293,11 +293,41 @@ async def test_a_file_with_something_in_its_way_is_left_out_or_tried_again(place
     (place.root / "long.txt").unlink()
     (place.root / "long.txt").mkdir()
     await place.refused(leave=OTHERS[1:])
-    assert place.decided.open_clashes == {"long.txt": (WHOLE,)}
-    place.settle("long.txt", WHOLE, "theirs")
+    assert (place.decided.blocked, place.decided.open_clashes) == (("long.txt",), {})
+    with pytest.raises(UsageError, match=r"folder now.*move that away and land it again"):
+        place.settle("long.txt", WHOLE, "theirs")
     await place.approve()
     assert place.state.status == "conflict"
+    assert place.decided.blocked == ("long.txt",), "told again, not taken for settled"
 
-    place.settle("long.txt", WHOLE, "mine")
+    (place.root / "long.txt").rmdir()
+    place.write("long.txt", "".join(LINES))
     await place.approve()
+    assert place.text("long.txt") == "".join(THEIRS)
     assert place.text("easy.txt") == "".join(THEIRS)
+
+
+async def test_a_file_with_something_in_its_way_can_be_left_out(place: Place) -> None:
+    (place.root / "long.txt").unlink()
+    (place.root / "long.txt").mkdir()
+    await place.refused(leave=OTHERS[1:])
+    place.house.run.decide_hunk("s1", "long.txt", WHOLE, accepted=False)
+    assert place.decided.blocked == ()
+    await place.approve()
+
+    assert place.text("easy.txt") == "".join(THEIRS)
+    assert (place.root / "long.txt").is_dir()
+
+
+async def test_a_deleted_file_that_the_user_changed_names_the_new_one_that_holds_it(
+    tmp_path: Path,
+) -> None:
+    place = Place(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
+    place.house.run.give_task("change files")
+    await place.house.run.idle()
+    place.house.run.go()
+    await place.house.run.idle()
+    place.write("long.txt", "".join(MINE))
+    await place.refused()
+
+    assert "most of it is in moved.txt, without your change" in place.state.conflicts["long.txt"]

@@ -187,6 +187,11 @@ def _clash_card(state: StepState, decided: Decisions) -> Card:
         title = f"{name}: {plural(left, 'conflict')} with your own edits."
         lines = ("Nothing was written. Say at each what shall stand there, then land it.",)
         return Card(f"{key}:open", title, lines, (look, RETRY, REJECT, SKIP), "bad")
+    if decided.blocked:
+        title = f"{name}: something is in the way of {plural(len(decided.blocked), 'file')}."
+        whys = tuple(f"{path}: {state.conflicts.get(path, '')}" for path in decided.blocked)
+        how = "Nothing was written. Move it away, then land it; or leave those files out."
+        return Card(key, title, (how, *whys[:3]), (APPROVE, look, RETRY, REJECT, SKIP), "bad")
     title = f"{name}: all conflicts with your edits are settled."
     return Card(key, title, (), (APPROVE, look, REJECT, RETRY, SKIP), "review")
 

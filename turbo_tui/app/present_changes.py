@@ -169,7 +169,7 @@ class DiffPresenter:
 
 def _meeting(state: StepState, decisions: Decisions, path: str) -> str:
     """Say what came of a file that the user changed as well."""
-    if path in decisions.open_clashes:
+    if path in decisions.open_clashes or path in decisions.blocked:
         return "conflict"
     if path in decisions.clashing:
         return "settled"

@@ -50,6 +50,8 @@ def clash_file(
         content: Fetches a blob.
         names: What the sides are called.
     """
+    if clashing.blocked:
+        return replace(file, by_hunk=False, by_line=False, editable=False)
     if not clashing.places:
         return _whole(file, clashing)
     ours = content(change.before.blob) if change.before is not None else b""

@@ -144,6 +144,8 @@ def _settled(
     change: FileChange, clashing: Clashing, content: Content, keep: Keep
 ) -> FileChange | None:
     """Return what lands of a file that both sides changed."""
+    if clashing.blocked:
+        return change
     if clashing.places:
         made = settled_content(change, clashing, content)
         return _with_content(change, made, keep(made))

@@ -7,6 +7,7 @@ that. Places count from 0 and are always the same for the same three contents.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,7 +24,7 @@ Keep = Callable[[bytes], str]
 WHOLE = -1  # the place of a file that is one side or the other
 MINE, THEIRS = "yours", "the step's"  # names at conflict markers
 
-_MARKER = re.compile(rb"(?:<{7}|\|{7}|>{7})(?: |\r?$)")
+_MARKER = re.compile(rb"(?:<{7}|\|{7}|={7}|>{7})(?: |\r?$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,20 @@ class Clashing:
         places: How many places clash; 0 where it is one side or the other.
         base: Blob of what both began with; empty where that is not known.
         settled: Place -> what stands there.
+        blocked: Something else is in the way of its path. There is nothing to settle: it lands
+            once that is gone, or is left out.
     """
 
     places: int = 0
     base: str = ""
     settled: Mapping[int, Settled] = field(default_factory=dict[int, Settled])
+    blocked: bool = False
 
     @property
     def open(self) -> tuple[int, ...]:
         """Places that nothing was said of yet."""
+        if self.blocked:
+            return ()
         places = range(self.places) if self.places else (WHOLE,)
         return tuple(place for place in places if place not in self.settled)
 
@@ -92,8 +98,27 @@ def onto(selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, k
         if found is not None and not places and found[0] is not None:
             # Its lines go together, its mode does not: that alone is one or the other.
             files[each.path] = _with(change, merge(found[0], *found[1:]).content, keep)
-        clashing[each.path] = Clashing(places, each.base)
+        clashing[each.path] = Clashing(places, each.base, blocked=each.change is None)
     return Onto(replace(selected, files=tuple(files.values())), clashing)
+
+
+def went_to(conflict: Conflict, selected: ChangeSet, content: Content) -> str:
+    """Return the new file that holds most lines of one that the step deletes; empty for none.
+
+    A move whose file was changed as well is a deletion and an addition: what the user wrote to
+    the old file meanwhile is not in the new one, and whoever takes the step's is to know.
+    """
+    gone = next((each for each in selected.files if each.path == conflict.path), None)
+    if gone is None or gone.after is not None or not _is_text(gone.before) or not conflict.base:
+        return ""
+    lines = Counter(content(conflict.base).splitlines())
+    shared: dict[str, int] = {}
+    for each in selected.files:
+        after = each.after
+        if each.before is None and not each.moved_from and after is not None and _is_text(after):
+            shared[each.path] = (lines & Counter(content(after.blob).splitlines())).total()
+    best = max(shared, key=lambda path: shared[path], default="")
+    return best if best and 2 * shared[best] > lines.total() else ""
 
 
 def _with(change: FileChange, made: bytes, keep: Keep) -> FileChange:

@@ -136,6 +136,9 @@ class Landings:
         whys = {conflict.path: conflict.why for conflict in landing.conflicts}
         if landing.merged is not None:
             return ev.LandingRefused(state.step.id, whys, review.keep(landing.merged))
+        for conflict in landing.conflicts:
+            if moved := review.went_to(conflict, selected):
+                whys[conflict.path] += f"; most of it is in {moved}, without your change"
         carried = review.onto(selected, landing.conflicts)
         clashing = carried.clashing
         return ev.LandingRefused(
@@ -144,6 +147,7 @@ class Landings:
             review.keep(carried.changes),
             {path: each.places for path, each in clashing.items()},
             {path: each.base for path, each in clashing.items() if each.base},
+            tuple(path for path, each in clashing.items() if each.blocked),
         )
 
     async def tell_landed(self, state: StepState, selected: ChangeSet, landing: Landing) -> None:

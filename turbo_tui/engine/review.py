@@ -78,6 +78,10 @@ class Review:
         """Carry what was to land over to the workspace as it is now."""
         return clashes.onto(selected, conflicts, self._blobs.get, self._blobs.put)
 
+    def went_to(self, conflict: Conflict, selected: ch.ChangeSet) -> str:
+        """Return the new file that holds most of one that the step deletes; empty for none."""
+        return clashes.went_to(conflict, selected, self._blobs.get)
+
     def parts(self, change: ch.FileChange, clashing: clashes.Clashing) -> list[Part]:
         """Take a file that both sides changed apart; empty where it is one or the other."""
         return clashes.clash_parts(change, clashing, self._blobs.get)

@@ -35,6 +35,11 @@ class Settling:
                 rewritten, or `changes` is no longer what is shown.
         """
         state, change, clashing = self._clashing(step_id, path, changes)
+        if clashing.blocked:
+            raise UsageError(
+                f"{path}: {state.conflicts.get(path, 'something is in its way')}. There is "
+                "nothing to settle: move that away and land it again, or leave the file out."
+            )
         if not clashing.places and take == "both":
             raise UsageError(f"{path} is one or the other: keep yours, or take the step's.")
         known = range(clashing.places) if clashing.places else (WHOLE,)

@@ -34,6 +34,7 @@ class LandingRefused(Event):
             cannot be written at all.
         clashes: Path -> how many places of it clash; 0 where it is one side or the other.
         bases: Path of a clash -> blob of what both sides began with; without one it is unknown.
+        blocked: Those of `clashes` where something else is in the way: there is nothing to settle.
     """
 
     step_id: str
@@ -41,6 +42,7 @@ class LandingRefused(Event):
     merged: str = ""
     clashes: dict[str, int] = field(default_factory=dict[str, int])
     bases: dict[str, str] = field(default_factory=dict[str, str])
+    blocked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,15 @@ class Decisions:
         }
 
     @property
+    def blocked(self) -> tuple[str, ...]:
+        """Paths that cannot land before what is in their way is gone."""
+        return tuple(
+            path
+            for path, clashing in self.clashing.items()
+            if clashing.blocked and WHOLE_FILE not in self.rejected.get(path, ())
+        )
+
+    @property
     def choices(self) -> dict[str, FileChoice]:
         """Path -> what of it lands, for all files that do not land as the step made them."""
         paths = {*self.rejected, *self.left_out, *self.edited, *self.contents, *self.clashing}
@@ -226,8 +235,8 @@ def _refused(known: Decisions, event: ev.LandingRefused) -> Decisions:
     clashing: dict[str, Clashing] = {}
     for path, places in event.clashes.items():
         was = known.clashing.get(path, Clashing())
-        fresh = Clashing(places, event.bases.get(path, ""))
-        same = (was.places, was.base) == (fresh.places, fresh.base)
+        fresh = Clashing(places, event.bases.get(path, ""), blocked=path in event.blocked)
+        same = replace(was, settled={}) == fresh
         clashing[path] = was if same else fresh
     return replace(known, clashing=clashing)
 
