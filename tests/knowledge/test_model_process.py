@@ -153,8 +153,13 @@ def test_the_real_models_table_knows_what_words_mean(
 
     monkeypatch.setattr(model_process.Model, "pieces", some)
 
+    older = table_folder(tmp_path, DEFAULT_MODEL)
+    older = older.with_name(older.name.rpartition("-v")[0] + "-v0")
+    older.mkdir()
+
     assert main(["table", DEFAULT_MODEL, str(tmp_path)]) == 0
 
+    assert not older.exists()
     made = read(Path(capsys.readouterr().out.strip()))
     assert made is not None
     asked, near, far = made.embed(["car engine", "vehicle motor", "music album"])

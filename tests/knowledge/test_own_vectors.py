@@ -237,7 +237,12 @@ def test_an_idle_models_process_is_ended_and_started_again_when_it_is_needed(
             vectors._news.wait(0.01)  # pyright: ignore[reportPrivateUsage]
 
     assert encoder._process is None  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(own_module, "IDLE_S", WAIT_S)
     static = np.linspace(0, 1, project.index.chunks.numbers, dtype=np.float32)
+    assert vectors.mixed(static, "download") is static  # nobody waits for a model to be loaded
+    while vectors.mixed(static, "download") is static and time.monotonic() < until:
+        with vectors._news:  # pyright: ignore[reportPrivateUsage]
+            vectors._news.wait(0.1)  # pyright: ignore[reportPrivateUsage]
     assert vectors.mixed(static, "download") is not static
     vectors.close()
 

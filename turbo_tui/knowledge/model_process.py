@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
+import shutil
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -122,6 +124,7 @@ def make_table(name: str, models: Path) -> Path:
     with _alone(folder):
         if not (folder / "about.json").exists():
             _make(find(name), folder)
+            _clear_others(folder)
     return folder
 
 
@@ -129,9 +132,21 @@ def make_table(name: str, models: Path) -> Path:
 def _alone(folder: Path) -> Generator[None]:
     """Let no other process make the same table meanwhile: it would be for nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+    path = folder.parent / f".{folder.name}.lock"
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
+
+
+def _clear_others(folder: Path) -> None:
+    """Remove what other versions made of the same model."""
+    same, _, _ = folder.name.rpartition("-v")
+    for other in folder.parent.glob(f"{glob.escape(same)}-v*"):
+        if other.is_dir() and other != folder:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _make(weights: Weights, folder: Path) -> None:

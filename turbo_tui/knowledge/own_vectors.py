@@ -62,6 +62,7 @@ class OwnVectors:
         self._queries: OrderedDict[str, Floats] = OrderedDict()
         self._asked: list[str] = []
         self._busy = self._over = False
+        self._loaded = False  # the model answers at once
         self._thread: Thread | None = None
 
     @property
@@ -125,7 +126,8 @@ class OwnVectors:
             if text not in self._queries:
                 self._asked = [*self._asked[-3:], text]  # older ones nobody waits for
                 self._wake()
-                self._news.wait_for(lambda: text in self._queries, QUERY_S)
+                if self._loaded and not self._busy:
+                    self._news.wait_for(lambda: text in self._queries, QUERY_S)
             return self._queries.get(text)
 
     def _wake(self) -> None:
@@ -152,6 +154,7 @@ class OwnVectors:
                 elif known is not None:
                     self._take_file(known)
                 elif time.monotonic() - used > IDLE_S:
+                    self._loaded = False
                     self._encoder.close()
             except WeightsError as error:
                 with self._news:
@@ -166,6 +169,7 @@ class OwnVectors:
     def _take_queries(self, asked: list[str]) -> None:
         rows = self._encoder.encode(asked).astype(np.float32)
         with self._news:
+            self._loaded = True
             self._queries.update(zip(asked, rows, strict=True))
             while len(self._queries) > KEPT_QUERIES:
                 self._queries.popitem(last=False)
@@ -205,4 +209,4 @@ class OwnVectors:
         width = self._encoder.encode(["width"]).shape[1]
         known = VectorFile(self._kept, width).read()
         with self._news:
-            self._vectors, self._known = Vectors(width), known
+            self._vectors, self._known, self._loaded = Vectors(width), known, True
