@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from turbo_tui.knowledge.chunks import PROSE
@@ -64,6 +65,7 @@ def kinds_of(
     return [kind for kind in kinds if kind not in query]
 
 
+@lru_cache(maxsize=20_000)
 def is_code(path: str) -> bool:
     """Tell whether a file is written in a language that defines symbols."""
     grammar = grammar_of(path)

@@ -13,7 +13,7 @@ from turbo_tui.knowledge.postings import Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, parts_of, stem
 
-MOST_FILES = 60  # that are read for one query
+MOST_FILES = 40  # that are read for one query
 MOST_TERMS = 500  # that hold the letters of a word
 MOST_WORDS = 4  # of a phrase that somebody still types; one of more has whole words
 _WORD = re.compile(r"\w+")
