@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.knowledge.tiny_table import PIECES
 from turbo_tui.core.errors import WeightsError
 from turbo_tui.knowledge import model_process
 from turbo_tui.knowledge.model_process import has_fast_bf16, is_uncased_bert, main, rarity, table
@@ -195,3 +197,128 @@ def test_a_folder_that_the_library_cannot_load_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(WeightsError, match="cannot be loaded"):
         model_process.Model(find(str(folder)), threads=1)
+
+
+class Numbers:
+    """As much of a tensor as is used here."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __getitem__(self, place: Any) -> Numbers:
+        return Numbers(self.values[place])
+
+    def float(self) -> Numbers:
+        return Numbers(self.values.astype(np.float32))
+
+    def numpy(self) -> Any:
+        return self.values
+
+
+def ones_like(numbers: Numbers) -> Numbers:
+    return Numbers(np.ones_like(numbers.values))
+
+
+class SmallModel:
+    """A model of four pieces; each has its own direction, its marks another."""
+
+    def __init__(self, folder: str, **options: object) -> None:
+        assert options["trust_remote_code"] is False
+        assert options["local_files_only"] is True
+        if "broken" in folder:
+            raise OSError("no model in there")
+        self.max_seq_length = 0
+
+    def __call__(self, asked: dict[str, Numbers]) -> dict[str, Numbers]:
+        return {"token_embeddings": Numbers(np.eye(8)[asked["input_ids"].values])}
+
+    def encode(self, texts: list[str], **options: object) -> Any:
+        assert options["normalize_embeddings"] is True
+        return np.array([[len(text), 1.0] for text in texts])
+
+
+def small_libraries(name: str) -> Any:
+    """Return a stand-in for each library of the extra, for a vocabulary of 8 pieces."""
+    if name == "torch":
+        return SimpleNamespace(
+            set_num_threads=int,
+            inference_mode=nullcontext,
+            autocast=lambda *_, **__: nullcontext(),  # pyright: ignore[reportUnknownLambdaType]
+            bfloat16="bfloat16",
+            tensor=Numbers,
+            ones_like=ones_like,
+        )
+    if name == "sentence_transformers":
+        return SimpleNamespace(SentenceTransformer=SmallModel)
+    pieces = [*PIECES[:5], "fetch", "##a", "b"]
+    shown = SimpleNamespace(ids=[2, 7, 3], special_tokens_mask=[1, 0, 1])
+    tokenizer = SimpleNamespace(
+        no_padding=list,
+        no_truncation=list,
+        encode=lambda _: shown,  # pyright: ignore[reportUnknownLambdaType]
+        get_vocab_size=lambda: len(pieces),
+        get_added_tokens_decoder=lambda: dict.fromkeys(range(5)),
+        id_to_token=pieces.__getitem__,
+    )
+    return SimpleNamespace(Tokenizer=SimpleNamespace(from_buffer=lambda _: tokenizer))  # pyright: ignore[reportUnknownLambdaType]
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model's folder, and libraries that need no weights."""
+    monkeypatch.setattr(model_process, "imported", small_libraries)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    for name, text in (
+        ("model.safetensors", "weights"),
+        ("modules.json", "[]"),
+        ("tokenizer.json", json.dumps(BERT)),
+    ):
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_a_table_is_made_of_each_pieces_own_state(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = table_folder(tmp_path / "models", str(small))
+    older = older.with_name(older.name.rpartition("-v")[0] + "-v0")
+    older.mkdir(parents=True)
+
+    assert main(["table", str(small), str(tmp_path / "models")]) == 0
+
+    made = read(Path(capsys.readouterr().out.strip()))
+    assert made is not None
+    assert made.rows.shape == (8, 8)
+    assert made.rows[5:].any(axis=1).all()
+    assert not made.rows[:5].any()  # the model's marks
+    assert made.embed(["fetch", "fetch fetch"]) == pytest.approx(made.embed(["fetch"] * 2))
+    assert not older.exists()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_texts_are_read_line_by_line_and_answered_as_halves(
+    small: Path, monkeypatch: pytest.MonkeyPatch, *, fast: bool
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(model_process, "has_fast_bf16", lambda: fast)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'["a", "bb"]\n')))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=written))
+
+    assert main(["encode", str(small), "1"]) == 0
+
+    lines = written.getvalue().split(b"\n", 1)
+    assert json.loads(lines[0]) == {"rows": 2, "dimensions": 2}
+    assert np.frombuffer(lines[1][:8], np.float16).tolist() == [1, 1, 2, 1]
+
+
+def test_a_model_that_cannot_be_loaded_is_named_with_the_reason(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = small.rename(small.with_name("broken"))
+
+    assert main(["encode", str(broken)]) == 4
+
+    said = capsys.readouterr().err
+    assert str(broken) in said
+    assert "no model in there" in said
