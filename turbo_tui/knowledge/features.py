@@ -85,7 +85,7 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
 
 
 def overlap(place: frozenset[str], rarity: dict[str, float]) -> float:
-    """How much of the query, by rarity, is in a file's name or folders; the first word most."""
+    """How much of the query, by rarity, is in a file's name or folders; half of it is most."""
     held = sum(rarity[term] for term in rarity if term in place)
     return math.sqrt(held / (sum(rarity.values()) or 1.0))
 
