@@ -19,13 +19,31 @@ from turbo_tui.wiring.places import search_home
 @click.command("index")
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Forget which files you opened, pinned and let land here; the index stays as it is.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(*, path: str, here: bool, as_json: bool) -> None:
+def command(*, path: str, here: bool, forget: bool, as_json: bool) -> None:
     """Build the index of a workspace, or bring it up to date; it returns when that is on disk.
 
     Searching does the same by itself; this is for doing it ahead.
+
+    Which files you opened from the results, pinned and let land is remembered beside the index, on
+    this machine alone, and counts a little when you search again. --forget erases that;
+    `learn = false` below [knowledge] in your config.toml keeps it from being remembered.
     """
     home = search_home(open_workspace(path, here=here).root)
+    if forget:
+        with closing(Client(home)) as client:
+            client.forget()
+            index = client.index
+        if as_json:
+            sys.stdout.write(json.dumps({"index": as_value(index)}) + "\n")
+        else:
+            tell("What you opened, pinned and let land here is forgotten.\n")
+        return
     shown = sys.stderr.isatty()
     with closing(Client(home)) as client:
         for state in client.build():

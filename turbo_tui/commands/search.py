@@ -27,8 +27,9 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
 
     Best first, each file once, then further lines. Exit code 0 also when nothing is found.
     """
-    home = search_home(open_workspace(path, here=here).root)
-    with closing(Client(home)) as client:
+    workspace = open_workspace(path, here=here)
+    home, learns = search_home(workspace.root), workspace.settings.knowledge.learn
+    with closing(Client(home, learns=learns)) as client:
         hits = client.search(query, limit=limit, complete=True)
         index = client.index
     tell_state(index)

@@ -91,4 +91,5 @@ LANDING: Rows = {"checkpoints": (lambda value: isinstance(value, bool), "true or
 KNOWLEDGE: Rows = {
     "model": (_is_text, 'a name such as "all-MiniLM-L6-v2", a folder, or "" for none'),
     "own_vectors": (lambda value: isinstance(value, bool), "true or false"),
+    "learn": (lambda value: isinstance(value, bool), "true or false"),
 }

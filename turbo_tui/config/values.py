@@ -128,17 +128,20 @@ class LandingSettings:
 
 @dataclass(frozen=True, slots=True)
 class KnowledgeSettings:
-    """How places are found by meaning; only the user's own file says.
+    """How places are found; only the user's own file says.
 
     Attributes:
         model: A sentence-transformers model: its name in Hugging Face's cache, or a folder;
             nothing: words and structure alone.
         own_vectors: A small project's pieces are encoded by the model itself as well as by its
             table of word vectors: a little better for 500 MB of memory.
+        learn: What the user opened, pinned and let land is remembered on this machine, and counts
+            a little in later searches; `turbo-tui index --forget` forgets it.
     """
 
     model: str = "all-MiniLM-L6-v2"
     own_vectors: bool = False
+    learn: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from turbo_tui.core.searching import Context
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.words import asked_terms
 
-WEIGHTS = {"near": 0.25, "spoken_of": 0.15, "opened_before": 0.3}
+WEIGHTS = {"near": 0.2, "spoken_of": 0.1, "opened_before": 0.2}
 SAME_FILE, IMPORTED, SAME_FOLDER = 1.0, 0.8, 0.5
 MOST_PATHS = 8
 MOST_TERMS = 30  # of the words of a step, the rarest
 IMPORTING_LINES = 400
 SHORTEST_NAME = 3
-SAID = 0.3  # of a feature's most, from which on it is told
+SAID = 0.2  # of a feature's most, from which on it is told
 _IMPORT = re.compile(
     r"^\s*(?:import|from|export|require|use|using|mod|#\s*include|include|load|source|alias)\b"
     r"|\brequire\s*\(|\bimport\s*\("

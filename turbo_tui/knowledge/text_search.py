@@ -82,6 +82,19 @@ class TextSearch:
 
         await asyncio.to_thread(tell)
 
+    async def forget(self) -> None:
+        """Forget all that was learnt in this workspace.
+
+        Raises:
+            ToolError: The worker did not answer.
+        """
+
+        def tell() -> None:
+            with self._turn:
+                self._client.forget()
+
+        await asyncio.to_thread(tell)
+
     async def close(self) -> None:
         """Leave the worker."""
         self._client.close()
