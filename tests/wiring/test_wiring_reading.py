@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.wiring.reading import READ_BYTES, READ_FILES, Project, is_secret
+from turbo_tui.wiring.reading import PINNED_BYTES, READ_FILES, Project, is_secret
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ async def test_what_is_no_text_or_no_file_is_left_out(project: Project, root: Pa
 
 
 async def test_a_long_file_is_cut_and_a_foreign_encoding_read(project: Project, root: Path) -> None:
-    (root / "long.txt").write_bytes(b"caf\xe9 " * READ_BYTES)
+    (root / "long.txt").write_bytes(b"caf\xe9 " * PINNED_BYTES)
 
     found = await project.retrieve("nothing of that kind", ("long.txt",))
 
-    assert len(found["long.txt"]) == READ_BYTES
+    assert len(found["long.txt"]) == PINNED_BYTES
     assert found["long.txt"].startswith("caf\ufffd")
 
 

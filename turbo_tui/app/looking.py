@@ -14,9 +14,10 @@ from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.plain import plain
-from turbo_tui.core.searching import IndexState
+from turbo_tui.core.searching import Act, Context, IndexState
 from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
 from turbo_widgets.lexing import marks_near
+from turbo_widgets.plan_pane import PlanPane
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Looking:
         self._screen = screen
         self._opened = opened
         self._pinned: list[str] = []
+        self._seen = ""  # the file that was shown or opened last
 
     @property
     def pinned(self) -> tuple[str, ...]:
@@ -56,6 +58,7 @@ class Looking:
             self._pinned.remove(path)
         else:
             self._pinned.append(path)
+            self._learn("pinned", path)
         self._show_pins()
 
     def let_go(self) -> None:
@@ -68,6 +71,22 @@ class Looking:
         self._screen.furniture.knowledge.show_pins(self._pinned)
         with_ = f" (with {', '.join(map(plain, self._pinned))})" if self._pinned else ""
         self._screen.query_one(Prompt).placeholder = f"what do you want done?{with_}"
+
+    @property
+    def context(self) -> Context:
+        """What the user is at: the file seen last, and the chosen step with what it changes."""
+        selected = self._screen.query_one(PlanPane).selected
+        plan = self._opened.run.views.plan
+        state = plan.state(selected.step_id) if selected is not None else None
+        paths = [self._seen] if self._seen else []
+        if state is None:
+            return Context(tuple(paths))
+        paths += [*state.paths, *state.step.files]
+        return Context(tuple(dict.fromkeys(paths)), f"{state.step.title}\n{state.step.intent}")
+
+    def _learn(self, act: Act, path: str) -> None:
+        if self._opened.search is not None:
+            self._house.in_background(self._opened.search.learn(act, [path]), group=f"{act} {path}")
 
     def search(self, query: str) -> None:
         """Find places, once the user pauses."""
@@ -82,7 +101,7 @@ class Looking:
             pane.show_hits(query, (), "Search is not available in this session.")
             return
         try:
-            found = await search.search(query)
+            found = await search.search(query, context=self.context)
         except TurboError as error:
             pane.show_hits(query, (), str(error))
             return
@@ -123,6 +142,7 @@ class Looking:
         except OSError as error:
             self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
             return
+        self._seen = path
         self._screen.furniture.knowledge.show_preview(seen)
 
     def edit_file(self, path: str, line: int) -> None:
@@ -137,6 +157,8 @@ class Looking:
         elif self._opened.run.busy:
             self._house.tell("Wait until the step is done, then open the editor.", bad=True)
         else:
+            self._seen = path
+            self._learn("opened", path)
             target = os.fspath(self._opened.root / path)
             self._house.outside([*editor, f"+{line}", target])
 

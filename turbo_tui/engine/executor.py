@@ -21,6 +21,7 @@ from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
 from turbo_tui.engine.before import Before
 from turbo_tui.engine.checks import Check, run_check
 from turbo_tui.engine.context import (
+    NOTES_SHARE,
     choose_reading,
     head_and_tail,
     step_question,
@@ -34,7 +35,7 @@ from turbo_tui.engine.tool_loop import StuckError, ToolLoop
 CHECK_ROUNDS = 2
 CHECK_OUTPUT = 6_000  # characters of each failing check that the model sees
 SUMMARY_CHARS = 8_000
-READING_SHARE = 0.4  # of the window, at most, for pinned files
+READING_SHARE = 0.4  # of the window, at most, for files
 
 NO_EXECUTOR = (
     "Step {step!r} needs an executor model, and none is configured. Run `turbo-tui` and open "
@@ -74,6 +75,7 @@ async def run_step(
     offered: Collection[str] | None = None,
     brief: str = "",
     pinned: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None,
     feedback: str = "",
     last_end: str = "",
     before: Before | None = None,
@@ -98,6 +100,7 @@ async def run_step(
         offered: Names of the tools the model is offered and may call; None means all.
         brief: What the project is, in a few lines.
         pinned: Path -> text that the model is given, most important first.
+        notes: Name -> rules and notes that are the user's own word.
         feedback: What the user said about the last attempt.
         last_end: Why the attempt ended that this one goes on from, in its stage.
         before: Tells which checks failed before the step as well; None leaves it open.
@@ -134,10 +137,13 @@ async def run_step(
     if asked is None:
         return await work.by_actions(actions_done)
     reading = choose_reading(pinned or {}, max_tokens=int(asked.context_tokens * READING_SHARE))
-    asked.request_context = reading.sizes
+    room = int(asked.context_tokens * READING_SHARE * NOTES_SHARE)
+    rules = choose_reading(notes or {}, max_tokens=room)
+    asked.request_context = {**rules.sizes, **reading.sizes}
     question = step_question(
         step,
         brief=brief,
+        notes=rules.text,
         reading=reading.text,
         feedback=feedback,
         last_end=last_end,

@@ -10,7 +10,14 @@ from turbo_tui.core.models import Message, Model, ModelRequest, OnDelta
 from turbo_tui.core.plan import Plan, Step
 from turbo_tui.core.ports import Blobs
 from turbo_tui.engine.asking_models import Append, Budget, LoggedModel, Spending
-from turbo_tui.engine.context import choose_reading, estimate_tokens, reply_tokens
+from turbo_tui.engine.context import (
+    NOTES_SHARE,
+    choose_reading,
+    estimate_tokens,
+    files_part,
+    notes_part,
+    reply_tokens,
+)
 from turbo_tui.engine.forgiving_json import read_json_object
 from turbo_tui.engine.prompts import PLAN_REPAIR, PLAN_SCHEMA, PLANNER
 
@@ -26,6 +33,7 @@ async def make_plan(
     blobs: Blobs,
     brief: str = "",
     context: Mapping[str, str] | None = None,
+    notes: Mapping[str, str] | None = None,
     feedback: str = "",
     on_delta: OnDelta | None = None,
     budget: Budget | None = None,
@@ -40,6 +48,7 @@ async def make_plan(
         blobs: Keeps whole replies.
         brief: What the project is, in a few lines.
         context: Path -> text worth reading, most important first.
+        notes: Name -> rules and notes that are the user's own word.
         feedback: What earlier attempts came to and what the user said, when planning anew.
         on_delta: Gets the reply as it streams.
         budget: Caps for this plan and the session.
@@ -59,7 +68,9 @@ async def make_plan(
     fixed = PLANNER + task + brief + feedback
     longest = reply_tokens(model.context_tokens)
     # Twice, as a repair sends the first reply along.
-    room = model.context_tokens - estimate_tokens(fixed) - 2 * longest
+    room = max(0, model.context_tokens - estimate_tokens(fixed) - 2 * longest)
+    rules = choose_reading(notes or {}, max_tokens=int(room * NOTES_SHARE))
+    room -= estimate_tokens(rules.text)
     reading = choose_reading(context or {}, max_tokens=max(0, room))
     asked = LoggedModel(
         model,
@@ -68,9 +79,11 @@ async def make_plan(
         role="planner",
         budget=budget,
         spending=spending,
-        request_context=reading.sizes,
+        request_context={**rules.sizes, **reading.sizes},
     )
-    question = planner_question(task, brief=brief, reading=reading.text, feedback=feedback)
+    question = planner_question(
+        task, brief=brief, notes=rules.text, reading=reading.text, feedback=feedback
+    )
     messages = [Message("system", PLANNER), Message("user", question)]
     for attempt in range(MAX_REPAIRS + 1):
         request = ModelRequest(tuple(messages), schema=PLAN_SCHEMA, max_tokens=longest)
@@ -95,11 +108,14 @@ async def make_plan(
     raise AssertionError("the loop returns or raises")  # pragma: no cover
 
 
-def planner_question(task: str, *, brief: str = "", reading: str = "", feedback: str = "") -> str:
+def planner_question(
+    task: str, *, brief: str = "", notes: str = "", reading: str = "", feedback: str = ""
+) -> str:
     """Write the request for a plan; the task comes last, where small models heed it most."""
     parts = [
         f"# Project\n{brief.strip()}" if brief.strip() else "",
-        f"# Files\n{reading.strip()}" if reading.strip() else "",
+        notes_part(notes),
+        files_part(reading),
         f"# So far\n{feedback.strip()}" if feedback.strip() else "",
         f"# Task\n{task.strip()}",
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +29,22 @@ from turbo_tui.engine.stepping import StepResult
 
 GIVEN_BYTES = 48_000  # of each file given to an executor unasked
 
+FOUND_BYTES = 16_000  # of what is found for a step; its window is small, and it can search
+
+Notes = Callable[[], Awaitable[Mapping[str, str]]]
+"""Name -> rules and notes that are the user's own word."""
+
 Retrieve = Callable[[str, tuple[str, ...]], Awaitable[Mapping[str, str]]]
-"""Task and pinned paths -> path -> text worth reading, most important first."""
+"""Task and pinned paths -> path -> text worth reading, most important first.
+
+A part of a file is named `path:first-last`.
+"""
+_PART = re.compile(r"(.+):\d+-\d+")
+
+
+async def no_notes() -> Mapping[str, str]:
+    """Return that there are none."""
+    return {}
 
 
 @dataclass(slots=True)
@@ -43,6 +58,7 @@ class Setting:
     live: Live
     brief: Callable[[], Awaitable[str]]
     retrieve: Retrieve
+    notes: Notes = no_notes
     rules: Rules = no_rules
     redact: Callable[[str], str] = str
     show_secrets: tuple[str, ...] = ()
@@ -73,6 +89,7 @@ class ModelPlanner:
             blobs=setting.blobs,
             brief=await setting.brief(),
             context=await setting.retrieve(task, pinned),
+            notes=await setting.notes(),
             feedback=_so_far(done),
             on_delta=lambda text: setting.live.tell("planner", text),
             budget=setting.budget,
@@ -151,7 +168,8 @@ class ToolRunner:
             spending=setting.spending,
             offered=self._offered,
             brief=await setting.brief() if needs_words else "",
-            pinned=given_files(stage, (*history.plan.pinned, *step.files)) if needs_words else None,
+            pinned=await self._reading(step, stage, history) if needs_words else None,
+            notes=await setting.notes() if needs_words else None,
             feedback=feedback,
             last_end=state.last_end if state is not None else "",
             before=before,
@@ -161,6 +179,32 @@ class ToolRunner:
             actions_done=setting.done.count(step.id),
         )
         return StepResult(outcome.ok, outcome.summary if outcome.ok else outcome.reason)
+
+    async def _reading(self, step: Step, stage: Stage, history: Views) -> dict[str, str]:
+        """Read what was pinned and named as the stage has it, then what is found for the step.
+
+        The index knows the workspace: files that steps on the way changed are left out of it.
+        """
+        given = given_files(stage, (*history.plan.pinned, *step.files))
+        found = await self._setting.retrieve(f"{step.title}\n{step.intent}", ())
+        changed = {
+            path for state in history.plan.steps if state.status != "landed" for path in state.paths
+        }
+        return given | found_for(found, without={*given, *changed})
+
+
+def found_for(
+    found: Mapping[str, str], *, without: Collection[str], most_bytes: int = FOUND_BYTES
+) -> dict[str, str]:
+    """Take what was found in files other than some, as far as there is room."""
+    taken: dict[str, str] = {}
+    for name, text in found.items():
+        part = _PART.fullmatch(name)
+        size = len(text.encode("utf-8", "surrogatepass"))
+        if (part[1] if part else name) not in without and size <= most_bytes:
+            taken[name] = text
+            most_bytes -= size
+    return taken
 
 
 def given_files(stage: Stage, paths: Iterable[str]) -> dict[str, str]:

@@ -9,23 +9,31 @@ from pathlib import Path
 
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.redact import secrets_of
-from turbo_tui.core.searching import Knowledge
+from turbo_tui.core.searching import Context, Hit, Knowledge
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
 from turbo_tui.knowledge.text_search import TextSearch
 from turbo_tui.wiring.places import search_home
+from turbo_tui.wiring.spans import excerpts
 
-READ_FILES = 8
-READ_BYTES = 24_000  # of each file, at most
+READ_HITS = 40  # places asked for
+READ_FILES = 8  # of those that are found
+PINNED_BYTES = 256_000  # of each file that is pinned; the model's window may hold less
+FOUND_BYTES = 1_000_000  # of a file, to take spans from
 MOST_SECRETS_BYTES = 256_000  # of a `.env` file
 
 
 class Project:
-    """Look at a workspace lazily; each look happens once and off the event loop."""
+    """Look at a workspace lazily; each look happens once and off the event loop.
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: The workspace.
+        learns: What the user does with files counts in later searches.
+    """
+
+    def __init__(self, root: Path, *, learns: bool = True) -> None:
         self._root = root
-        self._text_search = TextSearch(search_home(root))
+        self._text_search = TextSearch(search_home(root), learns=learns)
         self._inspected: Inspected | None = None
         self._looking = asyncio.Lock()
 
@@ -59,29 +67,36 @@ class Project:
         return found
 
     async def retrieve(self, task: str, pinned: Sequence[str]) -> Mapping[str, str]:
-        """Return path -> text worth reading for a task: what was pinned, then what is found."""
-        paths = list(pinned)
+        """Return path -> text worth reading for a task: what was pinned, then what is found.
+
+        Small files and pinned ones are whole; of others there are spans, as `path:first-last`.
+        """
         try:
-            hits = await self._text_search.search(task, limit=40)
+            hits = await self._text_search.search(
+                task, limit=READ_HITS, context=Context(tuple(pinned))
+            )
         except TurboError:
             hits = []  # a plan without context is better than none
-        for hit in hits:
-            if hit.path not in paths and not is_secret(hit.path):
-                paths.append(hit.path)
-        return await asyncio.to_thread(self._read, paths[: READ_FILES + len(pinned)])
+        hits = [hit for hit in hits if hit.path not in pinned and not is_secret(hit.path)]
+        return await asyncio.to_thread(self._read, pinned, hits)
 
     async def close(self) -> None:
         """Leave the search worker."""
         await self._text_search.close()
 
-    def _read(self, paths: Sequence[str]) -> dict[str, str]:
+    def _read(self, pinned: Sequence[str], hits: Sequence[Hit]) -> dict[str, str]:
+        paths = list(dict.fromkeys(hit.path for hit in hits))[:READ_FILES]
+        given = self._texts(pinned, PINNED_BYTES)
+        return {**given, **excerpts(hits, self._texts(paths, FOUND_BYTES))}
+
+    def _texts(self, paths: Sequence[str], most_bytes: int) -> dict[str, str]:
         found: dict[str, str] = {}
         for path in paths:
             file = self._root / path
             if not file.resolve().is_relative_to(self._root) or not file.is_file():
                 continue
             with file.open("rb") as stream:
-                content = stream.read(READ_BYTES)
+                content = stream.read(most_bytes)
             if b"\0" not in content:
                 found[path] = content.decode("utf-8", "replace")
         return found

@@ -14,7 +14,7 @@ from turbo_tui.adapters.pruning import forsaken_stages
 from turbo_tui.adapters.sessions import new_session_id, sessions_folder
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import SessionError, StageError
-from turbo_tui.core.ports import Stages
+from turbo_tui.core.ports import Record, Stages
 from turbo_tui.core.redact import Redactor, secrets_of
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import Views
@@ -32,6 +32,7 @@ from turbo_tui.tools.catalogue import FOR_MODELS, ON_WORKSPACE, builtin_tools
 from turbo_tui.vcs.repository import CommandLineGit
 from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.minds import Minds, Recorded
+from turbo_tui.wiring.notes import notes_of
 from turbo_tui.wiring.reading import Project, secrets_in
 from turbo_tui.wiring.workspace import Workspace
 
@@ -77,7 +78,7 @@ async def open_run(
     live = Live()
     rules = by_rules(workspace.settings.rules, os.fspath(workspace.root))
     asks = Asks(session.append, approve=approve, rules=rules, answers=workspace.project)
-    project = Project(workspace.root)
+    project = Project(workspace.root, learns=workspace.settings.knowledge.learn)
     caps = workspace.settings.caps
     setting = Setting(
         session=session,
@@ -87,6 +88,7 @@ async def open_run(
         live=live,
         brief=project.brief,
         retrieve=project.retrieve,
+        notes=lambda: asyncio.to_thread(notes_of, workspace),
         rules=rules,
         redact=redact,
         show_secrets=workspace.project.show_secrets,
@@ -120,6 +122,8 @@ async def open_run(
     if workspace.confining is not None:
         _watch(workspace.confining, session, run)
     _sweep(workspace, stages, run)
+    if approve == "ask":  # else nobody looked at what lands
+        _learn(project, session, run)
     run.at_close(minds.close)
     run.at_close(project.close)
     await recover(run)
@@ -140,6 +144,25 @@ def _watch(confining: Confining, session: Session, run: Run) -> None:
 
     confining.tell = tell
     check = asyncio.create_task(confining.check_later())
+    run.at_close(stop)
+
+
+def _learn(project: Project, session: Session, run: Run) -> None:
+    """Let later searches know which files the user let land."""
+    learning: set[asyncio.Task[None]] = set()
+
+    def heard(record: Record) -> None:
+        if isinstance(record.event, ev.StepLanded):
+            task = asyncio.create_task(project.search.learn("landed", record.event.paths))
+            learning.add(task)
+            task.add_done_callback(learning.discard)
+
+    async def stop() -> None:
+        leave()
+        if learning:
+            await asyncio.wait(learning)
+
+    leave = session.subscribe(heard)
     run.at_close(stop)
 
 

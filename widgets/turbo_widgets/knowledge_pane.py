@@ -23,6 +23,7 @@ _KIND = re.compile(r"(?<!\S)kind:\S*\s?")
 _LANGUAGE = re.compile(r"(?<!\S)lang:\S*\s?")
 _FILTER = re.compile(r"(?<!\S)-?(?:kind|lang|path|like):\S*")
 _WORD = re.compile(r"\w{2,}")
+LINE_END = "↵"  # of a line that was pasted; the search reads it as one
 
 
 class _Places(RowsView):
@@ -38,6 +39,17 @@ class _Query(Input):
     """Where the query is typed; enter and down go to the results."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,down", "submit", "Results")]
+
+    def _on_paste(self, event: events.Paste) -> None:
+        # Input keeps only the first pasted line; of a stack trace, the places are in the others.
+        event.prevent_default()
+        event.stop()
+        lines = (line.strip() for line in event.text.splitlines())
+        line = f" {LINE_END} ".join(line for line in lines if line)
+        if self.selection.is_empty:
+            self.insert_text_at_cursor(line)
+        else:
+            self.replace(line, *self.selection)
 
 
 class KnowledgePane(Vertical):
