@@ -67,3 +67,57 @@ def test_a_row_that_goes_may_stand_there_quoted_badly() -> None:
     assert edited(CALL, Chunk(old, old.replace("    h(thirds)\n", ""))) == CALL.replace(
         "    h(third)\n", ""
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("a: int\nb: str\n\n\nend\n", "b: str\n\n", "b: str\nlast: bool = True\n\n"),
+        (
+            "import os\n\nfrom b import c\n",
+            "\nfrom b import c\n",
+            "\nfrom a import things\nfrom b import c\n",
+        ),
+        ("first\n    second  \nthird\n", "first\nsecond\n", "first\nadded_row\nsecond\n"),
+    ],
+)
+def test_rows_are_added_once_beside_blank_rows_and_on_every_rung(
+    text: str, old: str, new: str
+) -> None:
+    chunk = Chunk(old, new, whole_lines=True)
+
+    error = failed(edited(text, chunk), chunk)
+
+    assert error.kind in {"already_applied", "missing"}
+
+
+def test_a_row_that_stands_twice_in_its_block_is_changed_once() -> None:
+    old = (
+        "def f(same):\n    if not same:\n        home(quiet)\n        x = y\n        home(quiet)\n"
+    )
+    chunk = Chunk(old, old.replace("(quiet)", "(quiet, force)", 1))
+
+    assert failed(edited(old, chunk), chunk).kind == "already_applied"
+
+
+def test_a_method_that_is_added_beside_its_like_is_added_once() -> None:
+    undo = (
+        "    async def undo(self):\n        undoing = ensure(self._take_back(entry))\n"
+        "        self._carry_out(entry.step, _until(undoing), go_on=False)\n"
+        "        return await shield(undoing)\n"
+    )
+    mark = "\n    # --- inside ---\n"
+    chunk = Chunk(
+        "".join(undo.splitlines(keepends=True)[2:]) + mark,
+        "".join(undo.splitlines(keepends=True)[2:])
+        + "\n"
+        + undo.replace("undo", "redo").replace("take_back", "bring_back")
+        + mark,
+    )
+    after = edited(f"class R:\n{undo}{mark}\n    def x(self): pass\n", chunk)
+
+    assert failed(after, chunk).kind == "already_applied"
+
+
+def test_a_chunk_of_blank_rows_alone_goes_nowhere_by_chance() -> None:
+    assert failed("a\n\n\nb\n\n\nc\n", Chunk("\n\n", "\nadded\n\n")).kind == "ambiguous"

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import accumulate
 
-from turbo_tui.edits.done_already import adds_again, reads_as_new
+from turbo_tui.edits.done_already import is_done
 from turbo_tui.edits.left_out import marks_gap, stands_for_code
 from turbo_tui.edits.match_error import MatchError, ambiguous, missing, wrong_count
 from turbo_tui.edits.numbers import Numbers
@@ -205,17 +205,12 @@ class _Ladder:
         return settled if len(settled) == len(found) else []
 
     def _refuse_done(self, chunk: Chunk, one: Candidate) -> None:
-        """Refuse what is done already: rows to add that stand there, a row that reads as `new`.
+        """Refuse what is done already.
 
         Raises:
             MatchError: It is.
         """
-        if one.rung == "exact":
-            done = adds_again(self.rows.text, (one.start, one.end), chunk)
-        else:
-            there = cut(self.rows.text[one.start : one.end])
-            done = one.rung == "anchored" and reads_as_new(there, cut(chunk.old), cut(chunk.new))
-        if done:
+        if is_done(self.rows, one, chunk):
             line = self._line(one)
             raise MatchError(
                 f"this is applied already: the file has the new text at line {line}",

@@ -15,7 +15,7 @@ def unnumbered(chunk: Chunk) -> Chunk | None:
     """Return a chunk without line numbers; None when not each of its lines bears the next one."""
     old, new = chunk.old.rstrip().split("\n"), chunk.new.rstrip().split("\n")
     first = _first_number(old)
-    if not first:
+    if not first or not any(map(_bare, old)):
         return None
     bearing = {_NUMBER.match(row) is not None for row in new if row.strip()}
     if len(bearing) > 1:

@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from turbo_tui.edits.anchored import anchored_places
 from turbo_tui.edits.carrying import Pairs, carried, merged_text
+from turbo_tui.edits.edges import severed, without_edges
 from turbo_tui.edits.elided import chains, parts, rivals
 from turbo_tui.edits.escapes import UNDOING
 from turbo_tui.edits.indentation import off
@@ -37,6 +38,15 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a chunk as a rung read them, and the first row of the place that they are for."""
+
+    first: int
+    old: Sequence[str]
+    new: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A place where a chunk could be meant.
 
@@ -45,12 +55,14 @@ class Candidate:
         end: Character after its last.
         rung: How it was found.
         write: Gives what is to be changed; None where that cannot be told.
+        pieces: The rows that it was found by; none where it was found by its characters.
     """
 
     start: int
     end: int
     rung: Rung
     write: Callable[[], tuple[Span, ...] | None]
+    pieces: tuple[Piece, ...] = ()
 
 
 Climb = Callable[[Rows, Chunk], Iterator[Candidate]]
@@ -132,12 +144,15 @@ def by_rows(rung: Rung, read: Reading) -> Climb:
     """Make the rung that compares rows one by one, each read in a certain way."""
 
     def climb(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
-        for old, new in _without_edges(cut(chunk.old), cut(chunk.new)):
+        for old, new, edges in without_edges(cut(chunk.old), cut(chunk.new)):
+            if any(edges) and _stands(rows, chunk, read):
+                return  # with its blank rows it is done already: elsewhere it is another text
             firsts = [
                 first
                 for first in rows.places([read(row) for row in old], read)
                 # A `}` that is further in or out than it should be may be the next one.
                 if not any(map(short, off(old, rows.rows[first : first + len(old)], _tells)))
+                and not severed(rows, (first, first + len(old)), (old, new), edges)
             ]
             for first in firsts:
                 place = (first, first + len(old))
@@ -148,20 +163,11 @@ def by_rows(rung: Rung, read: Reading) -> Climb:
     return climb
 
 
-def _without_edges(old: list[str], new: list[str]) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the rows as they are, then without blank rows around them."""
-    yield old, new
-    head = next((at for at, row in enumerate(old) if row.strip()), 0)
-    tail = next((at for at, row in enumerate(reversed(old)) if row.strip()), 0)
-    if not head and not tail:
-        return
-    for _ in range(head):
-        if new and not new[0].strip():
-            new = new[1:]
-    for _ in range(tail):
-        if new and not new[-1].strip():
-            new = new[:-1]
-    yield old[head : len(old) - tail], new
+def _stands(rows: Rows, chunk: Chunk, read: Reading) -> bool:
+    """Say whether the new text stands in the file, and is no part of the old one."""
+    if chunk.new in chunk.old or short(chunk.new):
+        return False
+    return bool(rows.places([read(row) for row in cut(chunk.new)], read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,7 @@ def aligned(
             text += "\n"
         return (Span(start, end, text),)
 
-    return Candidate(start, end, rung, write)
+    return Candidate(start, end, rung, write, (Piece(first, meant.old, meant.new),))
 
 
 def lone_row(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
@@ -262,7 +268,7 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
 
     Others that it fits nearly as well come after it; nothing is ever written there.
     """
-    *_, (old, new) = _without_edges(cut(chunk.old), cut(chunk.new))
+    *_, (old, new, edges) = without_edges(cut(chunk.old), cut(chunk.new))
     gaps = {row.strip() for row in new if marks_gap(row)}
     loose = (_context(old, new), _context(old[::-1], new[::-1]))
     for index, found in enumerate(anchored_places(rows, old, loose)):
@@ -272,6 +278,8 @@ def anchored(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
             return
         if not gaps <= {row.strip() for row in there}:
             return  # what stands for code that is left out would be written
+        if not index and severed(rows, place, (old, new), edges):
+            return
         one = aligned(rows, chunk, "anchored", place, Meant(old, new, found.pairs))
         yield replace(one, write=_nothing) if index else one
 
@@ -316,7 +324,8 @@ def elided(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
                 return None
             return tuple(span for spans in written for span in spans or ())
 
-        yield Candidate(pieces[0].start, pieces[-1].end, "elided", write)
+        told = tuple(piece for one in pieces for piece in one.pieces)
+        yield Candidate(pieces[0].start, pieces[-1].end, "elided", write, told)
 
 
 RUNGS: tuple[Climb, ...] = (
