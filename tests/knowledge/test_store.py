@@ -12,7 +12,7 @@ import pytest
 
 from turbo_tui.knowledge import store as store_module
 from turbo_tui.knowledge.digest import Digest, digest, key_of, packed
-from turbo_tui.knowledge.store import Store
+from turbo_tui.knowledge.store import Store, family_of
 from turbo_tui.knowledge.storing import Database
 from turbo_tui.knowledge.tree import SourceFile
 
@@ -181,3 +181,45 @@ def test_its_helper_ends_with_whoever_started_it(folder: Path) -> None:
     )
     assert helper.communicate(b"", timeout=60) == (b"", None)
     assert helper.returncode == 0
+
+
+def test_a_clone_begins_with_what_another_knows(tmp_path: Path) -> None:
+    first = Store(tmp_path / "one", "1", "family")
+    first.open()
+    first.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    first.put_vectors("m", [("a.txt", KEY, b"123")])
+    first.close()
+
+    clone = Store(tmp_path / "two", "1", "family")
+    assert clone.exists
+    clone.open()
+    assert (clone.note, clone.files, clone.keys) == ("", {}, {KEY})
+    assert [key for key, _ in clone.get([KEY])] == [KEY]
+    assert list(clone.vectors("m")) == [("a.txt", KEY, b"123")]
+    clone.close()
+
+    for version, family in (("2", "family"), ("1", "other"), ("1", "")):
+        stranger = Store(tmp_path / "three", version, family)
+        assert not stranger.exists
+        stranger.close()
+
+
+def test_clones_and_worktrees_are_one_family(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(("git", "-C", *words), check=True, capture_output=True)
+
+    for name in ("one", "two", "alone"):
+        (tmp_path / name).mkdir()
+        git(str(tmp_path / name), "init", "-q")
+    for name in ("one", "two"):
+        git(str(tmp_path / name), "remote", "add", "origin", "https://example.org/shop.git")
+    me = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    git(str(tmp_path / "one"), *me, "commit", "-q", "--allow-empty", "-m", "first")
+    git(str(tmp_path / "one"), "worktree", "add", "-q", str(tmp_path / "tree"))
+
+    one, two, tree, alone, none = (
+        family_of(tmp_path / name) for name in ("one", "two", "tree", "alone", "none")
+    )
+
+    assert one == two == tree != alone
+    assert (bool(one), bool(alone), none) == (True, True, "")

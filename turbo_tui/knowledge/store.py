@@ -7,7 +7,10 @@ A store that cannot be used is made anew; one that cannot be written is done wit
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,13 +25,34 @@ from turbo_tui.knowledge.frames import Head, Parts, receive, send
 from turbo_tui.knowledge.tree import SourceFile, Stamp
 
 COMMAND = (sys.executable, "-I", "-m", "turbo_tui.knowledge.storing")
+FAMILY_FILE = "family"
+VERSION_FILE = "version.json"
 IDLE_S = 30.0  # the helper holds 150 MB; nobody needs it while nothing changes
 AGAIN_S = 60.0  # after a full disk
 OTHER_VERSION = "The index was made by another version of turbo-tui; it was built anew."
 BROKEN = "The index on disk could not be read; it was built anew."
 FULL = "The disk is full: the index is kept in memory alone, and built anew next time."
 UNWRITABLE = "The index cannot be kept on disk ({why}); it is built anew next time."
+_ORIGIN = re.compile(r'\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', re.MULTILINE)
 TAKEN = "Another search worker keeps this index on disk; this one keeps its own in memory."
+
+
+def family_of(root: Path) -> str:
+    """Name what clones of one repository share: where they come from; else the repository.
+
+    What stands in its configuration is only compared. A clone's store gives nothing but what was
+    made of the very same content.
+    """
+    git = root / ".git"
+    try:
+        if git.is_file():  # a worktree
+            git = root / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+            git = git / (git / "commondir").read_text(encoding="utf-8").strip()
+        url = _ORIGIN.search((git / "config").read_text(encoding="utf-8", errors="replace"))
+        name = url[1] if url else os.fspath(git.resolve())
+    except OSError:
+        return ""
+    return hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 class _FailedError(Exception):
@@ -44,12 +68,20 @@ class Store:
         keys: Contents on disk.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
+    def __init__(self, folder: Path, version: str, family: str = "") -> None:
+        """Begin with nothing.
+
+        Args:
+            folder: Where it lies, beside those of other workspaces.
+            version: Of all that is in it.
+            family: What clones of one repository have in common; nothing for none.
+        """
         self.note = ""
         self.files: dict[str, tuple[Stamp, str]] = {}
         self.keys: set[str] = set()
         self._folder = folder
         self._version = version
+        self._family = family
         self._turn = Lock()
         self._helper: subprocess.Popen[bytes] | None = None
         self._lock = -1
@@ -58,8 +90,8 @@ class Store:
 
     @property
     def exists(self) -> bool:
-        """Whether anything lies on disk."""
-        return (self._folder / "tables").exists()
+        """Whether anything lies on disk, of this workspace or of a clone."""
+        return (self._folder / "tables").exists() or self._clone() is not None
 
     @property
     def usable(self) -> bool:
@@ -85,8 +117,31 @@ class Store:
                 rows = cast("list[tuple[str, int, int, int, str]]", answer["files"])
                 self.files = {path: ((at, size, node), key) for path, at, size, node, key in rows}
                 self.keys = set(cast("list[str]", answer["keys"]))
+                self._join_family()
                 return
         self._give_up(UNWRITABLE.format(why="it could not be made"))
+
+    def _join_family(self) -> None:
+        """Begin with what a clone knows; what it has not is read from the files."""
+        clone = None if self.keys else self._clone()
+        if clone is not None:
+            with suppress(_FailedError):
+                answer, _ = self._ask({"do": "borrow", "folder": os.fspath(clone)})
+                self.keys = set(cast("list[str]", answer["keys"]))
+        if self._family:
+            with suppress(OSError):
+                (self._folder / FAMILY_FILE).write_text(self._family, encoding="ascii")
+
+    def _clone(self) -> Path | None:
+        """Return the store of another clone that this version made, the newest."""
+        found: list[tuple[float, Path]] = []
+        for file in self._folder.parent.glob(f"*/{FAMILY_FILE}") if self._family else ():
+            with suppress(OSError, ValueError):
+                said = (file.parent / VERSION_FILE).read_text(encoding="ascii")
+                same = file.read_text(encoding="ascii") == self._family
+                if same and json.loads(said) == self._version and file.parent != self._folder:
+                    found.append((file.stat().st_mtime, file.parent))
+        return max(found)[1] if found else None
 
     def get(self, keys: Sequence[str]) -> Generator[tuple[str, Digest], None, None]:
         """Yield the digests that are there; what is damaged is passed over."""

@@ -34,12 +34,12 @@ import lancedb
 import pyarrow as pa
 
 from turbo_tui.knowledge.frames import Head, receive, send
+from turbo_tui.knowledge.store import VERSION_FILE
 
 if TYPE_CHECKING:
     from lancedb.table import LanceTable
 
 NICE = 10
-VERSION_FILE = "version.json"
 PARTS = ("symbols", "terms", "sizes", "words", "lengths")
 CONTENTS = pa.schema([("key", pa.string()), *((part, pa.large_binary()) for part in PARTS)])
 FILES = pa.schema(
@@ -179,6 +179,20 @@ class Database:
             columns = [batch.column(at).to_pylist() for at in range(3)]
             yield list(zip(*columns, strict=True))
 
+    def borrow(self, other: Path) -> list[str]:
+        """Take over the contents and vectors of a clone's store; return the keys."""
+        connection = lancedb.connect(other / "tables")
+        keys: list[str] = []
+        for name in ("contents", "vectors"):
+            source = cast("LanceTable", connection.open_table(name))
+            for batch in source.search().limit(MOST_ROWS).to_batches(batch_size=8 * BATCH_ROWS):
+                if batch.num_rows:
+                    rows = pa.Table.from_batches([batch]).select(TABLES[name].names)
+                    self.tables[name].add(rows.cast(TABLES[name]))
+                    if name == "contents":
+                        keys += cast("list[str]", batch.column("key").to_pylist())
+        return keys
+
     def tidy(self) -> None:
         """Write tables of many pieces as one; forget what no file needs any more."""
         rows = self.files()
@@ -238,6 +252,8 @@ def _answer(database: Database, head: Head, parts: list[bytes], answers: BinaryI
         case "open":
             files, keys = database.open(str(head["version"]))
             send(answers, {"files": list(files.values()), "keys": keys})
+        case "borrow":
+            send(answers, {"keys": database.borrow(Path(str(head["folder"])))})
         case "wipe":
             database.tables.clear()
             shutil.rmtree(database.folder / "tables", ignore_errors=True)

@@ -96,12 +96,14 @@ def serve(home: Home, listening: socket.socket, over: Event) -> None:
     from turbo_tui.knowledge.keeper import Keeper  # noqa: PLC0415
     from turbo_tui.knowledge.meaning import Meaning  # noqa: PLC0415
     from turbo_tui.knowledge.serving import Clients  # noqa: PLC0415
-    from turbo_tui.knowledge.store import Store  # noqa: PLC0415
+    from turbo_tui.knowledge.store import Store, family_of  # noqa: PLC0415
 
     sys.setswitchinterval(SWITCH_S)
     idle_s = float(os.environ.get(IDLE_VARIABLE) or IDLE_S)
     meaning = Meaning(home.models, _installed(home), key_of, own_vectors=home.own_vectors)
-    keeper = Keeper(home.root, Store(home.store, version()), meaning, home.notes)
+    keeper = Keeper(
+        home.root, Store(home.store, version(), family_of(home.root)), meaning, home.notes
+    )
     clients = Clients(keeper, Habits(home.habits))
     keeper.start()
     listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
