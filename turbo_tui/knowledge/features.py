@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,14 +68,17 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
     ]
     versions = newest_versions(each.known.file.path for each in found)
     rarity = {term: index.chunks.rarity(term) for term in asked.terms}
+    parts = {part for each in found for part in _parts(each.known.name_terms)}
+    kin = akin(parts, asked.terms)
+    rare = {part: index.chunks.rarity(part) for part in parts}
     for each in found:
         known, path = each.known, each.known.file.path
         each.kinds = kinds_of(path, index.files, versions, query=asked.text.lower())
         each.features = {
             "name_overlap": overlap(known.name_terms, rarity),
             "name_coverage": coverage(known.name_terms, rarity),
-            "name_akin": akin(known.name_terms, rarity),
-            "name_rarity": rare_coverage(index, known.name_terms, rarity),
+            "name_akin": coverage(known.name_terms, kin),
+            "name_rarity": rare_coverage(known.name_terms, rarity, rare),
             "folder_overlap": overlap(known.folder_terms, rarity),
             "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
             "referenced": referenced(index, known),
@@ -90,22 +93,22 @@ def overlap(place: frozenset[str], rarity: dict[str, float]) -> float:
     return math.sqrt(held / (sum(rarity.values()) or 1.0))
 
 
-def coverage(name: frozenset[str], wanted: Iterable[str]) -> float:
-    """How much of a file's name is in the query."""
+def coverage(name: frozenset[str], wanted: Container[str]) -> float:
+    """How much of a file's name is in the query, or in what is akin to it."""
     parts = _parts(name)
     return sum(term in wanted for term in parts) / len(parts) if parts else 0.0
 
 
-def akin(name: frozenset[str], wanted: Iterable[str]) -> float:
-    """How much of a file's name begins like words of the query: `config` like configuration."""
-    parts = _parts(name)
-    return sum(any(_akin(part, t) for t in wanted) for part in parts) / len(parts) if parts else 0.0
+def akin(parts: Iterable[str], wanted: Iterable[str]) -> set[str]:
+    """Return the parts of names that begin like words of the query: `config`, configuration."""
+    return {part for part in parts if any(_akin(part, term) for term in wanted)}
 
 
-def rare_coverage(index: Index, name: frozenset[str], wanted: Iterable[str]) -> float:
+def rare_coverage(name: frozenset[str], wanted: Container[str], rarity: dict[str, float]) -> float:
     """How much of a file's name is in the query, where rare words count more."""
-    weights = {term: index.chunks.rarity(term) for term in _parts(name)}
-    return sum(weights[term] for term in weights if term in wanted) / (sum(weights.values()) or 1.0)
+    parts = _parts(name)
+    held = sum(rarity[part] for part in parts if part in wanted)
+    return held / (sum(rarity[part] for part in parts) or 1.0) if held else 0.0
 
 
 def referenced(index: Index, known: Indexed) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
-from pathlib import PurePosixPath
 
 from turbo_tui.knowledge.chunks import PROSE
 from turbo_tui.knowledge.definitions import language_of
@@ -48,6 +47,17 @@ def kinds_of(
         versions: As `newest_versions` returns it.
         query: In lower case.
     """
+    kinds = list(_by_path(path))
+    if _has_twin(path, paths):
+        kinds.append("header")
+    if _is_older(path, paths, versions, query):
+        kinds.append("older")
+    return [kind for kind in kinds if kind not in query]
+
+
+@lru_cache(maxsize=50_000)
+def _by_path(path: str) -> tuple[str, ...]:
+    """Say what a file is by its path alone."""
     kinds = [kind for kind, named in _NAMED.items() if named.search(path)]
     lower = path.lower()
     if lower.endswith(_TEMPLATES) and "template" not in kinds:
@@ -58,14 +68,9 @@ def kinds_of(
         kinds.append("data")
     if path.startswith(".") or "/." in path:
         kinds.append("hidden")
-    if _has_twin(path, paths):
-        kinds.append("header")
-    if _is_older(path, paths, versions, query):
-        kinds.append("older")
-    return [kind for kind in kinds if kind not in query]
+    return tuple(kinds)
 
 
-@lru_cache(maxsize=20_000)
 def is_code(path: str) -> bool:
     """Tell whether a file is written in a language that defines symbols."""
     grammar = grammar_of(path)
@@ -95,6 +100,5 @@ def _is_older(path: str, paths: Collection[str], versions: dict[str, int], query
 
 def _has_twin(path: str, paths: Collection[str]) -> bool:
     """Tell whether a file only declares what the one beside it holds."""
-    pure = PurePosixPath(path)
-    ending = ".d.ts" if path.endswith(".d.ts") else pure.suffix
+    ending = ".d.ts" if path.endswith(".d.ts") else f".{path.rpartition('.')[2]}"
     return any(path.removesuffix(ending) + twin in paths for twin in _TWINS.get(ending, ()))
