@@ -119,6 +119,14 @@ def zombies() -> list[int]:
     return found
 
 
+async def lasting_zombies() -> list[int]:
+    """Return our children that ended and stay; what dies slowly is reaped when it has died."""
+    end = time.monotonic() + END_S
+    while zombies() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    return zombies()
+
+
 @contextmanager
 def host_process(mark: str) -> Generator[int]:
     """Keep a process of the user running beside the sandbox."""

@@ -27,10 +27,10 @@ from tests.sandbox.confining import (
     alive,
     closed_again,
     descriptors,
+    lasting_zombies,
     needs_bubblewrap,
     needs_landlock,
     place_in,
-    zombies,
 )
 from turbo_tui.core.command import MIB, Command
 from turbo_tui.core.errors import SandboxError
@@ -257,7 +257,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
         await confiner.dismiss(place)
     sys.stdout.write(f"{count}: {dict(course.ended)}, slowest end {course.slowest_s:.2f} s\n")
     assert alive(str(folder)) == []
-    assert zombies() == []
+    assert await lasting_zombies() == []
     assert await closed_again(before)
     assert await asyncio.to_thread(os.listdir, tempfile.gettempdir()) == []
     return course

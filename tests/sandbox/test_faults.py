@@ -18,7 +18,7 @@ from tests.fakes import MemoryBlobs
 from tests.journeys.behind import TurboBehind, among_mounts, give_to_nobody, ordinary_user
 from tests.journeys.plans import plan_file, shell
 from tests.sandbox import refusing
-from tests.sandbox.confining import alive, needs_bubblewrap, place_in, zombies
+from tests.sandbox.confining import alive, lasting_zombies, needs_bubblewrap, place_in
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
@@ -466,7 +466,7 @@ async def test_a_command_whose_waiting_sandbox_was_killed_runs_once_in_another(
     assert (result.exit_code, result.output) == (0, "ran\n")
     assert again.output == "once\n"
     assert waiting("outer") == []
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 @pytest.mark.parametrize("which", ["outer", "inner", "leaf"])
@@ -496,4 +496,4 @@ async def test_a_command_that_is_killed_in_a_waiting_sandbox_is_not_run_again(
     assert result.exit_code == 137
     assert (place.tree / "a.txt").read_text() == "once\n"
     assert alive(mark) == []
-    assert zombies() == []
+    assert await lasting_zombies() == []

@@ -17,11 +17,11 @@ import pytest
 from tests.sandbox.confining import (
     PYTHON,
     alive,
+    lasting_zombies,
     needs_bubblewrap,
     needs_landlock,
     place_in,
     script,
-    zombies,
 )
 from turbo_tui.core.command import GIB, MIB, Command, CommandUsage, Limits
 from turbo_tui.core.ports import CommandResult
@@ -111,7 +111,7 @@ async def test_a_fork_bomb_is_ended(by: str, make: Make, tmp_path: Path) -> None
 
     assert result.ended == "limit"
     assert "60 processes or threads; `processes` in [sandbox]" in result.output
-    assert (alive(word), zombies()) == ([], [])
+    assert (alive(word), await lasting_zombies()) == ([], [])
 
 
 async def test_a_spin_of_many_processes_is_ended_by_their_sum(make: Make, tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from tests.sandbox.confining import (
     alive,
     closed_again,
     descriptors,
+    lasting_zombies,
     needs_bubblewrap,
     place_in,
-    zombies,
 )
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
@@ -618,7 +618,7 @@ async def test_a_worker_killed_at_any_moment_loses_no_command_and_repeats_none(
         if result.exit_code == 0:
             assert log.endswith("x\ny\n")
     await confiner.dismiss(place)
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 async def test_cancelling_while_a_worker_is_given_its_command_leaves_nothing(
@@ -637,7 +637,7 @@ async def test_cancelling_while_a_worker_is_given_its_command_leaves_nothing(
     await confiner.dismiss(place)
 
     assert await processes_of(place) == []
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 async def test_workers_leave_no_descriptor_behind(confiner: Bubblewrap, place: Place) -> None:

@@ -16,6 +16,7 @@ from tests.sandbox.confining import (
     alive,
     closed_again,
     descriptors,
+    lasting_zombies,
     needs_bubblewrap,
     needs_landlock,
     place_in,
@@ -154,7 +155,7 @@ async def test_a_timeout_ends_a_tree_that_ignores_term_within_a_second(
     assert result.exit_code == 137
     assert result.duration_s < 1.0 + END_S
     assert await gone(word)
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 async def test_a_command_may_tidy_up_when_its_time_is_over(
@@ -183,7 +184,7 @@ async def test_cancelling_ends_the_tree_soon(confiner: Confiner, tmp_path: Path)
 
     assert time.monotonic() - began < END_S
     assert await gone(word)
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.002, 0.005, 0.01, 0.02])
@@ -202,7 +203,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(
         await running
 
     assert await gone(word)
-    assert zombies() == []
+    assert await lasting_zombies() == []
     assert await closed_again(open_before)
 
 
@@ -216,7 +217,7 @@ async def test_a_daemon_that_holds_the_output_neither_hangs_nor_survives(
 
     assert (result.output, result.ended) == ("done\n", "exited")  # so it was not the time limit
     assert await gone(word)
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 async def test_no_zombie_or_descriptor_is_left_by_many_commands(
@@ -231,7 +232,7 @@ async def test_no_zombie_or_descriptor_is_left_by_many_commands(
     )
 
     assert await closed_again(before)
-    assert zombies() == []
+    assert await lasting_zombies() == []
 
 
 async def test_a_flood_keeps_its_head_and_its_tail_and_the_loop_alive(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LINUX = sys.platform == "linux"
 GRACE_S = 0.3
-KILL_S = 0.5
+KILL_S = 1.0  # what had much memory takes its time, and would be left to nobody
 SWEPT_S = 2.0  # for the sweeper to get its turn on a machine that a command keeps busy
 NOT_FOUND, NOT_EXECUTABLE, FAILED = 127, 126, 125
 
@@ -188,6 +188,8 @@ def become_command(order: Order, sweeper: tuple[int, int] | None = None) -> int:
     """
     argv = order["argv"]
     try:
+        # Told before it leaves this session: where the supervisor is killed, ours is to end it.
+        os.write(order["status_fd"], b'{"session": %d}\n' % os.getpid())
         os.setsid()  # so that `kill 0` does not reach the supervisor
         confine(order, sweeper)
         os.chdir(order["cwd"])

@@ -1,7 +1,7 @@
 """What the starter of a command says of it, in lines of JSON on a pipe of its own.
 
 Bubblewrap's `--json-status-fd` names the first process of the new pid namespace and says when the
-command has ended; our supervisor says the latter, and what was used.
+command has ended; our supervisor says the latter, in which session, and what was used.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from contextlib import suppress
 from typing import cast
 
+from turbo_tui.sandbox.process.orphans import descriptor_of
 from turbo_tui.sandbox.process.usage import Counted, counted
 
 
@@ -25,12 +25,16 @@ class Status:
         init_pid: The first process of the command's pid namespace.
         init_fd: A descriptor of it, which whoever buries it closes; -1 where it is not known.
         command_ran: The command was started; taken for granted where nobody says so.
+        session: In which the supervisor's command begins, other than the supervisor; -1 unknown.
+        session_fd: A descriptor of the session's leader, closed like `init_fd`.
         counted: What the supervisor counted.
     """
 
     def __init__(self, fd: int | None) -> None:
         self.init_pid: int | None = None
         self.init_fd = -1
+        self.session = -1
+        self.session_fd = -1
         self.command_ran = fd is None
         self.counted: Counted | None = None
         self._loop = asyncio.get_running_loop()
@@ -65,8 +69,10 @@ class Status:
     def _take(self, fields: dict[str, object]) -> None:
         if "child-pid" in fields:
             self.init_pid = cast("int", fields["child-pid"])
-            with suppress(ProcessLookupError):
-                self.init_fd = os.pidfd_open(self.init_pid)
+            self.init_fd = descriptor_of(self.init_pid)
+        if "session" in fields:
+            self.session = cast("int", fields["session"])
+            self.session_fd = descriptor_of(self.session)
         if "exit-code" in fields:
             self.command_ran = True
         if "usage" in fields:

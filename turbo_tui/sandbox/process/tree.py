@@ -6,13 +6,19 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.sandbox.process.guard import marked, unmarked
+from turbo_tui.sandbox.process.orphans import (
+    adopted_from,
+    adopting_orphans,
+    children,
+    descriptor_of,
+)
 from turbo_tui.sandbox.process.output import KeptOutput, LiveOutput
 from turbo_tui.sandbox.process.output_pipe import OutputPipe, open_pipe
 from turbo_tui.sandbox.process.spawn import Spawned
@@ -21,6 +27,7 @@ from turbo_tui.sandbox.process.usage import Counted, counted
 
 GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
 GONE_S = 0.5  # for the kernel to take a killed tree down
+SUPERVISED_S = 3.5  # for the supervisor: its own bounds on a busy machine, and a moment
 
 # What a worker says on its output: it waits for its command; the next is the command's own.
 WAITING, BEGUN = 5, 6
@@ -38,7 +45,8 @@ class Launch:
         pass_fds: Descriptors that the starter inherits beside its standard ones; they are
             closed here once it has them.
         status_fd: Read end of a pipe on which the starter writes lines of JSON: bubblewrap's
-            `--json-status-fd`, of which the supervisor writes `exit-code` alone, and `usage`.
+            `--json-status-fd`, of which the supervisor writes `exit-code` alone, and, as words
+            of its own, `session` and `usage`.
         supervised: `argv` is our supervisor, which takes SIGTERM as the order to end its tree.
         worker: It is to run one command that it does not know yet, and says so on its output.
     """
@@ -106,6 +114,7 @@ class Tree:
         self._to_say = bytes((WAITING, BEGUN)) if launch.worker else b""
         self._early = b""  # what a worker must not say
         self._sinks: tuple[KeptOutput | LiveOutput, ...] = ()
+        self._left: list[int] = []  # descriptors of dead ones, ours to reap when the root ended
 
     @property
     def exit_code(self) -> int:
@@ -182,20 +191,55 @@ class Tree:
             await self._kill()
         self._status.close()
         self.counted = self._status.counted
-        if self._status.init_fd >= 0:
+        if self.process.returncode is not None:
+            await self._bury_all()
+        else:  # the kernel takes its time, and nothing below is ours before that
+            burial = self._loop.create_task(self._bury_later())
+            _burials.add(burial)
+            burial.add_done_callback(_burials.discard)
+        await self._output.close()
+
+    async def _bury_later(self) -> None:
+        with adopting_orphans():
+            await self.process.wait()
+            await self._bury_all()
+
+    async def _bury_all(self) -> None:
+        """Reap what became ours as the root ended; end it, where it still lives."""
+        named = self._status.init_fd >= 0
+        if named:
             self.counted = await self._bury(self._status.init_fd)
             self._status.init_fd = -1
-        await self._output.close()
-        if self._guarded and self.process.returncode is not None:
+        if self._status.session_fd >= 0:
+            self._left.append(self._status.session_fd)
+            self._status.session_fd = -1
+        for fd in self._left:
+            await self._bury(fd)
+        self._left.clear()
+        if not named:  # there is no namespace, or a root that was killed did not come to name it
+            await self._bury_orphans()
+        if self._guarded:
             unmarked()
+
+    async def _bury_orphans(self) -> None:
+        """Bury what we adopted, and what we adopt as that dies."""
+        sessions = {self.process.pid, self._status.session}
+        seen: set[int] = set()
+        give_up = self._loop.time() + GONE_S
+        while found := [pid for pid in adopted_from(sessions) if pid not in seen]:
+            seen.update(found)
+            for fd in _held(found):
+                await self._bury(fd)
+            if self._loop.time() > give_up:  # they fork faster than they can be ended
+                return
 
     async def _kill(self) -> None:
         """Ask the command, then end the tree from its root."""
         if self._supervised:
             self.process.send(signal.SIGTERM)  # the supervisor passes it on, kills what stays
-            if await self._exits_within(2 * GONE_S):
+            if await self._exits_within(SUPERVISED_S):
                 return
-        elif self._status.init_pid is not None:
+        elif self._status.init_pid is not None and self._status.init_fd >= 0:
             if self.begun:
                 for pid in children(self._status.init_pid):
                     with suppress(ProcessLookupError, PermissionError):
@@ -209,26 +253,23 @@ class Tree:
         await self._kill_unknown()
 
     async def _kill_unknown(self) -> None:
-        """Kill bubblewrap while it sets up, and what it already made.
+        """Kill a root that does not end by itself, or does so unseen, and all that it made.
 
         Killed alone it could leave a child that had no time to ask to die with it. Stopped, it
-        makes no more of them.
+        makes no more of them; and with all of them dead, those it leaves are its own children.
         """
         pid = self.process.pid
         self.process.send(signal.SIGSTOP)
-        for _ in range(50):
-            if _state(pid) in "TZX":
-                break
-            await asyncio.sleep(0.002)
-        below: list[int] = []
-        for child in children(pid):
-            with suppress(ProcessLookupError):
-                below.append(os.pidfd_open(child))
-                signal.pidfd_send_signal(below[-1], signal.SIGKILL)
+        await self._comes_true(lambda: _state(pid) in "TZX")
+        await self._comes_true(lambda: not _kill_below(pid))
+        self._left += _held(children(pid))
         self.process.send(signal.SIGKILL)
         await self._exits_within(GONE_S)
-        for fd in below:
-            await self._bury(fd)
+
+    async def _comes_true(self, condition: Callable[[], bool]) -> None:
+        give_up = self._loop.time() + GONE_S
+        while not condition() and self._loop.time() < give_up:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.002)
 
     async def _exits_within(self, seconds: float) -> bool:
         try:
@@ -274,6 +315,23 @@ def _reap(pidfd: int) -> Counted | None:
     return found
 
 
+def _held(pids: Iterable[int]) -> list[int]:
+    """Return descriptors of those processes that are there."""
+    return [fd for fd in map(descriptor_of, pids) if fd >= 0]
+
+
+def _kill_below(root: int) -> bool:
+    """Kill what lives below a process; say whether there was anything."""
+    below = children(root)
+    for pid in below:
+        below += children(pid)
+    living = [pid for pid in below if _state(pid) != "Z"]
+    for pid in living:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(living)
+
+
 def _source(content: bytes) -> int:
     """Open a standard input with this content; a file never waits for its writer."""
     if not content:
@@ -300,15 +358,4 @@ def _has_ended(pidfd: int) -> bool:
     return bool(poll.poll(0))
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes directly below one."""
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_bytes().split()]
-    except OSError:  # gone, or a kernel without that file
-        pass
-    import psutil  # noqa: PLC0415 - not needed for the first frame
-
-    try:
-        return [child.pid for child in psutil.Process(pid).children()]
-    except psutil.Error:
-        return []
+_burials: set[asyncio.Task[None]] = set()
