@@ -189,6 +189,28 @@ def test_filling_stops_when_its_time_is_over(models: Path, tmp_path: Path) -> No
     assert len(meaning.waiting) == 200 - len(rows)
 
 
+def test_what_the_user_is_at_is_embedded_first(models: Path, tmp_path: Path) -> None:
+    for folder in "abc":
+        (tmp_path / "parts" / folder).mkdir(parents=True)
+        for number in range(70):
+            (tmp_path / "parts" / folder / f"{number}.py").write_text(f"fetch({number})\n")
+    parts = Folder(tmp_path / "parts")
+    parts.refresh()
+    meaning = followed(models, parts)
+    parts.close()
+
+    meaning.near(["b/3.py"])
+    first = meaning.fill(TURN, within_s=0)
+    meaning.near([])
+    meaning.near(["a/3.py", "c/1.py"])
+    second = meaning.fill(TURN, within_s=0)
+
+    assert first[0][0] == "b/3.py"
+    assert {path[0] for path, _, _ in first} == {"b"}
+    assert second[0][0] in {"a/3.py", "c/1.py"}
+    assert "b" not in {path[0] for path, _, _ in second}
+
+
 def test_no_model_is_no_error(tmp_path: Path, project: Folder) -> None:
     meaning = Meaning(tmp_path / "models", "", key_of)
 

@@ -134,7 +134,7 @@ class KnowledgeSettings:
         model: A sentence-transformers model: its name in Hugging Face's cache, or a folder;
             nothing: words and structure alone.
         own_vectors: A small project's pieces are encoded by the model itself as well as by its
-            table of word vectors: a little better for 500 MB of memory.
+            table of word vectors, for 550 MB of memory; that was not measurably better.
         learn: What the user opened, pinned and let land is remembered on this machine, and counts
             a little in later searches; `turbo-tui index --forget` forgets it.
     """

@@ -99,6 +99,10 @@ class Keeper:
         self._meaning.close()
         self._store.close()
 
+    def near(self, paths: Sequence[str]) -> None:
+        """Say which files the user is at: their chunks are compared by meaning first."""
+        self._meaning.near(paths)
+
     def look(self) -> int:
         """Have the files looked at; return what `settled` waits for."""
         with self._news:

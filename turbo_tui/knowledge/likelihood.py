@@ -13,7 +13,7 @@ _TEST_ENDS = ("_test", ".test", "_spec", ".spec")
 
 
 class Waiting:
-    """Paths that wait for something, the likeliest first."""
+    """Paths that wait for something, the likeliest first; any thread may say what is `near`."""
 
     def __init__(self) -> None:
         self._paths = set[str]()
@@ -40,11 +40,13 @@ class Waiting:
 
     def take(self) -> str | None:
         """Return the likeliest path, which waits no longer; None when none does."""
-        if self._order is None:
+        order = self._order
+        if order is None:
             near = self._recent
-            self._order = sorted(self._paths, key=lambda path: likelihood(path, near))
-        while self._order:
-            path = self._order.pop()
+            order = sorted(self._paths, key=lambda path: likelihood(path, near))
+            self._order = order
+        while order:
+            path = order.pop()
             if path in self._paths:
                 self._paths.discard(path)
                 return path

@@ -5,8 +5,8 @@
     meaning.fill(turn, within_s=0.1)    # while there is nothing better to do
     meaning.similarities(index, "parse a line")
 
-All but `similarities` and `similar` are called by one thread, which keeps the index; `turn` is
-what queries hold.
+All but `similarities`, `similar` and `near` are called by one thread, which keeps the index;
+`turn` is what queries hold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -129,6 +129,14 @@ class Meaning:
             self._vectors = Vectors(self._table.dimensions)
             self.waiting.add(self._files)
         return self._table is not None
+
+    def near(self, recent: Sequence[str]) -> None:
+        """Say which files the user is at, the newest first: these and their neighbours are next.
+
+        Any thread may.
+        """
+        if recent:
+            self.waiting.near(recent)
 
     def follow(self, index: Index) -> None:
         """Take in which files the index holds, and under which numbers."""

@@ -110,12 +110,14 @@ class Clients:
             keeper.settle(within_s=COMPLETE_S)
         else:
             keeper.first_look(within_s=SOON_S)
+        context = context_of(request.get("context"))
+        keeper.near(context.paths)
         with keeper.turn:
             hits = keeper.finder.find(
                 str(request["query"]),
                 limit=cast("int", request["limit"]),
                 pending=keeper.pending(),
-                context=context_of(request.get("context")),
+                context=context,
                 habits=self._habits if request.get("learned") else None,
             )
             state = keeper.state()
