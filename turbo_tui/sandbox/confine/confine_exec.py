@@ -22,6 +22,9 @@ import select
 import signal
 import sys
 import time
+
+# `os.execvpe` imports it, by when Landlock or another user's rights may keep us from its file.
+import warnings  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from contextlib import suppress
 
 TYPE_CHECKING = False  # `typing` itself would add 3 ms and more to each command
