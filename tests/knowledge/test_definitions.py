@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-from io import StringIO
-from pathlib import Path
-
 import pytest
 
 from turbo_tui.knowledge.definitions import definitions, language_of
 from turbo_tui.knowledge.exact import parse
 from turbo_tui.knowledge.words import parts_of
-from turbo_tui.knowledge.worker import serve
 
 SAMPLES: dict[str, tuple[str, str]] = {
     "a.py": (
@@ -131,12 +127,3 @@ def test_names_are_taken_apart_into_words() -> None:
     assert parts_of("parseHTTPLine2_now") == ["parse", "http", "line", "2", "now"]
     assert parse("  fix parseMatch please ").names == ("parseMatch",)
     assert parse("fix").names == ("fix",)
-
-
-def test_the_worker_answers_line_by_line(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("def one(): ...\n")
-    answers = StringIO()
-
-    serve(tmp_path, StringIO('{"id": 7, "query": "one", "limit": 1}\n'), answers)
-
-    assert answers.getvalue().startswith('{"id": 7, "hits": [{"path": "a.py", "start_line": 1')
