@@ -237,3 +237,20 @@ def test_progress_is_told_until_all_is_in_the_index(home: Home, client: Client) 
 
     assert (states[-1].files, states[-1].pending) == (305, 0)
     assert any(state.pending for state in states[:-1])
+
+
+def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
+    home: Home, client: Client
+) -> None:
+    for number in range(600):
+        (home.root / f"n{number}.py").write_text(f"def old_{number}(): ...\n" * 40)
+    assert first(client, "old_77") == "n77.py:1"
+    until(lambda: client.state().age_s == 0.0)  # watched
+
+    for number in range(600):
+        (home.root / f"n{number}.py").write_text(f"def new_{number}(): ...\n" * 40)
+    until(lambda: client.state().pending)
+
+    assert client.search("here_3", limit=1)[0].path == "m3.py"
+    assert client.state().pending, "it did not wait for the rest"
+    assert first(client, "new_599") == "n599.py:1"

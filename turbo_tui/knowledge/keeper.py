@@ -87,6 +87,11 @@ class Keeper:
         for each in self._threads:
             each.start()
 
+    @property
+    def works(self) -> bool:
+        """Whether its threads run; where one failed, a new worker is better than this one."""
+        return all(each.is_alive() for each in self._threads)
+
     def stop(self) -> None:
         """End the thread once the file at hand is done; what is unsaved is saved."""
         self._over.set()

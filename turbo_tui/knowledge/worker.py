@@ -108,7 +108,7 @@ def serve(home: Home, listening: socket.socket, over: Event) -> None:
     keeper.start()
     listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
     try:
-        while not over.is_set() and clients.idle_s <= idle_s:
+        while not over.is_set() and keeper.works and clients.idle_s <= idle_s:
             with suppress(TimeoutError):
                 connection, _ = listening.accept()
                 connection.settimeout(None)
