@@ -117,6 +117,23 @@ def test_the_definition_with_a_body_is_shown_not_the_import_of_the_same_name(
     assert hit.why[0] == "defines send"
 
 
+def test_a_plain_word_means_its_subject_before_a_fixture_or_a_build_target_of_that_name(
+    tmp_path: Path, folder: Folder
+) -> None:
+    found = written(
+        folder,
+        tmp_path,
+        app__sandbox_dot_py="class Stage:\n    '''A sandbox.'''\n",
+        tests__conftest_dot_py="def sandbox():\n    return 1\n",
+        Makefile="sandbox:\n\techo sandbox\n",
+    )
+
+    hits = ranker.rank(found.index, "sandbox", limit=5)
+
+    assert paths(hits)[0] == "app/sandbox.py"
+    assert len(hits) == 3
+
+
 def test_a_name_behind_colons_is_what_was_asked_for(tmp_path: Path, folder: Folder) -> None:
     text = "module App\n  class Base\n    def go\n    end\n  end\nend\n"
     found = written(folder, tmp_path, app_dot_rb=text, base_dot_rb="x = 1\n")

@@ -15,11 +15,12 @@ from turbo_tui.knowledge.features import Candidate, Scores, candidates
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.leaning import Lean, Leaning
 from turbo_tui.knowledge.reasons import best_line, reasons
-from turbo_tui.knowledge.words import joined, parts_of
+from turbo_tui.knowledge.words import joined, joined_name, parts_of
 
 SHOWN_CHARS = 300
 SURE = 0.5  # from there on a name in a sentence means its definition
 EXACT = 8.0  # no mix of features comes to that
+ASIDE = frozenset({"test", "example", "data", "template"})
 SECOND = -6.0  # a second place in a file, against its first: after files that may answer
 
 
@@ -98,7 +99,13 @@ def score(candidate: Candidate, asked: Asked, *, has_vectors: bool = False) -> f
 
 
 def is_exact(candidate: Candidate, asked: Asked) -> bool:
-    """Tell whether a file defines the one name that was asked for, letter for letter."""
+    """Tell whether a file defines the one name that was asked for, letter for letter.
+
+    A plain word is a subject as well: a fixture or a build target of that name is not meant.
+    """
+    is_plain = asked.symbol.islower() and not joined_name(asked.symbol)
+    if is_plain and not ASIDE.isdisjoint(candidate.kinds):
+        return False
     return asked.is_symbol and any(
         each.name == asked.symbol and (each.kind != "value" or not each.name.islower())
         for each in candidate.named
