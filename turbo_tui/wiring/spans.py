@@ -8,6 +8,7 @@ from turbo_tui.core.searching import Hit
 
 WHOLE_BYTES = 6_000  # a file up to that is given whole
 BUDGET_BYTES = 64_000  # of all that was found
+MOST_SPANS = 3  # of one file
 AROUND = 3  # lines about a place of one line
 NEAR_LINES = 6  # between two spans that are given as one
 MOST_HEADERS = 4
@@ -33,8 +34,9 @@ def excerpts(
         if len(text.encode("utf-8", "surrogatepass")) <= WHOLE_BYTES:
             parts = {path: text}
         else:
-            lines = text.split("\n")
-            spans = joined(grown((h.start_line, h.end_line)) for h in hits if h.path == path)
+            lines = text.removesuffix("\n").split("\n")
+            best = [(h.start_line, h.end_line) for h in hits if h.path == path][:MOST_SPANS]
+            spans = joined(map(grown, best))
             parts = {
                 f"{path}:{first}-{min(last, len(lines))}": excerpt(lines, (first, last))
                 for first, last in spans

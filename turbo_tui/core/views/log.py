@@ -121,10 +121,11 @@ class LogView:
                 title = f"a landing cut off by a crash was {word}"
                 self._add(record, "note", "info", title, detail=_files(paths), body=body)
             case ev.ModelRequested(request_id, role, model, host, size_bytes, step_id, context):
+                given = context or {}
                 detail = f"{host} · {size_bytes:,} bytes"
-                body = "\n".join(
-                    f"{path}  {size:,} bytes" for path, size in (context or {}).items()
-                )
+                if given:
+                    detail += f" · {len(given)} given, {sum(given.values()):,} bytes"
+                body = "\n".join(f"{path}  {size:,} bytes" for path, size in given.items())
                 self._open(record, request_id, "model", f"{role} {model}", step_id, detail, body)
             case ev.ModelReplied(request_id, _, text, calls, tokens_in, tokens_out, counted):
                 parts = [f"{tokens_in:,} in, {tokens_out:,} out"] if counted else []
