@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from textual import events
+
 from tests.app.screen_kit import BIG, seated
 from tests.app.session_kit import Stand
+from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core import events as ev
-from turbo_tui.core.searching import IndexState
+from turbo_tui.core.searching import NOWHERE, Context, IndexState
+from turbo_tui.core.traces import read_trace
+from turbo_widgets.knowledge_pane import KnowledgePane
 
 
 async def test_a_pinned_file_goes_with_the_next_task_and_with_no_later_one(tmp_path: Path) -> None:
@@ -53,3 +59,66 @@ async def test_the_pane_says_how_far_the_index_is_and_what_was_given_up(tmp_path
         await seat.sees("indexing 120 of 200 files, 40 a second, 2 s left")
         stand.search.index = IndexState(files=200, given_up=("deep.js", "b.js"))
         await seat.sees("deep.js hung its grammar and 1 more")
+
+
+async def test_a_search_is_asked_from_where_the_user_is(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("line 31")
+        await seat.sees("api.py:31")
+        assert stand.search.contexts[-1] == NOWHERE
+        await seat.press("enter")
+        await seat.sees("api.py:31")
+        await seat.press("i")
+        await seat.to_review()
+        await seat.press("escape", "4", "escape", "f")
+        await seat.type("a")
+        await seat.until(lambda: stand.search.contexts[-1] != NOWHERE)
+
+    assert stand.search.contexts[-1] == Context(
+        ("api.py", "notes.md"),
+        "Add a name to the greeting\nChange greet() in api.py and say so in the notes",
+    )
+
+
+async def test_what_is_pinned_or_opened_is_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setenv("EDITOR", "vi")
+
+    def outside(_: TurboApp, command: list[str]) -> None:
+        ran.append(command)
+
+    monkeypatch.setattr(TurboApp, "outside", outside)
+    stand = Stand(tmp_path)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("line 31")
+        await seat.sees("api.py:31")
+        await seat.press("enter", "p")
+        await seat.until(lambda: stand.search.learnt == [("pinned", ("api.py",))])
+        await seat.press("p", "o")
+        await seat.until(lambda: stand.search.learnt[1:] == [("opened", ("api.py",))])
+
+    assert ran == [["vi", "+31", str(stand.root / "api.py")]]
+
+
+async def test_a_pasted_trace_keeps_all_its_places(tmp_path: Path) -> None:
+    trace = (
+        "Traceback (most recent call last):\r\n"
+        '  File "/app/api.py", line 31, in greet\r\n    raise ValueError\r\nValueError: no\r\n'
+    )
+    stand = Stand(tmp_path)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        field = seat.app.session_screen.query_one(KnowledgePane).field
+        field.post_message(events.Paste(trace))
+        await seat.until(lambda: stand.search.asked)
+        assert read_trace(stand.search.asked[-1]) == read_trace(trace)
+        field.select_all()
+        field.post_message(events.Paste("line 31\n"))
+        await seat.sees("api.py:31")
+
+        assert field.value == "line 31"

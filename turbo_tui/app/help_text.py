@@ -45,7 +45,7 @@ TOPICS: list[tuple[str, str]] = [
         (
             "4 (or /) searches the project: a name, a phrase, a question. Words of the query"
             " narrow it: lang:py, path:src/ (or a pattern, path:src/*.c), kind:code, tests, docs or"
-            " config; with a minus they leave out.\n"
+            " config; with a minus they leave out. A stack trace, pasted, leads to its places.\n"
             "enter shows the place, o opens it in your editor, s finds places like it, t goes"
             " through the kinds of file, l keeps to its language.\n"
             "p pins a file: it is given to the next task, and named in the task line until then."
