@@ -18,8 +18,14 @@ PATIENCE_S = 60.0
 
 def home_in(folder: Path, root: Path) -> Home:
     """Return a home whose everything lies in a folder of the test's own."""
-    folders = {name: folder / "home" / name for name in ("cache", "state", "config")}
-    return home_of(root, **folders, environment={})
+    home = folder / "home"
+    return home_of(
+        root,
+        cache=home / "cache",
+        state=home / "state",
+        config=home / "config",
+        environment={},
+    )
 
 
 def workers(home: Home) -> list[psutil.Process]:
