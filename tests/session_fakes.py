@@ -182,7 +182,7 @@ class FolderLander:
     async def land(self, changes: ChangeSet, *, session_id: str, step_id: str) -> Landing:
         now = nodes(self._workspace, self._blobs)
         conflicts = tuple(
-            Conflict(change.path, "changed meanwhile")
+            Conflict(change.path, "changed meanwhile", change=change)
             for change in changes.files
             if now.get(change.path) != change.before
         )

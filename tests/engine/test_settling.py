@@ -131,7 +131,7 @@ async def test_what_was_written_by_hand_lands_and_markers_are_refused(place: Pla
     place.write("long.txt", "".join(MINE))
     await place.refused(leave=OTHERS)
     run = place.house.run
-    (change,) = run.change_set("s1").files
+    change = next(each for each in run.change_set("s1").files if each.path == "long.txt")
     begun = run.review.clash_text(change, place.decided.clashing["long.txt"], 0)
     assert begun == (
         b"<<<<<<< yours\nmy four\n||||||| base\nline 4\n=======\nstep four\n>>>>>>> the step's\n"
@@ -331,3 +331,51 @@ async def test_a_deleted_file_that_the_user_changed_names_the_new_one_that_holds
     await place.refused()
 
     assert "most of it is in moved.txt, without your change" in place.state.conflicts["long.txt"]
+
+
+async def test_what_was_decided_and_said_before_a_refusal_holds_after_it(place: Place) -> None:
+    run = place.house.run
+    run.decide_hunk("s1", "easy.txt", 0, accepted=False)
+    run.decide_hunk("s1", "logo.png", WHOLE, accepted=False)
+    run.comment("s1", "easy.txt", 21, "new", "why twenty?")
+    run.comment("s1", "long.txt", 39, "new", "why this?")
+    place.write("long.txt", "first\n" + "".join(MINE))
+    await place.refused()
+
+    assert place.decided.rejected == {
+        "easy.txt": frozenset({0}), "logo.png": frozenset({WHOLE})
+    }  # fmt: skip
+    assert {each.path for each in run.change_set("s1").files} >= {"easy.txt", "logo.png"}
+    assert [each.text for each in place.decided.comments] == ["why twenty?", "why this?"]
+    assert run.change_set("s1") == place.house.again().run.change_set("s1")
+    assert place.house.again().run.views.review.decisions("s1", place.state.shown) == place.decided
+    run.decide_hunk("s1", "logo.png", WHOLE, accepted=True)
+    place.settle("long.txt", WHOLE, "mine")
+    await place.approve()
+
+    assert place.text("logo.png") == "\0step"
+    assert place.text("easy.txt") == "".join([*LINES[:5], *THEIRS[5:]])
+
+
+async def test_what_was_left_out_stays_out_where_the_rest_merges(place: Place) -> None:
+    place.house.run.comment("s1", "easy.txt", 21, "new", "why twenty?")
+    place.house.run.decide_hunk("s1", "logo.png", WHOLE, accepted=False)
+    place.write("easy.txt", "my first line\n" + "".join(LINES))
+    await place.refused()
+
+    assert place.decided.rejected == {"logo.png": frozenset({WHOLE})}
+    (said,) = place.decided.comments
+    assert (said.line, said.text) == (22, "why twenty?")
+    await place.approve()
+    assert place.text("easy.txt") == "my first line\n" + "".join(THEIRS)
+    assert place.text("logo.png") == "\0old"
+
+
+async def test_words_go_to_the_next_attempt_after_a_refusal(place: Place) -> None:
+    place.house.run.comment("s1", "long.txt", 39, "new", "why this?")
+    place.write("long.txt", "".join(MINE))
+    await place.refused(leave=OTHERS)
+    place.house.run.retry("s1")
+    await place.house.run.idle()
+
+    assert "> step 38\nwhy this?" in place.state.feedback

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from turbo_tui.core.changes import FileChange, Node
 from turbo_tui.core.diffs import visible
-from turbo_tui.core.matching import lines_of
+from turbo_tui.core.matching import changed_regions, lines_of
 from turbo_tui.core.views import Comment
 
 MOST_CHARS = 8_000
@@ -49,6 +49,20 @@ def feedback_of(
         parts.append(told)
         room -= len(told) + 2
     return "\n\n".join(parts)
+
+
+def line_in(line: int, was: bytes, now: bytes) -> int:
+    """Return where a line (1-based) of a text is in another version of it, or next to that."""
+    index, shift = line - 1, 0
+    new = lines_of(now)
+    for region in changed_regions(lines_of(was), new):
+        if region.old_start > index:
+            break
+        shift = region.new_end - region.old_end
+        if index < region.old_end:
+            index = min(index, region.old_start + max(region.new_end - region.new_start - 1, 0))
+            shift = region.new_start - region.old_start
+    return max(1, min(index + shift + 1, len(new)))
 
 
 def _told(comment: Comment, lines: Sequence[bytes]) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.clashes import Onto
 from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.errors import LandingError, SessionError, StageError, UsageError
 from turbo_tui.core.landings import Landing
-from turbo_tui.core.views import StepState, lying_on, unlanded_below
+from turbo_tui.core.views import Comment, StepState, lying_on, unlanded_below
+from turbo_tui.engine.feedback import line_in
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.uninterrupted import whole
 
@@ -119,11 +123,14 @@ class Landings:
         except LandingError as error:
             # Nothing is to be merged: the same bytes may be approved again, once it is mended.
             self.error = str(error)
-            same = footing.review.keep(selected)
+            same = _reviewed(state)
             footing.log(ev.LandingRefused(step_id, {"workspace": str(error)}, same))
             return False
         if landing.conflicts:
-            footing.log(self._refused(state, selected, landing))
+            said = footing.views.review.decisions(step_id, _reviewed(state)).comments
+            refused = self._refused(state, selected, landing)
+            footing.log(refused)
+            self._carry_comments(refused, said)
             return False
         await self.tell_landed(state, selected, landing)
         return True
@@ -133,22 +140,57 @@ class Landings:
     ) -> ev.LandingRefused:
         """Return what stands in the way, and what can be approved or settled instead."""
         review = self._footing.review
+        blob = _reviewed(state)
+        reviewed = review.change_set(blob)
+        decided = self._footing.views.review.decisions(state.step.id, blob)
         whys = {conflict.path: conflict.why for conflict in landing.conflicts}
-        if landing.merged is not None:
-            return ev.LandingRefused(state.step.id, whys, review.keep(landing.merged))
         for conflict in landing.conflicts:
-            if moved := review.went_to(conflict, selected):
+            choice = decided.choice(conflict.path)
+            if choice.rejected or choice.left_out:
+                whys[conflict.path] += "; what you left out of it stays out"
+            if landing.merged is None and (moved := review.went_to(conflict, selected)):
                 whys[conflict.path] += f"; most of it is in {moved}, without your change"
-        carried = review.onto(selected, landing.conflicts)
+        carried = Onto(landing.merged or ChangeSet())
+        if landing.merged is None:
+            carried = review.onto(selected, landing.conflicts)
         clashing = carried.clashing
+        shown, kept = _beside(reviewed, selected, carried.changes, whys)
         return ev.LandingRefused(
             state.step.id,
             whys,
-            review.keep(carried.changes),
+            review.keep(shown),
             {path: each.places for path, each in clashing.items()},
             {path: each.base for path, each in clashing.items() if each.base},
             tuple(path for path, each in clashing.items() if each.blocked),
+            reviewed=blob,
+            kept=kept,
         )
+
+    def _carry_comments(self, refused: ev.LandingRefused, said: Sequence[Comment]) -> None:
+        """Keep words on lines of files that are shown otherwise now, beside the same lines."""
+        review = self._footing.review
+        if refused.merged == refused.reviewed:
+            return
+        was, now = (
+            {change.path: change for change in review.change_set(blob).files}
+            for blob in (refused.reviewed, refused.merged)
+        )
+        for each in said:
+            if each.path in refused.kept:
+                continue
+            sides = [
+                node
+                for change in (was.get(each.path), now.get(each.path))
+                if change is not None
+                and (node := change.before if each.side == "old" else change.after) is not None
+            ]
+            line = each.line
+            if len(sides) == 2:  # noqa: PLR2004  # else there is nothing to find it again in
+                line = line_in(line, review.content(sides[0]), review.content(sides[1]))
+            event = ev.LineCommented(
+                refused.step_id, refused.merged, each.path, line, each.side, each.text
+            )
+            self._footing.log(event, "user")
 
     async def tell_landed(self, state: StepState, selected: ChangeSet, landing: Landing) -> None:
         """Log a landing that stands, and first what it means for the steps made on top."""
@@ -191,6 +233,31 @@ class Landings:
             f"you edited {_counted(edits, 'place')}" if edits else "",
         ]
         return " and ".join(part for part in done if part) or "it landed in part"
+
+
+def _reviewed(state: StepState) -> str:
+    """Return the blob of what was decided on; a state that is approved no longer shows it."""
+    return (state.merged or state.changes) if state.status == "approved" else state.shown
+
+
+def _beside(
+    reviewed: ChangeSet, selected: ChangeSet, carried: ChangeSet, conflicts: Collection[str]
+) -> tuple[ChangeSet, tuple[str, ...]]:
+    """Return what was carried over with all else that was reviewed, and the paths of that.
+
+    Those changes are as they were, so that what was left out of them can be taken in again.
+    """
+    files = {change.path: change for change in carried.files}
+    there_already = {change.path for change in selected.files} - {*files, *conflicts}
+    rest = [
+        change
+        for change in reviewed.files
+        if change.path not in conflicts and change.path not in there_already
+    ]
+    files |= {change.path: change for change in rest}
+    together = tuple(sorted(files.values(), key=lambda change: change.path))
+    shown = replace(carried, files=together, notes=reviewed.notes)
+    return shown, tuple(change.path for change in rest)
 
 
 def _not_by_itself(state: StepState) -> str:

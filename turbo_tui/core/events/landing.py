@@ -35,6 +35,8 @@ class LandingRefused(Event):
         clashes: Path -> how many places of it clash; 0 where it is one side or the other.
         bases: Path of a clash -> blob of what both sides began with; without one it is unknown.
         blocked: Those of `clashes` where something else is in the way: there is nothing to settle.
+        reviewed: Blob of the change set that was decided on.
+        kept: Paths whose change is the same in `merged`: what was decided on them holds.
     """
 
     step_id: str
@@ -43,6 +45,8 @@ class LandingRefused(Event):
     clashes: dict[str, int] = field(default_factory=dict[str, int])
     bases: dict[str, str] = field(default_factory=dict[str, str])
     blocked: tuple[str, ...] = ()
+    reviewed: str = ""
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

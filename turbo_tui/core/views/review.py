@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
@@ -182,8 +182,9 @@ class ReviewView:
                 | ev.IgnoredDecided(step_id, changes)
             ):
                 self._decisions[step_id] = _decided(self.decisions(step_id, changes), event)
-            case ev.LandingRefused(step_id, merged=merged) if event.clashes:
-                self._decisions[step_id] = _refused(self.decisions(step_id, merged), event)
+            case ev.LandingRefused(step_id, merged=merged) if event.clashes or event.kept:
+                known, before = (self.decisions(step_id, each) for each in (merged, event.reviewed))
+                self._decisions[step_id] = _refused(known, before, event)
             case ev.VerifyStarted(step_id, changes, selected, stage_id):
                 decided = self.decisions(step_id, changes).without_comments
                 begun = Verification("running", selected)
@@ -230,15 +231,31 @@ def _decided(known: Decisions, event: ev.Event) -> Decisions:  # noqa: PLR0911  
             return known
 
 
-def _refused(known: Decisions, event: ev.LandingRefused) -> Decisions:
-    """Return decisions on what is to be settled; the same clash stays as it was settled."""
-    clashing: dict[str, Clashing] = {}
+def _refused(known: Decisions, before: Decisions, event: ev.LandingRefused) -> Decisions:
+    """Return decisions on what is to be settled; the same clash stays as it was settled.
+
+    What was decided before on changes that are still the same is among them.
+    """
+    clashing = _of(event.kept, before.clashing)
     for path, places in event.clashes.items():
         was = known.clashing.get(path, Clashing())
         fresh = Clashing(places, event.bases.get(path, ""), blocked=path in event.blocked)
         same = replace(was, settled={}) == fresh
         clashing[path] = was if same else fresh
-    return replace(known, clashing=clashing)
+    said = [each for each in before.comments if each.path in event.kept]
+    return replace(
+        known,
+        rejected={**known.rejected, **_of(event.kept, before.rejected)},
+        left_out={**known.left_out, **_of(event.kept, before.left_out)},
+        edited={**known.edited, **_of(event.kept, before.edited)},
+        contents={**known.contents, **_of(event.kept, before.contents)},
+        clashing=clashing,
+        comments=known.comments or tuple(said),
+    )
+
+
+def _of(paths: Collection[str], decided: Mapping[str, T]) -> dict[str, T]:
+    return {path: each for path, each in decided.items() if path in paths}
 
 
 def _hunk_decided(known: Decisions, path: str, hunk: int, *, accepted: bool) -> Decisions:
