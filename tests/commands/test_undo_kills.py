@@ -215,3 +215,31 @@ def test_a_clash_with_a_change_made_after_it_was_cut_off_is_no_secret(
     assert "a: it was changed since step 2 landed" in err
     assert "nothing was written" in err
     assert (opened.root / "a").read_bytes() == b"mine\n"
+
+
+@pytest.mark.parametrize("step", [(), ("--step", "3")])
+def test_an_undo_killed_anywhere_and_typed_again_takes_one_step_back(
+    opened: Opened, run: Run, step: tuple[str, ...]
+) -> None:
+    async def undo(_: JournalLander) -> None:
+        workspace = open_workspace(opened.root, here=True)
+        await turn(workspace, SESSION, "", way="undo", dry_run=False)
+
+    opened.keep()
+    points = opened.faulty(undo, NEVER).writes
+    once = opened.tree()
+    said = ""
+    for at in range(0, points, max(points // 12, 1)):
+        opened.set_back()
+        assert opened.faulty(undo, at).killed
+        done = opened.turned("undo") == ["3"]  # the log was told: what follows is a new wish
+        if done:
+            break
+        code, out, err = run("undo", *step)
+        assert (code, opened.tree()) == (0, once), err
+        assert "step 3 taken back" in out
+        assert opened.turned("undo") == ["3"]
+        said += err
+
+    assert "the undo of step 3, cut off by a crash, was completed just now" in said
+    assert "was rolled back just now" in said

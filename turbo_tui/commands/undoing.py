@@ -9,7 +9,12 @@ from typing import Literal
 
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import sessions_folder
-from turbo_tui.commands.session_words import half_in_words, named_steps, went_on_in_words
+from turbo_tui.commands.session_words import (
+    counted,
+    half_in_words,
+    named_steps,
+    went_on_in_words,
+)
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import parents
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
@@ -66,13 +71,18 @@ async def turn(
         views = Views()
         session.subscribe(views.apply, replay=True)
         recoveries = await place.lander.recover()
-        for each in recoveries:
-            if each.session_id == session_id:
-                session.append(recovery_event(each))
+        finished = [recovery_event(each) for each in recoveries if each.session_id == session_id]
+        for event in finished:
+            session.append(event)
         _stop_for_others(recoveries)
         for event in untold(views.timeline, place.lander.landings()):
             session.append(event)
+            finished.append(event)
         half = views.timeline.half_turned
+        settled = _settled(recoveries, finished)
+        asked_for = _asked_for(views, finished, step_id, way)
+        if asked_for and not dry_run:
+            return Outcome(asked_for, notes=(*settled, *_earlier(half)))
         chosen = _chosen(views, step_id, way)
         goes_on = half is not None and half.way == way and step_id == ALL
         turning = _Turning(place.lander, session, views, way)
@@ -81,7 +91,7 @@ async def turn(
             if dry_run or conflicts:
                 outcome = _outcome(views, way, done, conflicts)
                 first = _first(views, way, chosen, conflicts)
-                return replace(outcome, notes=_earlier(half), first=first)
+                return replace(outcome, notes=(*settled, *_earlier(half)), first=first)
         if len(chosen) > 1 or goes_on:
             before = half.turned if half is not None and goes_on else ()
             landings = tuple(entry.landing for entry in (*before, *chosen))
@@ -97,7 +107,7 @@ async def turn(
         else:
             notes = _earlier(views.timeline.half_turned)
         first = _first(views, way, chosen, conflicts)
-        return replace(outcome, notes=notes, stuck=tuple(turning.stuck), first=first)
+        return replace(outcome, notes=(*settled, *notes), stuck=tuple(turning.stuck), first=first)
     finally:
         session.close()
 
@@ -129,6 +139,38 @@ def _stop_for_others(recoveries: Sequence[Recovery]) -> None:
                 f"now, and these paths were left alone, because someone else changed them "
                 f"meanwhile: {', '.join(each.left_alone)}. Look at them, then try again."
             )
+
+
+def _settled(recoveries: Sequence[Recovery], finished: Sequence[ev.Event]) -> tuple[str, ...]:
+    """Say what a crash had cut off, and what became of it just now."""
+    notes = [
+        f"the {each.kind} of step {each.step_id}, cut off by a crash, was "
+        f"{each.outcome.replace('_', ' ')} just now ({counted(len(each.paths), 'file')})"
+        for each in recoveries
+    ]
+    recovered = {each.of for each in recoveries}
+    for event in finished:
+        if (
+            isinstance(event, ev.LandingUndone | ev.LandingRedone)
+            and event.landing not in recovered
+        ):
+            kind = "undo" if isinstance(event, ev.LandingUndone) else "redo"
+            notes.append(f"an earlier {kind} of step {event.step_id} was done when a crash came")
+    return tuple(notes)
+
+
+def _asked_for(
+    views: Views, finished: Sequence[ev.Event], step_id: str, way: Way
+) -> tuple[Turned, ...]:
+    """Return what was finished just now, where that is what is asked for: it is not done twice."""
+    kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
+    turned = tuple(
+        Turned(event.step_id, event.landing, event.paths, event.notes)
+        for event in finished
+        if isinstance(event, kind) and step_id in {"", ALL, event.step_id}
+    )
+    left = any(entry.undone == (way == "redo") for entry in views.timeline.landings)
+    return () if step_id == ALL and left else turned
 
 
 def _chosen(views: Views, step_id: str, way: Way) -> list[LandingEntry]:
