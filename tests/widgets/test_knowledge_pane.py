@@ -204,3 +204,16 @@ async def test_another_answer_is_read_from_its_top() -> None:
         await bench.pilot.pause()
 
         assert "f1.py:1" in shown(pane.places).split()
+
+
+async def test_reasons_that_do_not_fit_beside_the_place_are_left_out_the_weakest_first() -> None:
+    pane = KnowledgePane()
+    async with on_bench(pane) as bench:
+        pane.field.focus()
+        await bench.press(*"gre")
+        pane.show_hits("gre", (SearchHit("a.py", 1, "x", ("symbol", "y" * 500)),))
+
+        text = shown(pane.places)
+
+    assert "symbol" in text
+    assert "yyy" not in text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -232,8 +232,8 @@ class KnowledgePane(Vertical):
         wanted = _asked(self._query)
         for place, hit in enumerate(self._hits):
             where = fit_path(clean_line(f"{hit.path}:{hit.line}"), room)
-            why = clean_line(" · ".join(hit.why))
             end: list[Span] = [("pinned  ", "good")] if hit.path in self._pinned else []
+            why = _fitting(hit.why, room - len(where) - sum(len(text) for text, _ in end) - 2)
             end.extend([(why, "dim")] if why else [])
             rows.append(Row(((where, "accent"),), item=place, end=tuple(end)))
             text = f"  {clean_line(hit.text.strip())}"
@@ -344,6 +344,17 @@ class KnowledgePane(Vertical):
             self.places.focus()
         else:
             self.field.value = ""
+
+
+def _fitting(reasons: Sequence[str], room: int) -> str:
+    """Return as many reasons as fit, the first ones: a row's end that does not fit is left out."""
+    shown = ""
+    for reason in map(clean_line, reasons):
+        longer = f"{shown} · {reason}" if shown else reason
+        if len(longer) > room:
+            break
+        shown = longer
+    return shown
 
 
 def _asked(query: str) -> re.Pattern[str] | None:
