@@ -12,6 +12,7 @@ import pytest
 
 from turbo_tui.commands.index import progress
 from turbo_tui.core.searching import IndexState
+from turbo_tui.knowledge.habits import Habits
 
 
 @pytest.fixture
@@ -91,6 +92,22 @@ def test_an_index_is_built_ahead_told_and_found_again(shop: Path) -> None:
     code, out, err = turbo(shop, "index")
     assert (code, out, err) == (0, "", "2 files, 2 pieces are indexed.\n")
     assert list((shop.parent / "home/cache/knowledge").glob("shop-*/tables/contents.lance"))
+
+
+def test_what_was_learnt_is_forgotten_on_request_and_the_index_stays(shop: Path) -> None:
+    assert turbo(shop, "index")[0] == 0
+    (store,) = (shop.parent / "home/cache/knowledge").glob("shop-????????????????")
+    habits = store.with_name(f"{store.name}.habits.json")
+    Habits(habits).learn("opened", ["notes.md"])
+
+    code, out, err = turbo(shop, "index", "--forget")
+
+    assert (code, out, err) == (0, "", "What you opened, pinned and let land here is forgotten.\n")
+    assert not habits.exists()
+    assert (store / "tables").exists()
+    code, out, _ = turbo(shop, "index", "--forget", "--json")
+    assert (code, list(json.loads(out))) == (0, ["index"])
+    assert "--forget" in turbo(shop, "index", "--help")[1]
 
 
 def test_how_far_an_index_is_stands_in_one_line() -> None:
