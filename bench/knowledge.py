@@ -205,6 +205,7 @@ def our_query(tree: Path, chunks: int) -> dict[str, float]:
     import psutil
 
     from turbo_tui.knowledge.features import referenced
+    from turbo_tui.knowledge.file_kinds import kinds_of
     from turbo_tui.knowledge.finding import Finder
     from turbo_tui.knowledge.index import Index
 
@@ -216,6 +217,7 @@ def our_query(tree: Path, chunks: int) -> dict[str, float]:
         index.add(file, key, digest)
     built = time.perf_counter() - begun
     for known in index.files.values():
+        kinds_of(known.file.path, (), {})
         referenced(index, known)  # as the worker does while it has nothing else to do
     by_kind: dict[str, float] = {}
     for kind, asked in zip(KINDS, (names, sentences), strict=True):

@@ -37,10 +37,14 @@ class Query:
     Attributes:
         text: What was typed, trimmed.
         names: Words in it that may be symbols, as typed.
+        wanted: The same in lower case.
+        parts: Parts of each of the names, in lower case.
     """
 
     text: str
     names: tuple[str, ...]
+    wanted: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
 
     @property
     def case_matters(self) -> bool:
@@ -54,7 +58,8 @@ def parse(text: str) -> Query:
     found = _WORD.findall(text)
     single = len(found) == 1
     names = tuple(dict.fromkeys(n for n in found if single or n.lower() not in _STOP))
-    return Query(text, names)
+    wanted = tuple(each.lower() for each in names)
+    return Query(text, names, wanted, tuple(tuple(parts_of(each)) for each in names))
 
 
 def find(files: list[SourceFile], text: str, *, limit: int) -> list[Hit]:
@@ -93,8 +98,7 @@ def _name_score(name: str, query: Query) -> tuple[float, str]:
         # In a sentence a name is one word of several, so a phrase that is found comes first.
         exact = EXACT if len(query.names) == 1 else EXACT - 0.02
         return exact, f"defines {name}"
-    lower = name.lower()
-    wanted = [each.lower() for each in query.names]
+    lower, wanted = name.lower(), query.wanted
     if lower in wanted:
         return SAME_LETTERS, f"defines {name}"
     if len(wanted) != 1 or len(wanted[0]) < SHORTEST_PATH - 1:
@@ -102,9 +106,13 @@ def _name_score(name: str, query: Query) -> tuple[float, str]:
     if lower.startswith(wanted[0]):
         same_case = 0.02 if name.startswith(query.names[0]) else 0.0
         return BEGINS + same_case, f"name {name}"
-    if wanted[0] in lower or set(parts_of(query.names[0])) <= set(parts_of(name)):
+    if wanted[0] in lower or _has_parts(name, lower, query.parts[0]):
         return HOLDS, f"name {name}"
     return 0.0, ""
+
+
+def _has_parts(name: str, lower: str, parts: tuple[str, ...]) -> bool:
+    return all(part in lower for part in parts) and set(parts) <= set(parts_of(name))
 
 
 def _detail(each: Definition) -> float:

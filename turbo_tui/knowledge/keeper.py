@@ -16,6 +16,7 @@ from threading import Condition, Event, Lock, Thread
 from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.digest import Digest, key_of
 from turbo_tui.knowledge.features import referenced
+from turbo_tui.knowledge.file_kinds import kinds_of
 from turbo_tui.knowledge.finding import Finder
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.meaning import Meaning, Row
@@ -228,6 +229,7 @@ class Keeper:
         for known in left[:PREPARED_FILES]:
             with self.turn:
                 referenced(self.index, known)
+                kinds_of(known.file.path, (), {})
         return len(left) > PREPARED_FILES
 
     def _compare(self) -> bool:

@@ -86,6 +86,8 @@ class Leaning:
         """Return how near a file is to what the user is at, 0 to 1, and in which way."""
         if path in self._at:
             return SAME_FILE, "you are at this file"
+        if not self._at:
+            return 0.0, ""
         pure = PurePosixPath(path)
         stem = pure.parent.name if pure.stem in _FOLDERS_FILES else pure.stem
         for at, names in self._imported.items():

@@ -56,7 +56,7 @@ class SourceFile:
 
     def lower(self) -> str:
         """Return its text in lower case, line for line."""
-        return self.text().lower()
+        return _TEXTS.of(self, lower=True)
 
     def text(self) -> str:
         """Return its text; empty when it is gone or binary."""
@@ -67,18 +67,21 @@ class _Texts:
     """Texts that were read lately: somebody who types asks for the same ones again."""
 
     def __init__(self) -> None:
-        self._held: OrderedDict[tuple[str, Stamp], str] = OrderedDict()
+        self._held: OrderedDict[tuple[str, Stamp, bool], str] = OrderedDict()
         self._size = 0
         self._turn = Lock()
 
-    def of(self, file: SourceFile) -> str:
-        key = file.absolute, file.stamp
+    def of(self, file: SourceFile, *, lower: bool = False) -> str:
+        key = file.absolute, file.stamp, lower
         with self._turn:
             text = self._held.get(key)
             if text is not None:
                 self._held.move_to_end(key)
                 return text
-        text = (content_of(file.absolute) or b"").decode("utf-8", "replace")
+        if lower:
+            text = self.of(file).lower()
+        else:
+            text = (content_of(file.absolute) or b"").decode("utf-8", "replace")
         with self._turn:
             if key not in self._held:
                 self._held[key] = text
