@@ -92,9 +92,7 @@ def test_rows_are_added_once_beside_blank_rows_and_on_every_rung(
 
 
 def test_a_row_that_stands_twice_in_its_block_is_changed_once() -> None:
-    old = (
-        "def f(same):\n    if not same:\n        home(quiet)\n        x = y\n        home(quiet)\n"
-    )
+    old = "def f():\n    if same:\n        home(quiet)\n        x = 1\n        home(quiet)\n"
     chunk = Chunk(old, old.replace("(quiet)", "(quiet, force)", 1))
 
     assert failed(edited(old, chunk), chunk).kind == "already_applied"
@@ -121,3 +119,22 @@ def test_a_method_that_is_added_beside_its_like_is_added_once() -> None:
 
 def test_a_chunk_of_blank_rows_alone_goes_nowhere_by_chance() -> None:
     assert failed("a\n\n\nb\n\n\nc\n", Chunk("\n\n", "\nadded\n\n")).kind == "ambiguous"
+
+
+def test_a_number_is_not_taken_for_a_twin_once_its_line_reads_as_new() -> None:
+    text = "def a():\n    xyz = 1\n    return xyz\n\ndef b():\n    xyz = 1\n    return xyz\n"
+    chunk = Chunk(
+        "    xyz = 1\n    return xyz\n", "    xyz = 2\n    return xyz\n", line=2, whole_lines=True
+    )
+
+    error = failed(edited(text, chunk), chunk)
+
+    assert error.kind == "already_applied"
+    assert "at line 2" in str(error)
+
+
+def test_rows_between_blank_context_and_a_mark_are_added_once() -> None:
+    chunk = Chunk("\n\n# --- models\n\n", "\n\ndef fresh():\n    return 1\n\n\n# --- models\n\n")
+    after = edited("def one():\n    return 1\n\n\n# --- models\n\ndef two(): pass\n", chunk)
+
+    assert failed(after, chunk).kind == "already_applied"

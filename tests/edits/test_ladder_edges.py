@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from turbo_tui.edits.ladder import MatchError, replace_chunks
+from turbo_tui.edits.outcome import RefusedError
+from turbo_tui.edits.rewriting import replaced
 from turbo_tui.edits.text_file import decode
 from turbo_tui.edits.values import Chunk
 
@@ -50,3 +52,48 @@ def test_an_edit_is_not_made_elsewhere_when_its_text_with_the_blank_rows_reads_s
 
     with pytest.raises(MatchError, match="applied already"):
         edited(text, "\nfrom a import later\n\n", "\nfrom a import first\n\n")
+
+
+def test_a_blank_row_at_the_end_of_one_row_is_not_lost() -> None:
+    text = "class A:\n    sure: bool = False\n    tree: Tree\n"
+    old = "    sure: bool = False\n\n"
+
+    with pytest.raises(RefusedError, match="does not occur"):
+        replaced(decode(text.encode()), [Chunk(old, f"{old[:-1]}    more: int = 0\n\n")])
+
+
+def test_code_that_a_model_wrote_anew_does_not_stay_beside_the_new() -> None:
+    text = "def f(c):\n    new = c.strip()\n    return c + new\n\ndef g():\n    try:\n        g\n"
+    old = "    new = c.strip()\n\ndef g():\n    try:\n        g\n"
+    new = old.replace("\n\n", "\n\n    result = c + new\n    return result\n\n", 1)
+
+    with pytest.raises(MatchError):
+        edited(text, old, new)
+
+
+def test_a_header_is_not_replaced_in_a_block_that_lacks_its_body() -> None:
+    text = "def f(x):\n    end = x\n\n    def told():\n        return end\n\n    # all\n    go(told)\n"
+    old = text.replace("        return end\n", "")
+    new = old.replace("    def told():\n", "    told = end.seen\n")
+
+    with pytest.raises(MatchError):
+        edited(text, old, new)
+
+
+def test_white_space_at_the_end_of_rows_is_changed_in_a_block_quoted_badly() -> None:
+    text = "def f():\n    first(a)\n    \n    second(b)\n    # all of it\n    third(c)\n    end()\n"
+    old = text.replace("# all of it", "# all of them")
+
+    changed = edited(text, old, old.replace("    \n", "\n"))
+
+    assert changed == text.replace("    \n", "\n")
+
+
+def test_rows_around_a_row_that_is_further_in_are_put_at_its_depth() -> None:
+    text = "def f():\n    for pid in them:\n        with care:\n            kill(pid, KILLED)\n"
+    new = "        with calm(Error):\n            kill(pid, KILLED)\n"
+
+    assert edited(text, "        kill(pid, KILLED)\n", new) == text.replace(
+        "            kill(pid, KILLED)\n",
+        "            with calm(Error):\n                kill(pid, KILLED)\n",
+    )

@@ -17,6 +17,7 @@ from turbo_tui.edits.likeness import likeness, undone
 # A run of blanks is one word: two sides that each drop one of two would leave none.
 _WORD = re.compile(r"\w+|\n|[^\S\n]+|[^\w\s]")
 _ALIKE = 0.5  # of 1, below which a new row is no change of an old one
+_ANEW = 0.65  # of 1, from which a new row may be an old one written anew
 _MOST_WORDS = 1_500  # of a text that is merged word by word: it costs the square
 
 Pairs = Sequence[int | None]
@@ -51,7 +52,8 @@ def carried(
         places = [at for at in pairs[i1:i2] if at is not None]
         if same:
             stop = places[-1] + 1 if places else taken
-            written += found[taken:stop]
+            trimmed = _trimmed(old[i1:i2], found, pairs[i1:i2], new[j1:j2])
+            written += [trimmed.get(at, found[at]) for at in range(taken, stop)]
             taken = stop
             continue
         if i1 == i2:
@@ -61,10 +63,11 @@ def carried(
                 taken = until
             elif any(row.strip() for row in found[taken:until]):
                 return None
-        elif not places and any(row.strip() for row in old[i1:i2]):
-            return None  # what it replaces is not there
         begin, stop = (places[0], places[-1] + 1) if places else (taken, taken)
         fresh = shifted[j1:j2]
+        lost = not places and any(row.strip() for row in old[i1:i2])
+        if lost or _borders(old, found, pairs, range(i1, i2), fresh):
+            return None  # what it replaces is not there, or not all of it is told
         before = found[taken:begin]
         if not _holds(fresh, before):  # else the model adds by itself what the file has already
             written += before
@@ -105,6 +108,40 @@ def _untold(
     return any(found[at].strip() for at in rows)
 
 
+def _borders(
+    old: Sequence[str], found: Sequence[str], pairs: Pairs, changed: range, fresh: Sequence[str]
+) -> bool:
+    """Say whether a row beside what changes, which the model has not, may belong to it.
+
+    It does where it is like a row that comes (the model wrote it anew), and where it is further
+    in than the row before it that goes: it is of its block.
+
+    Args:
+        old: Rows as the model has them.
+        found: Rows as the file has them.
+        pairs: Which belong together.
+        changed: The rows of `old` that are replaced; empty where rows go in.
+        fresh: What takes their place.
+    """
+    places = [at for at in pairs[changed.start : changed.stop] if at is not None]
+    told = _told(old, pairs)
+    begin = max((at + 1 for row, at in told if row < changed.start), default=0)
+    stop = min((at for row, at in told if row >= changed.stop), default=len(found))
+    known = {at for at in pairs if at is not None}
+    unknown = [at for at in range(begin, stop) if found[at].strip() and at not in known]
+    if not unknown or _holds(fresh, [found[at] for at in unknown]):
+        return False
+    body = [at for at in unknown if places and at > places[-1]]
+    if body and len(indent(found[body[0]])) > len(indent(found[places[-1]])):
+        return True
+    keys = [row.strip() for row in fresh if row.strip()]
+    return any(likeness(found[at].strip(), key, least=_ANEW) for at in unknown for key in keys)
+
+
+def _told(old: Sequence[str], pairs: Pairs) -> list[tuple[int, int]]:
+    return [(row, at) for row, at in enumerate(pairs) if at is not None and old[row].strip()]
+
+
 def _next(pairs: Pairs, begin: int, found: Sequence[str]) -> int:
     return next((at for at in pairs[begin:] if at is not None), len(found))
 
@@ -117,6 +154,17 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int
     mine, theirs = [row.rstrip() for row in old], [row.rstrip() for row in new]
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
         yield tag == "equal", i1, i2, j1, j2
+
+
+def _trimmed(
+    old: Sequence[str], found: Sequence[str], pairs: Pairs, new: Sequence[str]
+) -> dict[int, str]:
+    """Return rows of which only white space at their end changes, by their index in `found`."""
+    return {
+        at: fresh
+        for mine, at, fresh in zip(old, pairs, new, strict=True)
+        if at is not None and mine == found[at] and mine != fresh
+    }
 
 
 def _holds(rows: Sequence[str], others: Sequence[str]) -> bool:

@@ -79,7 +79,7 @@ def _reads_as_new(
     gone, fresh = before - after, after - before
     # A row that stays may read as one that goes, or comes: it counts for itself alone.
     now = _counted(rows.rows[first:stop]) - (before & after)
-    if gone and not gone - now:
+    if not gone - now and (gone or not fresh):
         return False
     if fresh:
         near = _counted(rows.rows[max(first - len(new), 0) : stop + len(new)]) - (before & after)

@@ -210,13 +210,21 @@ class _Ladder:
         Raises:
             MatchError: It is.
         """
-        if is_done(self.rows, one, chunk):
-            line = self._line(one)
+        line = self._done_at_number(chunk, one)
+        if line or is_done(self.rows, one, chunk):
+            line = line or self._line(one)
             raise MatchError(
                 f"this is applied already: the file has the new text at line {line}",
                 "already_applied",
                 lines=[line],
             )
+
+    def _done_at_number(self, chunk: Chunk, one: Candidate) -> int:
+        """Return the line a number says, where the new text stands there and the old elsewhere."""
+        meant = self.numbers.meant(len(self.settled))
+        if not meant or meant == self._line(one) or short(chunk.new):
+            return 0
+        return meant if meant in exact_lines(self.rows, chunk.new) else 0
 
     def _refuse_before(self, chunk: Chunk, line: int) -> None:
         """Refuse a place before the heading of its section, which git takes from above it.

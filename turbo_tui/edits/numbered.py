@@ -15,7 +15,7 @@ def unnumbered(chunk: Chunk) -> Chunk | None:
     """Return a chunk without line numbers; None when not each of its lines bears the next one."""
     old, new = chunk.old.rstrip().split("\n"), chunk.new.rstrip().split("\n")
     first = _first_number(old)
-    if not first or not any(map(_bare, old)):
+    if not first:
         return None
     bearing = {_NUMBER.match(row) is not None for row in new if row.strip()}
     if len(bearing) > 1:
@@ -28,7 +28,7 @@ def _first_number(rows: Sequence[str]) -> int:
     """Return the first number of rows that count on by one; 0 when they do not."""
     matches = [_NUMBER.match(row) for row in rows]
     numbers = [int(match[1]) if match else -1 for match in matches]
-    if not numbers or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    if numbers[0] < 1 or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         return 0
     return numbers[0]
 
