@@ -11,6 +11,7 @@ from tests.app.screen_kit import SMALL, Seat, seated
 from tests.app.session_kit import API, PLAN, Stand, hang, want_network
 from tests.session_fakes import FolderLander
 from turbo_tui.app.editor import named_editor
+from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core import events as ev
 from turbo_widgets.diff_pane import DiffPane
 from turbo_widgets.hunk_editor import HunkEditor
@@ -278,3 +279,25 @@ async def test_an_editor_whose_quotes_are_open_is_said_and_nothing_breaks(
         await seat.to_review()
         await seat.press("n", "E")
         await seat.sees("EDITOR cannot be read as a command")
+
+
+async def test_what_an_editor_left_that_ended_with_an_error_is_put_aside_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outside(_: TurboApp, command: list[str]) -> int:
+        Path(command[-1]).write_text("half of it\n")
+        return 1
+
+    monkeypatch.setattr(TurboApp, "outside", outside)
+    monkeypatch.setenv("VISUAL", "")
+    monkeypatch.setenv("EDITOR", "vim")
+    stand = Stand(tmp_path)
+    stand.opened = replace(stand.opened, aside=tmp_path / "unkept")
+    async with seated(stand) as seat:
+        await seat.to_review()
+        await seat.press("n", "E")
+        await seat.sees("vim ended with 1; nothing was taken")
+
+    (kept,) = (tmp_path / "unkept").iterdir()
+    assert kept.read_text() == "half of it\n"
+    assert not events_of(stand, ev.ContentEdited)

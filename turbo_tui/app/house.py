@@ -25,6 +25,6 @@ class House(Protocol):
         """Do something beside; a newer one of the same group takes its place."""
         ...
 
-    def outside(self, command: list[str]) -> None:
-        """Give the terminal to another program until it ends."""
+    def outside(self, command: list[str]) -> int:
+        """Give the terminal to another program until it ends; return how it ended, 0 for well."""
         ...

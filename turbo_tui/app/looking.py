@@ -198,10 +198,13 @@ def _seen(root: Path, path: str, line: int, span: tuple[int, int]) -> Preview:
     return Preview(path, line, text, span, marks_near(path, text.split("\n"), line))
 
 
-def run_outside(command: list[str]) -> str:
-    """Run a program in the user's terminal; return what went wrong, or nothing."""
+def run_outside(command: list[str]) -> int:
+    """Run a program in the user's terminal; return how it ended: its code, or minus a signal.
+
+    Raises:
+        UsageError: It cannot be started.
+    """
     try:
-        subprocess.run(command, check=False)
+        return subprocess.run(command, check=False).returncode
     except OSError as error:
         raise UsageError(f"{command[0]} cannot be started: {error.strerror}") from error
-    return ""

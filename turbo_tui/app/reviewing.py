@@ -156,32 +156,53 @@ class Reviewing:
         with tempfile.TemporaryDirectory(prefix="turbo-tui-edit-") as folder:
             copy = Path(folder) / PurePosixPath(path).name
             copy.write_bytes(content)
-            self._house.outside([*editor, os.fspath(copy)])
+            ended = self._house.outside([*editor, os.fspath(copy)])
             try:
                 written = copy.read_bytes()
             except OSError as error:
                 self._house.tell(f"What you wrote cannot be read: {error.strerror}.", bad=True)
                 return
+        if ended:  # `:cq` of vim says so: do not take it
+            why = f"{editor[0]} ended with {ended}; nothing was taken."
+            if written == content:
+                self._house.tell(why, bad=True)
+            else:
+                self._set_aside(why, PurePosixPath(path).name, written)
+            return
         if written == content:
             self._house.tell("Nothing was changed.")
             return
         self._keep(wanted.subject, path, wanted.hunk, written)
 
-    def keep_edit(self, edited: HunkEditor.Edited) -> None:
-        """Let land what was written in place."""
-        self._keep(edited.subject, edited.path, edited.hunk, edited.text.encode())
+    async def keep_edit(self, edited: HunkEditor.Edited) -> None:
+        """Let land what was written in place; what is refused is gone on with."""
+        path, content = edited.path, edited.text.encode()
+        try:
+            self._take(edited.subject, path, edited.hunk, content)
+        except TurboError as error:
+            diff = self._screen.furniture.diff
+            step = f"step {about(edited.subject)[0]}"
+            if diff.value.subject == edited.subject and await diff.edit_in_place(
+                path, edited.hunk, edited.text, subject=edited.subject, where=step, kept=False
+            ):
+                self._house.tell(str(error), bad=True)
+                return
+            self._set_aside(str(error), PurePosixPath(path).name, content)
 
     def _keep(self, subject: str, path: str, hunk: int, content: bytes) -> None:
-        step_id, changes = about(subject)
         try:
-            if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
-                self._run.edit_content(step_id, path, content, changes=changes)
-            elif path in self._run.views.review.decisions(step_id, changes).clashing:
-                self._run.settling.write(step_id, path, hunk, content, changes=changes)
-            else:
-                self._run.edit_hunk(step_id, path, hunk, content, changes=changes)
+            self._take(subject, path, hunk, content)
         except TurboError as error:
             self._set_aside(str(error), PurePosixPath(path).name, content)
+
+    def _take(self, subject: str, path: str, hunk: int, content: bytes) -> None:
+        step_id, changes = about(subject)
+        if hunk == WHOLE_FILE:  # that it lands so is said where it is shown: edited
+            self._run.edit_content(step_id, path, content, changes=changes)
+        elif path in self._run.views.review.decisions(step_id, changes).clashing:
+            self._run.settling.write(step_id, path, hunk, content, changes=changes)
+        else:
+            self._run.edit_hunk(step_id, path, hunk, content, changes=changes)
 
     def _set_aside(self, why: str, name: str, content: bytes) -> None:
         """Say why something written was not taken, and where it is: nothing written is lost."""

@@ -308,16 +308,18 @@ class TurboApp(App[int]):
         """Do something beside; a newer one of the same group takes its place."""
         self.run_worker(work, group=group, exclusive=True)
 
-    def outside(self, command: list[str]) -> None:
-        """Give the terminal to another program until it ends."""
+    def outside(self, command: list[str]) -> int:
+        """Give the terminal to another program until it ends; return how it ended, 0 for well."""
         from turbo_tui.app.looking import run_outside  # noqa: PLC0415  rare
 
         try:
             with self.suspend():
-                run_outside(command)
+                return run_outside(command)
         except TurboError as error:
             self.tell(str(error), bad=True)
-        self.refresh()
+            return 0  # it never began: what it was to edit is as it was
+        finally:
+            self.refresh()
 
     # --- messages of widgets -----------------------------------------------------------
 
@@ -390,10 +392,10 @@ class TurboApp(App[int]):
         self.session_screen.furniture.diff.opening = False
         await self._hand_on_next()
 
-    def on_hunk_editor_edited(self, event: HunkEditor.Edited) -> None:
+    async def on_hunk_editor_edited(self, event: HunkEditor.Edited) -> None:
         """Let land what the user wrote."""
         if self.desk is not None:
-            self.desk.reviewing.keep_edit(event)
+            await self.desk.reviewing.keep_edit(event)
 
     def on_diff_pane_comment_wanted(self, event: DiffPane.CommentWanted) -> None:
         """Keep a word on a line."""

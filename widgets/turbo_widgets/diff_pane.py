@@ -276,8 +276,15 @@ class DiffPane(DiffClashes):
             self.post_message(self.EditWanted(self._value.subject, path, hunk))
 
     async def edit_in_place(
-        self, path: str, hunk: int, text: str, *, subject: str = "", where: str = ""
-    ) -> None:
+        self,
+        path: str,
+        hunk: int,
+        text: str,
+        *,
+        subject: str = "",
+        where: str = "",
+        kept: bool = True,
+    ) -> bool:
         """Open the editor under the diff; it posts `HunkEditor.Edited` or `Cancelled`.
 
         It stays open, and about its own subject, when another change set is shown.
@@ -288,6 +295,10 @@ class DiffPane(DiffClashes):
             text: What to begin with.
             subject: What `HunkEditor.Edited` carries.
             where: Named in the editor's title: what the subject is called.
+            kept: The text is kept elsewhere, so that leaving it unchanged loses nothing.
+
+        Returns:
+            Whether it is open; another field may be.
 
         Raises:
             ValueError: The text would not come back as it is (`fits_in_place`).
@@ -300,9 +311,10 @@ class DiffPane(DiffClashes):
             subject=subject,
             where=where,
             noun="conflict" if clashing else "hunk",
+            kept=kept,
             closed=self._close_below,
         )
-        await self._open_below(editor)
+        return await self._open_below(editor)
 
     @property
     def _line_here(self) -> int | None:

@@ -152,7 +152,7 @@ class DiffReader(DiffView):
             before = cell_len(shown_line(line.text)[: match.start])
             self.scroll_to(x=max(0, before - self.room // 3), animate=False, force=True)
 
-    async def _open_below(self, widget: Widget) -> None:
+    async def _open_below(self, widget: Widget) -> bool:
         """Open a field or an editor; one that is open already is gone on with instead."""
         parent = self.parent
         if self._below is None and isinstance(parent, Widget):
@@ -160,6 +160,7 @@ class DiffReader(DiffView):
             await parent.mount(widget, after=self)
         if self._below is not None:
             self.screen.set_focus(self._below)  # at once: the next key is for it
+        return self._below is widget
 
     def _close_below(self, *, focus: bool = True) -> None:
         if self._below is not None:

@@ -35,6 +35,7 @@ class HunkEditor(TextArea):
         subject: What it is an edit of, carried by `Edited`.
         where: What the subject is called, for the title.
         noun: What `hunk` counts, for the title.
+        kept: The text is kept elsewhere too; if not, leaving it unchanged is asked about.
         closed: Called at the end, whichever; takes the editor away.
 
     Raises:
@@ -82,6 +83,7 @@ class HunkEditor(TextArea):
         subject: str = "",
         where: str = "",
         noun: str = "hunk",
+        kept: bool = True,
         closed: Callable[[], object] | None = None,
     ) -> None:
         if not fits_in_place(text):
@@ -100,7 +102,7 @@ class HunkEditor(TextArea):
         self._where = where
         self._noun = noun
         self._when_closed = closed
-        self._began_with = text
+        self._began_with = text if kept else None
         self._warned = False
         self._say("^s keeps it · esc leaves it")
 
