@@ -83,13 +83,17 @@ async def test_a_conflict_is_edited_in_place_and_markers_are_refused(tmp_path: P
         editor = seat.app.focused
         assert isinstance(editor, HunkEditor)
         assert editor.text.startswith("<<<<<<< yours\nmy line 2\n||||||| base\nline 2\n")
+        editor.insert("mine, ", (1, 0))
         await seat.press("ctrl+s")
-        await seat.until(lambda: not isinstance(seat.app.focused, HunkEditor) or seat.app.screen)
         await seat.sees("still has a conflict marker")
-
-        await seat.press("e")
         await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        assert seat.app.focused is not editor
         editor = seat.app.focused
+        assert isinstance(editor, HunkEditor)
+        assert "mine, my line 2" in editor.text, "what was written is gone on with"
+        await seat.press("escape")
+        assert seat.app.focused is editor, "it is kept nowhere else: asked once more"
+        assert not list(stand.root.parent.glob("unkept*"))
         assert isinstance(editor, HunkEditor)
         editor.text = "our line 2\n"
         await seat.press("ctrl+s")

@@ -114,7 +114,9 @@ def _lines(part: tuple[bytes, ...] | Clash) -> tuple[bytes, ...]:
 
 
 def _merged(hunk: diffs.Hunk) -> DiffHunk:
-    lines = shown_lines(diffs.display_lines(hunk, tab_size=None))
+    shown = diffs.display_lines(hunk, tab_size=None)
+    crlf = all(line.text.endswith("␍") or line.unterminated for line in shown)
+    lines = shown_lines(shown, crlf=crlf)
     return DiffHunk(f"{line_words(hunk)}  merged with your edit", lines)
 
 
