@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual.widgets import Static
+
 from tests.app.screen_kit import Seat, seated
 from tests.app.session_kit import API, Stand
 from turbo_tui.app.timeline_screen import TimelineScreen
@@ -115,3 +117,23 @@ async def test_of_a_step_that_landed_twice_the_chosen_landing_lands_again(tmp_pa
         assert [each.undone for each in run.views.timeline.landings] == [False, True]
         assert run.views.timeline.standing(landing=first) is not None
         assert run.views.timeline.standing(landing=second) is None
+
+
+async def test_what_was_cut_off_between_several_is_said_in_the_timeline(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await first_landed(seat)
+        (landed,) = stand.run.views.timeline.landings
+        session = stand.run.session
+        session.append(ev.StepLanded("s2", "landing-9", ("notes.md",)))
+        session.append(ev.TurnBegan("undo", ("landing-9", landed.landing)), "user")
+        session.append(ev.LandingUndone("s2", "landing-9", ("notes.md",)))
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        cut = seat.app.screen.query_one("#timeline-cut", Static)
+        said = "step s2 was taken back, step s1 still stands. u at each goes on with it."
+        await seat.until(lambda: said in str(cut.content))
+        assert cut.display
+        assert "an earlier undo of" in seat.text
+        session.append(ev.LandingUndone("s1", landed.landing, ("api.py",)))
+        await seat.until(lambda: not cut.display)

@@ -42,6 +42,15 @@ class Timeline:
         landed = [self._item(entry) for entry in reversed(entries)]
         return (*landed, TimelineItem(BEFORE_ALL, "", "the beginning"))
 
+    @property
+    def cut_off(self) -> str:
+        """Say what of several landings was not taken back, or not landed again; empty for none."""
+        half = self._run.views.timeline.half_turned
+        if half is None:
+            return ""
+        key = "u" if half.way == "undo" else "r"
+        return f"{half.words} {key} at each goes on with it."
+
     def entry(self, landing: str) -> LandingEntry | None:
         """Return a landing."""
         known = self._run.views.timeline.landings

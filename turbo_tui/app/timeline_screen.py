@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widgets import Static
 
 from turbo_tui.app.house import House
 from turbo_tui.app.taking_back import TakingBack, Way
@@ -38,7 +39,9 @@ class TimelineScreen(ModalScreen[None]):
         & > #timeline-box { width: 96%; height: 94%; background: $background; }
         & > #timeline-box { border: solid $primary; border-title-color: $text-primary; }
         & Horizontal { height: 1fr; }
-        & TimelinePane { width: 34%; min-width: 26; border-right: solid $surface-lighten-2; }
+        & #timeline-left { width: 34%; min-width: 26; border-right: solid $surface-lighten-2; }
+        & #timeline-cut { color: $text-warning; padding: 0 1; }
+        & TimelinePane { height: 1fr; }
         & DiffPane { width: 1fr; height: 1fr; }
     }
     """
@@ -63,7 +66,9 @@ class TimelineScreen(ModalScreen[None]):
         with Vertical(id="timeline-box") as box:
             box.border_title = "Timeline"
             with Horizontal():
-                yield TimelinePane(id="timeline")
+                with Vertical(id="timeline-left"):
+                    yield Static(id="timeline-cut", markup=False)
+                    yield TimelinePane(id="timeline")
                 yield DiffPane(id="timeline-diff")
             yield KeyBar()
 
@@ -77,6 +82,9 @@ class TimelineScreen(ModalScreen[None]):
         if self._timeline.revision != self._listed:
             self._listed = self._timeline.revision
             self.query_one(TimelinePane).show(self._timeline.items)
+            cut = self.query_one("#timeline-cut", Static)
+            cut.update(self._timeline.cut_off)
+            cut.display = bool(self._timeline.cut_off)
 
     def _show(self, value: Awaitable[DiffValue]) -> None:
         self.run_worker(self._shown(value), group="look", exclusive=True)

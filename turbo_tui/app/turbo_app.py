@@ -212,6 +212,8 @@ class TurboApp(App[int]):
         await self.desk.beat()
         for note in opened.notes if opened.run.views.plan.task else ():
             self.tell(note)  # else they stand in the empty plan pane
+        if (half := opened.run.views.timeline.half_turned) is not None:
+            self.tell(f"{half.words} T lists them.", bad=True)
         self.in_background(self.desk.looking.look_at_project(), group="project")
         self.desk.looking.follow_index()
         if self._waiting_task:

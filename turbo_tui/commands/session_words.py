@@ -11,10 +11,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from turbo_tui.core.plain import plain
+from turbo_tui.core.views import named_steps
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.sessions import SessionSummary
-    from turbo_tui.core.views import HalfTurned, LandingEntry, Views
+    from turbo_tui.core.views import HalfTurned, Views
 
 
 def table(found: Sequence[SessionSummary], *, with_workspace: bool) -> list[str]:
@@ -109,18 +110,10 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
 
 def half_in_words(half: HalfTurned) -> str:
     """Say what a turn of several left behind as it was cut off, and how to go on or back."""
-    was, stands = named_steps(half.turned), named_steps(half.left)
-    one, one_left = len(half.turned) == 1, len(half.left) == 1
-    many = "was" if one else "were"
-    if half.way == "undo":
-        said = f"{was} {many} taken back, {stands} still stand{'s' if one_left else ''}"
-    else:
-        still = "is" if one_left else "are"
-        said = f"{was} {many} landed again, {stands} {still} still taken back"
     other = "redo" if half.way == "undo" else "undo"
     return (
-        f"an earlier {half.way} of several steps was cut off: {said}. `session {half.way} --step "
-        f"all` goes on with it; `session {other} --step …` turns single steps back."
+        f"{half.words} `session {half.way} --step all` goes on with it; "
+        f"`session {other} --step …` turns single steps back."
     )
 
 
@@ -132,12 +125,6 @@ def went_on_in_words(half: HalfTurned) -> str:
         f"this went on with an earlier {half.way} of several steps that was cut off: "
         f"{named_steps(half.turned)} {many} {word} then."
     )
-
-
-def named_steps(entries: Sequence[LandingEntry]) -> str:
-    """Name the steps of some landings: `steps 1, 2`."""
-    steps = list(dict.fromkeys(entry.step_id for entry in entries))
-    return f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}"
 
 
 def _moment(at: float) -> str:

@@ -12,7 +12,6 @@ from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.commands.session_words import (
     counted,
     half_in_words,
-    named_steps,
     went_on_in_words,
 )
 from turbo_tui.core import events as ev
@@ -20,7 +19,7 @@ from turbo_tui.core.changes import parents
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
 from turbo_tui.core.landings import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import HalfTurned, LandingEntry, Views
+from turbo_tui.core.views import HalfTurned, LandingEntry, Views, named_steps
 from turbo_tui.engine.taking_back import recovery_event, untold, with_outside
 from turbo_tui.wiring import Workspace
 

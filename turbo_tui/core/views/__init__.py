@@ -29,7 +29,14 @@ from turbo_tui.core.views.review import (
     Verification,
     VerifyStatus,
 )
-from turbo_tui.core.views.totals import AsksView, CostView, HalfTurned, LandingEntry, TimelineView
+from turbo_tui.core.views.totals import (
+    AsksView,
+    CostView,
+    HalfTurned,
+    LandingEntry,
+    TimelineView,
+    named_steps,
+)
 
 __all__ = [
     "REVIEWABLE",
@@ -59,6 +66,7 @@ __all__ = [
     "ground_for",
     "has_ground",
     "lying_on",
+    "named_steps",
     "next_to_run",
     "unlanded_below",
     "waiting_steps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -64,6 +65,25 @@ class HalfTurned:
     way: Literal["undo", "redo"]
     turned: tuple[LandingEntry, ...]
     left: tuple[LandingEntry, ...]
+
+    @property
+    def words(self) -> str:
+        """Say that it was cut off, and what stands."""
+        was, stands = named_steps(self.turned), named_steps(self.left)
+        many = "was" if len(self.turned) == 1 else "were"
+        if self.way == "undo":
+            still = f"still stand{'s' if len(self.left) == 1 else ''}"
+            said = f"{was} {many} taken back, {stands} {still}"
+        else:
+            still = "is" if len(self.left) == 1 else "are"
+            said = f"{was} {many} landed again, {stands} {still} still taken back"
+        return f"an earlier {self.way} of several steps was cut off: {said}."
+
+
+def named_steps(entries: Sequence[LandingEntry]) -> str:
+    """Name the steps of some landings: `steps 1, 2`."""
+    steps = list(dict.fromkeys(entry.step_id for entry in entries))
+    return f"step{'s' if len(steps) > 1 else ''} {', '.join(steps)}"
 
 
 class TimelineView:
