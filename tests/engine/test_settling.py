@@ -379,3 +379,24 @@ async def test_words_go_to_the_next_attempt_after_a_refusal(place: Place) -> Non
     await place.house.run.idle()
 
     assert "> step 38\nwhy this?" in place.state.feedback
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_what_was_written_by_hand_gets_no_final_newline_that_no_side_had(
+    tmp_path: Path, *, whole: bool
+) -> None:
+    place = Place(tmp_path, {"easy.txt": b"a\nb\nSTEP"})
+    place.write("easy.txt", "a\nb\nc")
+    place.house.run.give_task("change files")
+    await place.house.run.idle()
+    place.house.run.go()
+    await place.house.run.idle()
+    place.write("easy.txt", "a\nb\nMINE")
+    await place.refused()
+    if whole:
+        place.house.run.edit_content("s1", "easy.txt", b"a\nb\nOURS\n")
+    else:
+        place.house.run.settling.write("s1", "easy.txt", 0, b"OURS\n")
+    await place.approve()
+
+    assert place.text("easy.txt") == "a\nb\nOURS"

@@ -13,7 +13,12 @@ from turbo_tui.core.matching import lines_of
 from turbo_tui.core.views import Decisions, StepState
 from turbo_tui.engine.feedback import feedback_of
 from turbo_tui.engine.footing import Footing
-from turbo_tui.engine.settling import refuse_markers, refuse_when_clashing, shown
+from turbo_tui.engine.settling import (
+    refuse_markers,
+    refuse_when_clashing,
+    shown,
+    without_added_end,
+)
 
 COMMENT_CHARS = 2_000
 
@@ -131,6 +136,7 @@ class Reviewing:
         choice = decided.choice(path)
         if choice.clashing is not None and content is not None:
             refuse_markers(self._footing, change, content)
+            content = without_added_end(self._footing, change, content)
         blob = "" if content is None else self._footing.review.put(content)
         as_made = change.after is not None and blob == change.after.blob
         if as_made and not choice.edited and choice.clashing is None:

@@ -62,6 +62,7 @@ class Settling:
         if place not in range(clashing.places):
             raise UsageError(f"{path} has no conflict {place + 1} to edit; look at it again.")
         refuse_markers(self._footing, change, content)
+        content = without_added_end(self._footing, change, content)
         self._take_in(state, change)
         self._log(state, path, place, "written", self._footing.review.put(content))
 
@@ -133,6 +134,19 @@ def refuse_markers(footing: Footing, change: FileChange, written: bytes) -> None
             f"{change.path} still has a conflict marker in line {number} of what you wrote "
             f"({marker}). Leave only the lines that shall stand there."
         )
+
+
+def without_added_end(footing: Footing, change: FileChange, written: bytes) -> bytes:
+    """Return what was written without an end of the last line that no side had.
+
+    It was added for the markers' sake, which stand on lines of their own.
+    """
+    sides = [footing.review.content(node) for node in (change.before, change.after)]
+    if any(not side or side.endswith(b"\n") for side in sides):
+        return written
+    bare = written.removesuffix(b"\n").removesuffix(b"\r")
+    # A blank last line was meant. Before other lines an end is put on again.
+    return written if bare.endswith(b"\n") or not bare else bare
 
 
 def refuse_when_clashing(choice: FileChoice, path: str) -> None:
