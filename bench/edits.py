@@ -24,8 +24,11 @@ from pathlib import Path
 sys.path.insert(0, os.fspath(Path(__file__).parents[1]))
 
 from tests.edits.corpus import Case, damaged_cases, npm_files, outcome, plain_cases
+from tests.edits.replays import Replay, replays
 from turbo_tui.edits.ladder import replace_chunks
 from turbo_tui.edits.match_error import MatchError
+from turbo_tui.edits.outcome import RefusedError
+from turbo_tui.edits.rewriting import replaced
 from turbo_tui.edits.text_file import decode
 from turbo_tui.edits.values import Chunk
 
@@ -73,6 +76,25 @@ def changed(case: Case) -> tuple[bytes, bytes]:
     return case.before[head : head + 400], case.after[head : head + 400]
 
 
+def replayed(number: int, seed: int) -> dict[str, Counter[str]]:
+    """Replay hunks of this project's own history; a second time they must be refused."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for one in replays(Path(__file__).parents[1], number, seed):
+        found[one.kind][replay_outcome(one)] += 1
+    return dict(found)
+
+
+def replay_outcome(one: Replay) -> str:
+    """Say what became of a hunk."""
+    try:
+        text = replaced(decode(one.before.encode()), [one.chunk]).file.text
+    except RefusedError:
+        return "refused"
+    if one.after is None:
+        return "unchanged" if text == one.before else "wrong"
+    return "applied" if text == one.after else "wrong"
+
+
 def milliseconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
@@ -106,9 +128,11 @@ def main() -> int:
         for case in made(given.cases, given.seed):
             rows[case.name, case.decoy].add(case)
     wrong = sum(row.outcomes["wrong"] for row in rows.values())
+    history = replayed(given.cases * 5, given.seed)
     worst = worst_ms()
     if given.json:
-        print(json.dumps({"rows": [as_json(*pair) for pair in rows.items()], "worst_ms": worst}))
+        kinds = [as_json(*pair) for pair in rows.items()]
+        print(json.dumps({"rows": kinds, "history": history, "worst_ms": worst}))
         return int(wrong > 0)
     print(f"{'':34}{'applied':>9}{'refused':>9}{'wrong':>7}{'ms':>8}{'floor':>8}  rungs")
     for (name, decoy), row in rows.items():
@@ -124,6 +148,9 @@ def main() -> int:
         f"{total.total()} edits: {total['applied']} applied, {total['refused']} refused, "
         f"{wrong} wrong (target 0: {'MISSED' if wrong else 'held'})"
     )
+    for kind, counts in history.items():
+        told = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+        print(f"history, {kind}: {told}")
     held = "held" if worst < WORST_MS else "MISSED"
     print(f"200 missing lines in {WORST_ROWS:,}: {worst:.0f} ms (target {WORST_MS}: {held})")
     if not npm_files():

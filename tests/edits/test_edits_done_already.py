@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from turbo_tui.edits.ladder import MatchError, replace_chunks
+from turbo_tui.edits.outcome import RefusedError
+from turbo_tui.edits.rewriting import replaced
 from turbo_tui.edits.text_file import decode
 from turbo_tui.edits.values import Chunk
 
@@ -118,7 +120,8 @@ def test_a_method_that_is_added_beside_its_like_is_added_once() -> None:
 
 
 def test_a_chunk_of_blank_rows_alone_goes_nowhere_by_chance() -> None:
-    assert failed("a\n\n\nb\n\n\nc\n", Chunk("\n\n", "\nadded\n\n")).kind == "ambiguous"
+    with pytest.raises(RefusedError, match="occurs 4 times"):
+        replaced(decode(b"a\n\n\nb\n\n\nc\n"), [Chunk("\n\n", "\nadded\n\n")])
 
 
 def test_a_number_is_not_taken_for_a_twin_once_its_line_reads_as_new() -> None:

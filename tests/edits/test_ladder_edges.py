@@ -63,16 +63,19 @@ def test_a_blank_row_at_the_end_of_one_row_is_not_lost() -> None:
 
 
 def test_code_that_a_model_wrote_anew_does_not_stay_beside_the_new() -> None:
-    text = "def f(c):\n    new = c.strip()\n    return c + new\n\ndef g():\n    try:\n        g\n"
-    old = "    new = c.strip()\n\ndef g():\n    try:\n        g\n"
-    new = old.replace("\n\n", "\n\n    result = c + new\n    return result\n\n", 1)
+    text = (
+        "    if new.rstrip() != new and not final:\n        new = new.rstrip()\n"
+        "    return cur + new\n\ndef name_of(self, name):\n    try:\n"
+    )
+    old = text.replace("    return cur + new\n", "")
+    new = old.replace("\n\n", "\n\n    res = cur + new\n    return res\n\n", 1)
 
     with pytest.raises(MatchError):
         edited(text, old, new)
 
 
 def test_a_header_is_not_replaced_in_a_block_that_lacks_its_body() -> None:
-    text = "def f(x):\n    end = x\n\n    def told():\n        return end\n\n    # all\n    go(told)\n"
+    text = "def f(x):\n    end = x\n\n    def told():\n        return end\n\n    # all\n    go()\n"
     old = text.replace("        return end\n", "")
     new = old.replace("    def told():\n", "    told = end.seen\n")
 

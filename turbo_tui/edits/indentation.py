@@ -88,12 +88,14 @@ def _follows(old: Sequence[str], found: Sequence[str], new: Sequence[str]) -> bo
     mine = {row.strip(): indent(row) for row in old if row.strip()}
     shared = [row for row in new if row.strip() in theirs and row.strip() in mine]
     differing = [row for row in shared if theirs[row.strip()] != mine[row.strip()]]
+    if not differing:
+        return False
     # Rows that begin as far out as `old` does follow it, though one in a new block has moved on.
     least = [min(_width(indent(row)) for row in rows if row.strip()) for rows in (new, old, found)]
-    if differing and least[0] == least[1] < least[2]:
+    if least[0] == least[1] < least[2]:
         return False
     as_file = sum(indent(row) == theirs[row.strip()] for row in differing)
-    return bool(differing) and as_file * 2 > len(differing)
+    return as_file * 2 > len(differing)
 
 
 def _shift(learnt: dict[str, str], unit: str, step: int) -> Shift:

@@ -144,9 +144,9 @@ def by_rows(rung: Rung, read: Reading) -> Climb:
     """Make the rung that compares rows one by one, each read in a certain way."""
 
     def climb(rows: Rows, chunk: Chunk) -> Iterator[Candidate]:
+        if _stands(rows, chunk, read):
+            return  # it is done already: a text elsewhere that is nearly the old one is another
         for old, new, edges in without_edges(cut(chunk.old), cut(chunk.new)):
-            if any(edges) and _stands(rows, chunk, read):
-                return  # with its blank rows it is done already: elsewhere it is another text
             firsts = [
                 first
                 for first in rows.places([read(row) for row in old], read)
