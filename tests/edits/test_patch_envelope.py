@@ -203,3 +203,11 @@ def test_a_file_without_a_last_line_end_gets_one_only_where_its_last_line_is_wri
 
     assert after(files, patch("*** Update File: a", "@@", "-one", "+ONE")) == {"a": "ONE\ntwo"}
     assert after(files, patch("*** Update File: a", "@@", "-two", "+TWO")) == {"a": "one\nTWO\n"}
+
+
+def test_blank_context_that_a_chunk_begins_with_is_context() -> None:
+    text = "*** Begin Patch\n*** Update File: v.py\n@@\n \n \n+class C: pass\n*** End Patch\n"
+
+    (edit,) = parse(text, "patch", exists=lambda _path: True).edits
+
+    assert edit.chunks[0].old == "\n\n"

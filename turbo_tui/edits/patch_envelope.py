@@ -254,7 +254,7 @@ class _Reader:
             raise EditSyntaxError(
                 f"{line.strip()[:80]!r} is no header of the patch format", self._index + 1
             )
-        elif line.strip() or not update.body.empty:
+        elif line.rstrip("\r") or not update.body.empty:
             update.body.add(line)
 
     def _header(self, update: _Update, line: str) -> None:
