@@ -247,7 +247,7 @@ def test_an_undo_that_clashes_with_the_users_own_edit_is_shown_and_writes_nothin
         screen.wait_for("step s1 brought")
         screen.press("u")
         screen.wait_for("nothing was written", "src/app.py")
-        screen.wait_for("Step s1 cannot be taken", "hello, mine", "+ <<<<<<<")
+        screen.wait_for("Step s1 cannot be taken", "conflict")
         quit_with(screen)
 
     mine = APP.replace("'hello'", "'hello, mine'").encode()
