@@ -201,7 +201,7 @@ def test_twelve_files_are_reviewed_by_keys_and_exactly_what_is_in_lands(
         screen.wait_for("Timeline", "step s1 brought", "landed · 11 files")
         screen.press("u")
         screen.answer("y", "Take back step s1?")
-        screen.wait_for("taken back")
+        screen.wait_for("taken back · 11")
         same(turbo.workspace, original)
         screen.press("r")
         screen.answer("y", "Land step s1 again?")
