@@ -1,4 +1,4 @@
-"""The app: paints first, opens the session behind, hands messages of widgets to the desk."""
+"""The app: paints first, opens the session behind, and closes it whatever happens."""
 
 from __future__ import annotations
 
@@ -22,19 +22,16 @@ from textual.worker import WorkerFailed
 from turbo_tui.app.key_order import KeyOrder
 from turbo_tui.app.options import Options
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
+from turbo_tui.app.wishes import Wishes
 from turbo_tui.core.errors import TurboError
 from turbo_widgets.ascii_only import AsciiOnly, needs_ascii
-from turbo_widgets.plan_pane import PlanPane, PlanValue
+from turbo_widgets.plan_pane import PlanValue
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
     from turbo_tui.app.opened import Opened, OpenRun, Question
-    from turbo_widgets.approval_bar import ApprovalBar
     from turbo_widgets.diff_pane import DiffPane
-    from turbo_widgets.hunk_editor import HunkEditor
-    from turbo_widgets.knowledge_pane import KnowledgePane
-    from turbo_widgets.rows import RowsView
 
 Given = TypeVar("Given")
 BEAT_S = 1 / 20
@@ -44,7 +41,7 @@ _HANGUP = 128
 _TERMINAL_LOOK_S = 1.0
 
 
-class TurboApp(App[int]):
+class TurboApp(Wishes, App[int]):
     """Run a session on screen.
 
     Args:
@@ -342,48 +339,6 @@ class TurboApp(App[int]):
             prompt.value = task
             prompt.cursor_position = len(task)
 
-    def on_plan_pane_edit_wanted(self, event: PlanPane.EditWanted) -> None:
-        """Edit a step."""
-        if self.desk is not None:
-            self.desk.edit_step(event.step_id)
-
-    def on_plan_pane_remove_wanted(self, event: PlanPane.RemoveWanted) -> None:
-        """Drop a step."""
-        if self.desk is not None:
-            self.desk.remove_step(event.step_id)
-
-    def on_plan_pane_mode_wanted(self, event: PlanPane.ModeWanted) -> None:
-        """Set a step to auto or ask."""
-        if self.desk is not None:
-            self.desk.set_mode(event.step_id, auto=event.mode == "auto")
-
-    def on_plan_pane_move_wanted(self, event: PlanPane.MoveWanted) -> None:
-        """Move a step."""
-        if self.desk is not None:
-            self.desk.move_step(event.step_id, event.position)
-
-    def on_rows_view_cursor_moved(self, event: RowsView.CursorMoved) -> None:
-        """Another step under the plan's cursor: show its changes."""
-        if self.desk is None or not isinstance(event.view, PlanPane):
-            return
-        if event.view.selected is not None:
-            self.desk.feed.select(event.view.selected.step_id)
-
-    def on_diff_pane_hunk_wanted(self, event: DiffPane.HunkWanted) -> None:
-        """Take a hunk in, or leave it out."""
-        if self.desk is not None:
-            self.desk.reviewing.decide_hunk(event)
-
-    def on_diff_pane_settle_wanted(self, event: DiffPane.SettleWanted) -> None:
-        """Settle a conflict."""
-        if self.desk is not None:
-            self.desk.reviewing.settle(event)
-
-    def on_diff_pane_lines_wanted(self, event: DiffPane.LinesWanted) -> None:
-        """Take lines in, or leave them out."""
-        if self.desk is not None:
-            self.desk.reviewing.decide_lines(event)
-
     async def on_diff_pane_edit_wanted(self, event: DiffPane.EditWanted) -> None:
         """Edit a hunk or a file; keys typed meanwhile are for the editor, or for nothing."""
         if self.desk is None:
@@ -393,46 +348,6 @@ class TurboApp(App[int]):
             self._keys.forget()
         self.session_screen.furniture.diff.opening = False
         await self._hand_on_next()
-
-    async def on_hunk_editor_edited(self, event: HunkEditor.Edited) -> None:
-        """Let land what the user wrote."""
-        if self.desk is not None:
-            await self.desk.reviewing.keep_edit(event)
-
-    def on_diff_pane_comment_wanted(self, event: DiffPane.CommentWanted) -> None:
-        """Keep a word on a line."""
-        if self.desk is not None:
-            self.desk.reviewing.comment(event)
-
-    def on_diff_pane_ignored_wanted(self, event: DiffPane.IgnoredWanted) -> None:
-        """Let an ignored folder land, or not."""
-        if self.desk is not None:
-            self.desk.reviewing.decide_ignored(event)
-
-    def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
-        """Do what the card's key means."""
-        if self.desk is not None:
-            self.desk.perform(event.card, event.action)
-
-    def on_knowledge_pane_query_changed(self, event: KnowledgePane.QueryChanged) -> None:
-        """Search."""
-        if self.desk is not None:
-            self.desk.looking.search(event.query)
-
-    def on_knowledge_pane_preview_wanted(self, event: KnowledgePane.PreviewWanted) -> None:
-        """Show a file."""
-        if self.desk is not None:
-            self.desk.looking.preview(event.path, event.line, event.span)
-
-    def on_knowledge_pane_pin_wanted(self, event: KnowledgePane.PinWanted) -> None:
-        """Give a file to the next task."""
-        if self.desk is not None:
-            self.desk.looking.pin(event.path)
-
-    def on_knowledge_pane_editor_wanted(self, event: KnowledgePane.EditorWanted) -> None:
-        """Open a file in the user's editor."""
-        if self.desk is not None:
-            self.desk.looking.edit_file(event.path, event.line)
 
     # --- the palette -------------------------------------------------------------------
 
