@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 
 from pathspec import GitIgnoreSpec
 
 # Never anyone's source, ignored or not.
 NEVER = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".tox", ".nox"})
+DEEPEST = 100  # folders in folders
+# Ignore files come with a repository, whoever wrote it: bounds on what they may cost.
+MOST_RULES_BYTES = 256_000
+MOST_STARS = 4  # in a pattern; each may take as many steps as all before it, times 250
+_STARS = re.compile(r"\*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ def source_files(
     """Yield the files below a folder, folder by folder in name order.
 
     Links are not followed. Left out: what `.gitignore` files and `.git/info/exclude` name,
-    Python environments, folders that are never source. What cannot be read is passed over.
+    Python environments, folders that are never source, folders deeper than `DEEPEST`. What cannot
+    be read is passed over.
 
     Args:
         root: The folder.
@@ -85,7 +93,7 @@ def _walk(
         try:
             if entry.is_dir(follow_symlinks=False):
                 inner = path + "/"
-                if entry.name not in NEVER and not _ignored(inner, rules) and not also.has(inner):
+                if _may_be_source(inner) and not _ignored(inner, rules) and not also.has(inner):
                     yield from _walk(entry.path, inner, rules, also, folders)
             elif entry.is_file(follow_symlinks=False):
                 stat = entry.stat(follow_symlinks=False)
@@ -93,6 +101,11 @@ def _walk(
                     yield FoundFile(path, entry.path, stat.st_mtime_ns, stat.st_size, stat.st_ino)
         except OSError:
             continue
+
+
+def _may_be_source(folder: str) -> bool:
+    *_, name, _ = f"/{folder}".split("/")
+    return name not in NEVER and folder.count("/") <= DEEPEST
 
 
 def _ignored(path: str, rules: list[_Rules]) -> bool:
@@ -104,12 +117,37 @@ def _ignored(path: str, rules: list[_Rules]) -> bool:
     return False
 
 
-def _rules_in(file: Path, prefix: str) -> list[_Rules]:
+def regular_bytes(path: str | Path, most: int, *, flags: int = 0) -> bytes | None:
+    """Return the first bytes of a file; None where it is not there, or no regular one.
+
+    A pipe or a device is never waited for.
+
+    Args:
+        path: The file.
+        most: Bytes that are read.
+        flags: More of open(2)'s.
+    """
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    except (OSError, ValueError):  # a name with a NUL in it is a ValueError
+        return None
+    try:
+        if S_ISREG(os.fstat(opened).st_mode):
+            with open(opened, "rb", closefd=False) as file:
+                return file.read(most)
     except OSError:
+        pass  # it cannot be read, after all
+    finally:
+        os.close(opened)
+    return None
+
+
+def _rules_in(file: Path, prefix: str) -> list[_Rules]:
+    content = regular_bytes(file, MOST_RULES_BYTES)
+    if content is None:
         return []
-    spec = _spec(lines)
+    lines = content.decode("utf-8", "replace").splitlines()
+    spec = _spec([line for line in lines if len(_STARS.findall(line)) <= MOST_STARS])
     return [_Rules(prefix, spec)] if spec is not None else []
 
 
