@@ -223,3 +223,24 @@ def test_clones_and_worktrees_are_one_family(tmp_path: Path) -> None:
 
     assert one == two == tree != alone
     assert (bool(one), bool(alone), none) == (True, True, "")
+
+
+@pytest.mark.parametrize("said", [b"gitdir: \xff\0\n", b"gitdir: ../nowhere\n", b"\xff"])
+def test_a_git_file_of_any_content_is_of_no_family(tmp_path: Path, said: bytes) -> None:
+    (tmp_path / ".git").write_bytes(said)
+
+    assert family_of(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    "path", [os.fsdecode(b"caf\xe9\xff.py"), "a\nb.py", "\\a.py", "caf\u00e9.py"]
+)
+def test_files_of_any_name_are_kept(store: Store, folder: Path, path: str) -> None:
+    assert store.put([(KEY, packed(made()))], [(file(path), KEY), (file("a.txt"), KEY)])
+    assert store.put_vectors("m", [(path, KEY, b"ab")])
+    store.close()
+
+    again = opened(folder)
+    assert again.files.keys() == {path, "a.txt"}
+    assert list(again.vectors("m")) == [(path, KEY, b"ab")]
+    again.close()

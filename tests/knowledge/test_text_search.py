@@ -161,6 +161,33 @@ async def test_binaries_large_files_and_links_are_left_out(root: Path, search: S
     ]
 
 
+async def test_a_private_key_of_any_name_is_left_out(root: Path, search: SearchHere) -> None:
+    put(root, "deploy", b"-----BEGIN OPENSSH PRIVATE KEY-----\nneedle\n")
+    put(root, "test_keys.py", b'KEY = """-----BEGIN RSA PRIVATE KEY-----\nneedle"""\n')
+
+    assert {hit.path for hit in await search.search("needle")} == {"test_keys.py"}
+
+
+@pytest.mark.parametrize("link", [".turbo", ".turbo/knowledge"])
+async def test_notes_elsewhere_that_a_repository_links_to_are_left_out(
+    root: Path, search: SearchHere, link: str
+) -> None:
+    put(root.parent / "private", "diary.md", b"needle\n")
+    put(root.parent / "private", "knowledge/diary.md", b"needle\n")
+    (root / link).parent.mkdir(exist_ok=True)
+    (root / link).symlink_to(root.parent / "private")
+
+    assert await search.search("needle") == []
+
+
+async def test_a_file_that_became_a_pipe_or_a_link_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / "pipe.py")
+    (root / "link.py").symlink_to("/etc/hostname")
+
+    assert tree.content_of(str(root / "pipe.py")) is None
+    assert tree.content_of(str(root / "link.py")) is None
+
+
 async def test_text_beyond_what_is_kept_is_read_again(
     search: SearchHere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

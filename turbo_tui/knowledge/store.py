@@ -23,10 +23,12 @@ from typing import BinaryIO, cast
 from turbo_tui.knowledge.digest import PARTS, Digest, unpacked
 from turbo_tui.knowledge.frames import Head, Parts, receive, send
 from turbo_tui.knowledge.tree import SourceFile, Stamp
+from turbo_tui.languages.source_files import regular_bytes
 
 COMMAND = (sys.executable, "-I", "-m", "turbo_tui.knowledge.storing")
 FAMILY_FILE = "family"
 VERSION_FILE = "version.json"
+LARGEST_CONFIG_BYTES = 1_000_000
 IDLE_S = 30.0  # the helper holds 150 MB; nobody needs it while nothing changes
 AGAIN_S = 60.0  # after a full disk
 OTHER_VERSION = "The index was made by another version of turbo-tui; it was built anew."
@@ -46,13 +48,20 @@ def family_of(root: Path) -> str:
     git = root / ".git"
     try:
         if git.is_file():  # a worktree
-            git = root / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
-            git = git / (git / "commondir").read_text(encoding="utf-8").strip()
-        url = _ORIGIN.search((git / "config").read_text(encoding="utf-8", errors="replace"))
+            git = root / _said_in(git).removeprefix("gitdir:").strip()
+            git = git / _said_in(git / "commondir").strip()
+        url = _ORIGIN.search(_said_in(git / "config"))
         name = url[1] if url else os.fspath(git.resolve())
-    except OSError:
+    except (OSError, ValueError):  # a path with a NUL in it is a ValueError
         return ""
-    return hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+
+
+def _said_in(file: Path) -> str:
+    content = regular_bytes(file, LARGEST_CONFIG_BYTES)
+    if content is None:
+        raise FileNotFoundError(file)
+    return os.fsdecode(content)
 
 
 class _FailedError(Exception):

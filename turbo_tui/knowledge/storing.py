@@ -61,7 +61,6 @@ BATCH_ROWS = 256
 MOST_ROWS = 2**31 - 1
 FEW = 200  # keys that are asked for by name; more are found by reading all
 VERSIONS = 40  # after so many additions the table is packed
-PATH_ERRORS = "surrogateescape"
 
 _BROKEN = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 
@@ -80,6 +79,16 @@ def _is_full(error: BaseException) -> bool:
 def quoted(words: Sequence[str]) -> str:
     """Write words as a list of SQL strings."""
     return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
+
+
+def as_text(path: str) -> str:
+    """Write a path as Arrow takes it: a file's name need not be UTF-8."""
+    return path if path.isprintable() and path[:1] != "\\" else f"\\{json.dumps(path)}"
+
+
+def as_path(text: str) -> str:
+    """Read what `as_text` wrote."""
+    return cast("str", json.loads(text[1:])) if text[:1] == "\\" else text
 
 
 @dataclass(slots=True)
@@ -127,7 +136,8 @@ class Database:
                 if path not in newest or newest[path][0] < turn:
                     newest[path] = turn, (path, mtime_ns, size, inode, key)
                 self.turn = max(self.turn, turn)
-        return {path: row for path, (_, row) in newest.items() if row[-1]}
+        rows = ((as_path(text), row) for text, (_, row) in newest.items() if row[-1])
+        return {path: (path, *row[1:]) for path, row in rows}
 
     def put(self, contents: list[tuple[str, list[bytes]]], rows: list[Row]) -> None:
         """Add contents, then what files hold them; files without a key are gone."""
@@ -148,6 +158,7 @@ class Database:
         columns: dict[str, list[object]] = {
             name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)
         } or {name: [] for name in names}
+        columns["path"] = [as_text(row[0]) for row in rows]
         columns["turn"] = [self.turn] * len(rows)
         return pa.table(columns, schema=FILES)
 
@@ -168,7 +179,8 @@ class Database:
     def put_vectors(self, model: str, rows: Sequence[tuple[str, str, bytes]]) -> None:
         """Add the vectors of files: path, key of the content, bytes."""
         paths, keys, vectors = zip(*rows, strict=True)
-        columns = {"model": [model] * len(rows), "path": paths, "key": keys, "rows": vectors}
+        texts = [as_text(path) for path in paths]
+        columns = {"model": [model] * len(rows), "path": texts, "key": keys, "rows": vectors}
         self.tables["vectors"].add(pa.table(columns, schema=VECTORS))
         self.added += 1
 
@@ -176,8 +188,8 @@ class Database:
         """Yield the vectors of a model."""
         where = f"model IN ({quoted([model])})"
         for batch in self._batches("vectors", ["path", "key", "rows"], where):
-            columns = [batch.column(at).to_pylist() for at in range(3)]
-            yield list(zip(*columns, strict=True))
+            texts, *others = (batch.column(at).to_pylist() for at in range(3))
+            yield list(zip(map(as_path, texts), *others, strict=True))
 
     def borrow(self, other: Path) -> list[str]:
         """Take over the contents and vectors of a clone's store; return the keys."""

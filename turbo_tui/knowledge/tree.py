@@ -13,7 +13,7 @@ from threading import Lock
 
 from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.definitions import Definition, definitions
-from turbo_tui.languages.source_files import FoundFile, Ignored, source_files
+from turbo_tui.languages.source_files import FoundFile, Ignored, regular_bytes, source_files
 
 LARGEST_BYTES = 1_000_000
 KEPT_BYTES = 16_000_000  # of text that queries read lately
@@ -27,6 +27,8 @@ _GENERATED = re.compile(
     r"|\.(?:min\.js|min\.css|js\.map|css\.map|svg)$",
     re.IGNORECASE,
 )
+
+_PRIVATE_KEY = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 
 Stamp = tuple[int, int, int]  # mtime in ns, bytes, inode
 
@@ -145,6 +147,8 @@ class SourceTree:
 def _notes(folder: Path | None, prefix: str | None) -> list[FoundFile]:
     """Return the Markdown files of a folder of notes, ignored or not."""
     found: list[FoundFile] = []
+    if prefix and folder and (folder.is_symlink() or folder.parent.is_symlink()):
+        return found  # a repository's link to a folder that is not its own
     try:
         for file in sorted(folder.glob("*.md")) if folder is not None else ():
             if file.is_file() and not file.is_symlink():
@@ -158,13 +162,11 @@ def _notes(folder: Path | None, prefix: str | None) -> list[FoundFile]:
 
 
 def content_of(path: str) -> bytes | None:
-    """Return a text file's bytes; None when it is gone, binary or too large."""
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123  # str paths, thousands of them
-            content = file.read(LARGEST_BYTES + 1)
-    except OSError:
+    """Return a text file's bytes; None when it is gone, binary, too large or a private key."""
+    content = regular_bytes(path, LARGEST_BYTES + 1, flags=os.O_NOFOLLOW)
+    if content is None or len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
         return None
-    if len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
+    if _PRIVATE_KEY.match(content):  # whatever its name
         return None
     return content
 
