@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -18,7 +19,12 @@ from tests.knowledge.worker_kit import end_worker, helpers, home_in, until, work
 from turbo_tui.core.errors import ToolError
 from turbo_tui.knowledge import client as client_module
 from turbo_tui.knowledge.client import Client
+from turbo_tui.knowledge.digest import key_of
 from turbo_tui.knowledge.home import Home, home_of
+from turbo_tui.knowledge.keeper import Keeper
+from turbo_tui.knowledge.meaning import Meaning
+from turbo_tui.knowledge.serving import has_gone
+from turbo_tui.knowledge.store import Store
 
 
 @pytest.fixture
@@ -190,10 +196,55 @@ def test_a_path_too_long_for_a_socket_is_answered_elsewhere(tmp_path: Path) -> N
 
     assert len(os.fsencode(found.socket)) < 104
     assert found.store.is_relative_to(far)
-    inside = home_of(
-        tmp_path, cache=far, state=far, config=far, environment={"XDG_RUNTIME_DIR": "/run/user/7"}
-    )
-    assert inside.socket.parent == Path("/run/user/7/turbo-tui")
+
+
+def test_a_runtime_folder_counts_if_it_is_there_and_ours(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("r")  # short, as the path of a socket has to be
+
+    def socket_with(runtime: str) -> Path:
+        given = {"XDG_RUNTIME_DIR": runtime}
+        return home_of(
+            folder, cache=folder, state=folder, config=folder, environment=given
+        ).socket.parent
+
+    assert socket_with(str(folder)) == folder / "turbo-tui"
+    anothers = Path("/proc/1")  # root's
+    if not os.getuid():
+        anothers = folder / "a"
+        anothers.mkdir()
+        os.chown(anothers, 65534, 65534)
+    for runtime in (str(anothers), str(folder / "nowhere"), "relative"):
+        assert socket_with(runtime) == folder / "run"
+
+
+def test_a_worker_whose_store_was_removed_makes_way_for_one_that_builds_it_anew(
+    home: Home, client: Client
+) -> None:
+    *_, state = client.build()
+    assert state.files == 5
+    (old,) = workers(home)
+    shutil.rmtree(home.store)
+
+    until(lambda: not old.is_running())
+    *_, state = client.build()
+
+    assert (state.files, state.note) == (5, "")
+    assert (home.store / "version.json").exists()
+
+
+def test_a_search_that_nobody_waits_for_any_more_is_given_up(home: Home) -> None:
+    keeper = Keeper(home.root, Store(home.store, "1"), Meaning(home.models, "", key_of))
+    client, ours = socket.socketpair()
+    with ours:
+        assert not has_gone(ours)
+        client.close()
+
+        keeper.settle(within_s=600.0, is_left=lambda: has_gone(ours))  # it was never started
+
+        assert has_gone(ours)
+    assert has_gone(ours)
 
 
 def test_a_worker_that_cannot_start_is_said(

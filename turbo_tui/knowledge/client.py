@@ -153,6 +153,8 @@ class Client:
     def _answers(
         self, connection: socket.socket, request: Answer, within_s: float
     ) -> Iterator[Answer]:
+        if self._closed:  # while we connected
+            raise EOFError
         self._asked += 1
         asked = self._asked
         connection.settimeout(within_s)

@@ -39,6 +39,14 @@ class Home:
         return self.store.with_name(f"{self.store.name}.habits.json")
 
 
+def _is_ours(folder: str) -> bool:
+    """Tell whether a runtime folder is there and the user's: `sudo` passes on that of another."""
+    try:
+        return folder.startswith("/") and os.stat(folder).st_uid == os.getuid()  # noqa: PTH116
+    except OSError:
+        return False
+
+
 def home_of(
     root: Path,
     *,
@@ -70,9 +78,8 @@ def home_of(
     # Another version, or another installation, does not speak with this one's workers.
     spoken = os.fsencode(knowledge) + __version__.encode() + os.fsencode(__file__)
     tongue = hashlib.blake2b(spoken, digest_size=4).hexdigest()
-    given = env.get("XDG_RUNTIME_DIR", "")
-    moved = bool(env.get("TURBO_TUI_HOME"))
-    runtime = Path(given) / "turbo-tui" if given.startswith("/") and not moved else state / "run"
+    given = "" if env.get("TURBO_TUI_HOME") else env.get("XDG_RUNTIME_DIR", "")
+    runtime = Path(given) / "turbo-tui" if _is_ours(given) else state / "run"
     socket = runtime / f"{name}-{tongue}.sock"
     if len(os.fsencode(socket)) > LONGEST_SOCKET:
         socket = Path("/tmp") / f"turbo-tui-{os.getuid()}" / socket.name  # noqa: S108  checked

@@ -8,7 +8,7 @@ them; what is new is handed to the store some files at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
@@ -33,6 +33,7 @@ MOST_UNSAVED = 8 * BATCH_FILES
 STUCK_S = 30.0
 PREPARED_FILES = 500  # at once
 PENDING_S = 0.3
+PATIENCE_S = 1.0  # between looks at whether somebody still waits
 AGAIN_S = 1.0  # after the process that writes was ended
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
 
@@ -90,8 +91,8 @@ class Keeper:
 
     @property
     def works(self) -> bool:
-        """Whether its threads run; where one failed, a new worker is better than this one."""
-        return all(each.is_alive() for each in self._threads)
+        """Whether its threads run and its store is there; else a new worker is better."""
+        return all(each.is_alive() for each in self._threads) and not self._store.lost
 
     def stop(self) -> None:
         """End the thread once the file at hand is done; what is unsaved is saved."""
@@ -137,17 +138,27 @@ class Keeper:
         with self._news:
             return self._news.wait_for(lambda: self._filled or self._over.is_set(), within_s)
 
-    def settle(self, *, within_s: float) -> bool:
-        """Wait until the index is as the files are; tell whether it is.
+    def settle(self, *, within_s: float, is_left: Callable[[], bool] = lambda: False) -> None:
+        """Wait until the index is as the files are.
 
         Files that are watched are not looked at for that, unless it is quick.
+
+        Args:
+            within_s: So long at most.
+            is_left: Tells, asked now and then, whether nobody waits any more.
         """
-        if not self._watch.works or self._tree.walk_s < QUICK_WALK_S:
-            return self.settled(self.look(), within_s=within_s)
+        until = time.monotonic() + within_s
+        looks = not self._watch.works or self._tree.walk_s < QUICK_WALK_S
+        wanted = self.look() if looks else 0
+
+        def is_so() -> bool:
+            there = self._done >= wanted if looks else not (self._touched or self._busy)
+            return there or self._over.is_set()
+
         with self._news:
-            return self._news.wait_for(
-                lambda: not (self._touched or self._busy) or self._over.is_set(), within_s
-            )
+            while not self._news.wait_for(is_so, PATIENCE_S):
+                if time.monotonic() > until or is_left():
+                    return
 
     def first_look(self, *, within_s: float) -> None:
         """Wait until the index was complete once; afterwards, it is nearly so."""

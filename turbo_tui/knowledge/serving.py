@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
-from socket import socket
+from socket import MSG_DONTWAIT, MSG_PEEK, socket
 from threading import Lock, Thread
 from typing import cast
 
@@ -71,7 +71,7 @@ class Clients:
             with connection, connection.makefile("rwb") as stream:
                 while (line := stream.readline(LONGEST_REQUEST)).endswith(b"\n"):
                     request = cast("Request", json.loads(line))
-                    for answer in self._answers(request):
+                    for answer in self._answers(request, connection):
                         said = {"id": request.get("id"), **answer}
                         stream.write(json.dumps(said).encode("ascii") + b"\n")
                         stream.flush()
@@ -82,10 +82,10 @@ class Clients:
                 self._open.discard(connection)
                 self._since = time.monotonic()
 
-    def _answers(self, request: Request) -> Iterator[Request]:
+    def _answers(self, request: Request, connection: socket) -> Iterator[Request]:
         match request["do"]:
             case "search":
-                yield self._search(request)
+                yield self._search(request, connection)
             case "index":
                 yield from self._index()
             case "state" | "learn" | "forget":
@@ -104,10 +104,10 @@ class Clients:
                 known = [path for path in paths if not held or path in held]
                 self._habits.learn(cast("Act", request["act"]), known)
 
-    def _search(self, request: Request) -> Request:
+    def _search(self, request: Request, connection: socket) -> Request:
         keeper = self._keeper
         if request.get("complete"):
-            keeper.settle(within_s=COMPLETE_S)
+            keeper.settle(within_s=COMPLETE_S, is_left=lambda: has_gone(connection))
         else:
             keeper.first_look(within_s=SOON_S)
         context = context_of(request.get("context"))
@@ -134,6 +134,16 @@ class Clients:
             if time.monotonic() > until:
                 break
         yield {"index": asdict(self._keeper.state())}
+
+
+def has_gone(connection: socket) -> bool:
+    """Tell whether nobody is at the other end any more."""
+    try:
+        return not connection.recv(1, MSG_PEEK | MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def context_of(value: object) -> Context:

@@ -103,6 +103,17 @@ class Store:
         return (self._folder / "tables").exists() or self._clone() is not None
 
     @property
+    def lost(self) -> bool:
+        """Whether its folder was taken away: what was acknowledged is not there any more."""
+        if self._lock < 0:
+            return False
+        try:
+            found = (self._folder / "lock").stat()
+        except OSError:
+            return True
+        return not os.path.samestat(found, os.fstat(self._lock))
+
+    @property
     def usable(self) -> bool:
         """Whether it makes sense to write."""
         return self._lock >= 0 and time.monotonic() >= self._off_until
