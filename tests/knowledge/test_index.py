@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.knowledge import parser as parser_module
+from turbo_tui.knowledge import tree as tree_module
 from turbo_tui.knowledge.chunks import by_lines, by_section
 from turbo_tui.knowledge.finding import Folder
 from turbo_tui.knowledge.parser import Parser
 from turbo_tui.knowledge.postings import Postings
-from turbo_tui.knowledge.tree import SourceFile
+from turbo_tui.knowledge.tree import SourceFile, SourceTree
 from turbo_tui.knowledge.words import asked_terms, stem, terms_of
 
 HANGS = """
@@ -73,6 +77,33 @@ def test_a_file_that_hangs_its_grammar_is_given_up_named_and_found_by_its_words(
 
     assert (hits[0].path, hits[0].why[0]) == ("slow.py", "defines parse_slowly")
     assert finder.parser.given_up == {"slow.py"}
+
+
+def test_a_reader_that_nobody_gives_up_ends_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    alone = subprocess.Popen(
+        (sys.executable, "-c", HANGS.replace("import sys", "import sys; digesting.LONGEST_S = 1")),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    request = {"path": "a.py", "absolute": str(tmp_path / "a.py"), "plain": False}
+
+    alone.communicate(json.dumps(request).encode() + b"\n", timeout=60)
+
+    assert alone.returncode == -signal.SIGALRM
+
+
+def test_of_a_tree_without_end_only_so_many_files_are_searched_and_that_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "MOST_FILES", 3)
+    for number in range(3):
+        (tmp_path / f"{number}.py").touch()
+    found = SourceTree(tmp_path)
+
+    assert (len(found.files()), found.cut) == (3, False)
+    (tmp_path / "more.py").touch()
+    assert (len(found.files()), found.cut) == (3, True)
 
 
 def test_only_a_changed_file_is_parsed_again(tmp_path: Path, finder: Folder) -> None:

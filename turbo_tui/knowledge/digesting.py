@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from typing import BinaryIO, cast
 
@@ -21,12 +22,14 @@ from turbo_tui.knowledge.grammars import Grammar
 from turbo_tui.knowledge.parsing import Parsed, parse
 from turbo_tui.knowledge.tree import content_of
 
+LONGEST_S = 120  # for one file; the worker gives up long before, unless it was killed
 NICE = 10  # whoever types comes first
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
     for line in requests:
+        signal.alarm(LONGEST_S)  # no handler: it ends also what a grammar hangs
         asked = cast("dict[str, str]", json.loads(line))
         content = content_of(asked["absolute"])
         if content is None:
@@ -37,6 +40,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             head = {"key": key_of(path, content), "sizes": [len(part) for part in parts]}
             answers.writelines((json.dumps(head).encode("ascii"), b"\n", *parts))
         answers.flush()
+        signal.alarm(0)
 
 
 def _by_lines(source: bytes, grammar: Grammar) -> Parsed | None:

@@ -22,7 +22,14 @@ from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.meaning import Meaning, Row
 from turbo_tui.knowledge.parser import Parser
 from turbo_tui.knowledge.store import Store
-from turbo_tui.knowledge.tree import SourceFile, SourceTree, Stamp, content_of, stamp_of
+from turbo_tui.knowledge.tree import (
+    MOST_FILES,
+    SourceFile,
+    SourceTree,
+    Stamp,
+    content_of,
+    stamp_of,
+)
 from turbo_tui.knowledge.watching import Watch
 
 BATCH_FILES = 256  # that are written to the store at once
@@ -35,6 +42,10 @@ PREPARED_FILES = 500  # at once
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
 AGAIN_S = 1.0  # after the process that writes was ended
+CUT = (
+    f"Only the first {MOST_FILES:,} files here are searched: name folders to leave out in "
+    ".turbo/ignore, or search in one of them."
+)
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
 
 Unsaved = tuple[SourceFile, str, Sequence[bytes]]  # its key, and its digest unless that is kept
@@ -187,7 +198,7 @@ class Keeper:
             left_s=round(pending / rate, 1) if rate else None,
             given_up=tuple(sorted(self._parser.given_up)),
             age_s=0.0 if self._watch.works else round(time.monotonic() - self._walked_at, 3),
-            note=self._store.note or self._meaning.note,
+            note=self._store.note or (CUT if self._tree.cut else self._meaning.note),
             vectors=self._meaning.state,
             vectors_pending=len(self._meaning.waiting),
         )

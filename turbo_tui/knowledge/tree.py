@@ -15,6 +15,7 @@ from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.definitions import Definition, definitions
 from turbo_tui.languages.source_files import FoundFile, Ignored, regular_bytes, source_files
 
+MOST_FILES = 200_000  # of a tree; somebody's whole disk is no workspace
 LARGEST_BYTES = 1_000_000
 KEPT_BYTES = 16_000_000  # of text that queries read lately
 SNIFFED_BYTES = 8192
@@ -109,6 +110,7 @@ class SourceTree:
         walk_s: How long the last look took.
         folders: Folders that were looked into, for whoever watches them.
         known: What `files` returned last.
+        cut: Whether there are more than `MOST_FILES`; those are left out.
     """
 
     root: Path
@@ -116,6 +118,7 @@ class SourceTree:
     walk_s: float = 0.0
     folders: set[str] = field(default_factory=set[str])
     known: dict[str, SourceFile] = field(default_factory=dict[str, SourceFile])
+    cut: bool = False
 
     def files(self) -> dict[str, SourceFile]:
         """Return the files as they are now, by path, in its order; those unchanged are the same."""
@@ -123,7 +126,11 @@ class SourceTree:
         found: dict[str, SourceFile] = {}
         folders: set[str] = set()
         ignored = Ignored.in_file(self.root / OWN_IGNORE)
+        self.cut = False
         for each in source_files(self.root, ignored, folders):
+            if len(found) >= MOST_FILES:
+                self.cut = True
+                break
             self._take(each, found)
         for folder, prefix in ((self.root / NOTES, f"{NOTES.as_posix()}/"), (self.notes, None)):
             for each in _notes(folder, prefix):
