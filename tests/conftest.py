@@ -28,10 +28,19 @@ END_S = 10.0  # for what was told to end and has not been given a processor yet
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_is_left_running() -> Iterator[None]:
-    """Fail, naming them, when processes of ours outlive the tests; each test worker has its own."""
+def nothing_is_left_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail, naming them, when processes of ours outlive the tests; each test worker has its own.
+
+    Search workers leave their parent; they name the workspace that they are for.
+    """
     yield
     left = [each for each in psutil.Process().children(recursive=True) if is_ours(each)]
+    base = os.fspath(tmp_path_factory.getbasetemp())
+    left.extend(
+        each
+        for each in psutil.process_iter()
+        if each not in left and is_ours(each) and any(base in word for word in words_of(each))
+    )
     _, alive = psutil.wait_procs(left, timeout=END_S)
     assert not alive, f"left running: {[words_of(each) for each in alive]}"
 

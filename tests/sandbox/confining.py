@@ -99,7 +99,7 @@ async def closed_again(before: int) -> bool:
 
     The last look at a tree, in a thread, may still read /proc when its command has ended.
     """
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while descriptors() > before and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
     return descriptors() <= before

@@ -181,9 +181,16 @@ class Reviewing:
             self._take(edited.subject, path, edited.hunk, content)
         except TurboError as error:
             diff = self._screen.furniture.diff
-            step = f"step {about(edited.subject)[0]}"
-            if diff.value.subject == edited.subject and await diff.edit_in_place(
-                path, edited.hunk, edited.text, subject=edited.subject, where=step, kept=False
+            step_id, changes = about(edited.subject)
+            state = self._run.views.plan.state(step_id)
+            still = state is not None and state.reviewable and state.shown == changes
+            if still and await diff.edit_in_place(
+                path,
+                edited.hunk,
+                edited.text,
+                subject=edited.subject,
+                where=f"step {step_id}",
+                kept=False,
             ):
                 self._house.tell(str(error), bad=True)
                 return
