@@ -100,3 +100,12 @@ def test_rows_around_a_row_that_is_further_in_are_put_at_its_depth() -> None:
         "            kill(pid, KILLED)\n",
         "            with calm(Error):\n                kill(pid, KILLED)\n",
     )
+
+
+def test_blanks_at_the_end_of_a_changed_row_stay_where_the_file_has_the_same() -> None:
+    file = decode(b"a {  \n  color: w;   \n  border: t\n}\n")
+    old = "a {  \n  color: w;   \n  border: t  \n}\n"
+
+    done = replace_chunks(file, [Chunk(old, old.replace("color", "shade"))])
+
+    assert done.file.encode() == b"a {  \n  shade: w;   \n  border: t\n}\n"

@@ -43,7 +43,9 @@ def carried(
     mine, theirs = [row for row, _ in known], [row for _, row in known]
     shifted = reindent(mine, theirs, new, unit)
     if any(_trails(row) and not _trails(other) for row, other in known):
-        shifted = [row.rstrip() for row in shifted]
+        # The model's blanks at row ends mean nothing, but for such as the file has as well.
+        own = {_tail(row) for row, other in known if _tail(row) == _tail(other)}
+        shifted = [row if _tail(row) in own else row.rstrip() for row in shifted]
     base = reindent(mine, theirs, old, unit)
     undo = undone(mine, theirs)
     written: list[str] = []
@@ -148,6 +150,11 @@ def _next(pairs: Pairs, begin: int, found: Sequence[str]) -> int:
 
 def _trails(row: str) -> bool:
     return row != row.rstrip()
+
+
+def _tail(row: str) -> str:
+    """Return the blanks at the end of a row."""
+    return row[len(row.rstrip()) :]
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[bool, int, int, int, int]]:
