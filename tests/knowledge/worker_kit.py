@@ -40,7 +40,15 @@ def workers(home: Home) -> list[psutil.Process]:
             home.store
         ):
             found.append(process)
-    return found
+    numbers = {each.pid for each in found}
+    return [each for each in found if _parent(each) not in numbers]  # a helper before its exec
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
 
 
 def helpers(worker: psutil.Process) -> list[psutil.Process]:
