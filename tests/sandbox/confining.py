@@ -89,20 +89,33 @@ def alive(mark: str) -> list[int]:
     return found
 
 
-def descriptors() -> int:
-    """Return how many descriptors we have open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> dict[int, str]:
+    """Return what we have open: number -> what it is, of a process which one."""
+    found: dict[int, str] = {}
+    for link in list(Path("/proc/self/fd").iterdir()):
+        try:
+            what = str(link.readlink())
+            told = Path("/proc/self/fdinfo", link.name).read_text("ascii")
+        except OSError:  # that of the listing itself, or closed meanwhile
+            continue
+        pid = told.partition("Pid:")[2].split()[:1]
+        found[int(link.name)] = " ".join((what, *pid))
+    return found
 
 
-async def closed_again(before: int) -> bool:
-    """Tell whether we soon have no more descriptors open than before.
+async def left_open(before: dict[int, str]) -> dict[int, str]:
+    """Return what is open, was not before, and stays so.
 
     The last look at a tree, in a thread, may still read /proc when its command has ended.
     """
     end = time.monotonic() + 20
-    while descriptors() > before and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+    while (new := _opened_since(before)) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
-    return descriptors() <= before
+    return new
+
+
+def _opened_since(before: dict[int, str]) -> dict[int, str]:
+    return {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
 
 
 def zombies() -> list[int]:

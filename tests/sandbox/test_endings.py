@@ -25,9 +25,9 @@ from tests.sandbox.confining import (
     END_S,
     PYTHON,
     alive,
-    closed_again,
     descriptors,
     lasting_zombies,
+    left_open,
     needs_bubblewrap,
     needs_landlock,
     place_in,
@@ -258,7 +258,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
     sys.stdout.write(f"{count}: {dict(course.ended)}, slowest end {course.slowest_s:.2f} s\n")
     assert alive(str(folder)) == []
     assert await lasting_zombies() == []
-    assert await closed_again(before)
+    assert await left_open(before) == {}
     assert await asyncio.to_thread(os.listdir, tempfile.gettempdir()) == []
     return course
 

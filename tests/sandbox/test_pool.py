@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from tests.fakes import MemoryBlobs
 from tests.sandbox.confining import (
     alive,
-    closed_again,
     descriptors,
     lasting_zombies,
+    left_open,
     needs_bubblewrap,
     place_in,
 )
@@ -651,7 +651,7 @@ async def test_workers_leave_no_descriptor_behind(confiner: Bubblewrap, place: P
         await asyncio.gather(*(confiner.run(place, Command(("true",))) for _ in range(4)))
         await confiner.dismiss(place)
 
-    assert await closed_again(before)
+    assert await left_open(before) == {}
 
 
 async def test_the_owner_of_the_workspace_runs_in_a_worker(tmp_path: Path) -> None:

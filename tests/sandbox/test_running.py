@@ -14,9 +14,9 @@ import pytest
 from tests.sandbox.confining import (
     END_S,
     alive,
-    closed_again,
     descriptors,
     lasting_zombies,
+    left_open,
     needs_bubblewrap,
     needs_landlock,
     place_in,
@@ -204,7 +204,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(
 
     assert await gone(word)
     assert await lasting_zombies() == []
-    assert await closed_again(open_before)
+    assert await left_open(open_before) == {}
 
 
 async def test_a_daemon_that_holds_the_output_neither_hangs_nor_survives(
@@ -231,7 +231,7 @@ async def test_no_zombie_or_descriptor_is_left_by_many_commands(
         *(confiner.run(place, Command(("sh", "-c", "sleep 0.05 &"))) for _ in range(8))
     )
 
-    assert await closed_again(before)
+    assert await left_open(before) == {}
     assert await lasting_zombies() == []
 
 
