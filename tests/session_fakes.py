@@ -201,17 +201,21 @@ class FolderLander:
         self._journal.append((entry, changes))
         return Landing(landing_id, paths)
 
-    async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def undo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         entry, changes = next(pair for pair in self._journal if pair[0].landing_id == landing_id)
         if dry_run:
             return Landing(paths=entry.paths)
-        return await self._turned(entry, invert(changes), landed=False)
+        return await self._turned(entry, settled or invert(changes), landed=False)
 
-    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def redo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         entry, changes = next(pair for pair in self._journal if pair[0].landing_id == landing_id)
         if dry_run:
             return Landing(paths=entry.paths)
-        return await self._turned(entry, changes, landed=True)
+        return await self._turned(entry, settled or changes, landed=True)
 
     async def _turned(self, entry: LandedEntry, changes: ChangeSet, *, landed: bool) -> Landing:
         done = await self.land(changes, session_id=entry.session_id, step_id="")

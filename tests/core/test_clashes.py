@@ -11,7 +11,14 @@ from turbo_tui.core import clashes
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.choosing import FileChoice, choose
-from turbo_tui.core.clashes import WHOLE, Clashing, Settled, leftover_marker, settled_content
+from turbo_tui.core.clashes import (
+    LANDING,
+    WHOLE,
+    Clashing,
+    Settled,
+    leftover_marker,
+    settled_content,
+)
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.landings import Conflict
 from turbo_tui.core.merge import Clash, parts
@@ -85,7 +92,7 @@ def test_an_open_place_is_named_and_shown_with_its_markers() -> None:
     with pytest.raises(UsageError, match=r"conflict 1 of 1 in a\.txt"):
         settled_content(change, clashing, shelf.blobs.get)
 
-    marked = settled_content(change, clashing, shelf.blobs.get, marked=True)
+    marked = settled_content(change, clashing, shelf.blobs.get, marked=LANDING)
     assert leftover_marker(marked, b"mine\n", b"theirs\n") == (1, "<<<<<<< yours")
 
 
@@ -93,7 +100,7 @@ def test_markers_end_as_the_lines_between_them_do() -> None:
     shelf = Shelf()
     change = shelf.change(b"mine\r\n", b"theirs")
     clashing = Clashing(1, shelf.blobs.put(b"base\r\n"))
-    marked = settled_content(change, clashing, shelf.blobs.get, marked=True)
+    marked = settled_content(change, clashing, shelf.blobs.get, marked=LANDING)
 
     assert marked.count(b"\r\n") == marked.count(b"\n") == 7
 

@@ -33,6 +33,8 @@ SAMPLES: list[Event] = [
     events.PlanProposed("task", "built-in", (STEP,)),
     events.StepAdded(STEP, 0),
     events.LandingRefused("1", {"a.py": "changed"}),
+    events.TurnRefused("undo 1-a", "undo", "1", "1-a", {"a.py": "changed"}, "ab", {"a.py": 1}),
+    events.TurnDropped("undo 1-a"),
     events.HunkDecided("1", "ab", "na\udcffme", -1, accepted=False),
     events.LinesDecided("1", "ab", "a.py", 2, (0, 3), accepted=True),
     events.HunkEdited("1", "ab", "na\udcffme", 0, "cd"),

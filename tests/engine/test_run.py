@@ -361,7 +361,7 @@ async def test_a_change_of_the_users_own_is_never_overwritten(house: House) -> N
 
     assert house.statuses()["s1"] == "conflict"
     assert (house.workspace / "s1.txt").read_text() == "mine\n"
-    with pytest.raises(UsageError, match="keep yours, take the step"):
+    with pytest.raises(UsageError, match="keep yours, take the other"):
         house.run.approve("s1")
 
 

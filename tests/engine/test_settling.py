@@ -294,7 +294,7 @@ async def test_a_file_with_something_in_its_way_is_left_out_or_tried_again(place
     (place.root / "long.txt").mkdir()
     await place.refused(leave=OTHERS[1:])
     assert (place.decided.blocked, place.decided.open_clashes) == (("long.txt",), {})
-    with pytest.raises(UsageError, match=r"folder now.*move that away and land it again"):
+    with pytest.raises(UsageError, match=r"folder now.*move that away and try again"):
         place.settle("long.txt", WHOLE, "theirs")
     await place.approve()
     assert place.state.status == "conflict"

@@ -22,9 +22,27 @@ from turbo_tui.core.merge import Clash, Part, marked_lines, merge, parts
 Keep = Callable[[bytes], str]
 
 WHOLE = -1  # the place of a file that is one side or the other
-MINE, THEIRS = "yours", "the step's"  # names at conflict markers
 
 _MARKER = re.compile(rb"(?:<{7}|\|{7}|={7}|>{7})(?: |\r?$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What the versions of a place are called; by default where a step lands.
+
+    Attributes:
+        taken: Says that `theirs` stands there.
+    """
+
+    mine: str = "yours"
+    base: str = "before both"
+    theirs: str = "the step's"
+    taken: str = "the step's is taken"
+
+
+LANDING = Sides()
+UNDO = Sides("yours now", "as it landed", "before the step", "as before the step")
+REDO = Sides("yours now", "as it was undone", "the step's")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +186,7 @@ def taken(clash: Clash, settled: Settled, content: Content) -> tuple[bytes, ...]
 
 
 def settled_content(
-    change: FileChange, clashing: Clashing, content: Content, *, marked: bool = False
+    change: FileChange, clashing: Clashing, content: Content, *, marked: Sides | None = None
 ) -> bytes:
     """Return a clashing file with what was settled in it.
 
@@ -176,7 +194,7 @@ def settled_content(
         change: Leads from the user's side to the step's.
         clashing: How it clashes; has `places`.
         content: Fetches a blob.
-        marked: Let open clashes stand there with their markers.
+        marked: Let open clashes stand there, their sides under markers with these names.
 
     Raises:
         UsageError: A clash is open.
@@ -191,8 +209,8 @@ def settled_content(
         settled = clashing.settled.get(place)
         if settled is not None:
             lines += taken(part, settled, content)
-        elif marked:
-            lines += marked_lines(part, MINE, THEIRS)
+        elif marked is not None:
+            lines += marked_lines(part, marked.mine, marked.theirs)
         else:
             raise UsageError(open_words(change.path, place, clashing.places))
     return b"".join(ended(lines))
@@ -202,7 +220,7 @@ def open_words(path: str, place: int, places: int) -> str:
     """Say that a clash has to be settled first."""
     which = f"conflict {place + 1} of {places} in {path}" if places else f"the conflict of {path}"
     return (
-        f"You have not said what becomes of {which}: keep yours, take the step's, edit it, or "
+        f"You have not said what becomes of {which}: keep yours, take the other, edit it, or "
         "leave the file out."
     )
 

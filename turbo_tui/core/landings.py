@@ -50,6 +50,7 @@ class Landing:
         left_alone: Paths that a third party changed meanwhile; theirs was kept.
         notes: What could not be kept or taken back (hard links broken, …).
         written: Exactly what was written, merges done; with a dry run, what would be.
+        wanted: Of an undo or redo with conflicts: all that it was to write, clean merges done.
     """
 
     landing_id: str = ""
@@ -59,6 +60,7 @@ class Landing:
     left_alone: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     written: ChangeSet = field(default_factory=ChangeSet)
+    wanted: ChangeSet = field(default_factory=ChangeSet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +115,30 @@ class Lander(Protocol):
         """
         ...
 
-    async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def undo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         """Take any landing back, whatever landed after it; on a conflict nothing is written.
 
         Three-way, file by file: from what the landing wrote, to what was before, on what is
         there now. So only what was changed since in the same lines is a conflict. The undo is a
         landing of its own.
 
+        Args:
+            landing_id: A landing that stands.
+            settled: What a person made of an undo that had conflicts: exactly that is written,
+                on the tree as it names it. What was changed once more is a conflict, merged or
+                not, as in `land`.
+            dry_run: Write nothing.
+
         Raises:
             LandingError: No such landing, already undone, or the disk or a permission refused.
         """
         ...
 
-    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def redo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         """Land again what was undone; as `undo` in all else.
 
         Raises:

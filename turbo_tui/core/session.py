@@ -40,6 +40,8 @@ DECISIONS: frozenset[type[Event]] = frozenset(
         events.LandingRedone,
         events.LandingRecovered,
         events.TurnBegan,
+        events.TurnRefused,
+        events.TurnDropped,
         events.ApprovalAnswered,
     }
 )
@@ -49,7 +51,7 @@ NAMES = frozenset(
     {
         *("id", "step_id", "ask_id", "depends_on", "stage_id", "path", "folder"),
         *("changes", "selected", "merged", "landing", "landings", "on", "layer", "below", "blob"),
-        *("clashes", "bases"),
+        *("clashes", "bases", "review"),
     }
 )
 """Fields by which a record speaks about something else: redacted, they would name nothing, and

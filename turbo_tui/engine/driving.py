@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.plan import Step
@@ -19,6 +20,7 @@ from turbo_tui.core.ports import Stage
 from turbo_tui.core.views import (
     LandingEntry,
     StepState,
+    Way,
     has_ground,
     lying_on,
     next_to_run,
@@ -222,11 +224,12 @@ class Drive:
 
     # --- the lane of decisions -------------------------------------------------
 
-    def carry_out(self, step_id: str, decision: Work, *, go_on: bool = True) -> None:
+    def carry_out(self, step_id: str, decision: Work, *, go_on: bool = True) -> asyncio.Task[None]:
         """Do what was decided on a step, beside one that runs; then go on with the plan."""
         task = asyncio.get_running_loop().create_task(decision)
         self._beside[task] = step_id
         task.add_done_callback(self._go_on if go_on else self._end)
+        return task
 
     def _end(self, task: asyncio.Task[None]) -> None:
         del self._beside[task]
@@ -266,15 +269,18 @@ class Drive:
             await self._let_fall(stage_id, why)
             await self._footing.discard(stage_id)
 
-    async def take_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
-        """Undo a landing."""
+    async def turn(
+        self,
+        entry: LandingEntry,
+        way: Way,
+        *,
+        settled: ChangeSet | None = None,
+        dry_run: bool = False,
+    ) -> Landing:
+        """Undo or redo a landing; with `settled` exactly that."""
+        act = take_back if way == "undo" else bring_back
         async with self._footing.tree:
-            return await take_back(self._footing, entry, dry_run=dry_run)
-
-    async def bring_back(self, entry: LandingEntry, *, dry_run: bool) -> Landing:
-        """Redo a landing."""
-        async with self._footing.tree:
-            return await bring_back(self._footing, entry, dry_run=dry_run)
+            return await act(self._footing, entry, settled=settled, dry_run=dry_run)
 
     async def _land(self, state: StepState, *, by: str, only: str = "") -> bool:
         step_id = self._landing = state.step.id

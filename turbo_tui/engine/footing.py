@@ -76,6 +76,14 @@ class Footing:
             raise UsageError(f"Step {step_id} is {state.status} and has nothing to review.")
         return state
 
+    def under_review(self, name: str) -> StepState:
+        """Return what waits for decisions by that name: a step, or an undo or redo.
+
+        Raises:
+            UsageError: Nothing of that name does.
+        """
+        return self.views.turns.state(name) or self.reviewable(name)
+
     async def keep_switched_on(
         self, state: StepState, changes: ChangeSet, decisions: Decisions
     ) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.clashes import Onto
 from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.errors import LandingError, SessionError, StageError, UsageError
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.views import Comment, StepState, lying_on, unlanded_below
 from turbo_tui.engine.feedback import line_in
 from turbo_tui.engine.footing import Footing
+from turbo_tui.engine.refusing import refused
 from turbo_tui.engine.uninterrupted import whole
 
 
@@ -127,44 +126,23 @@ class Landings:
             footing.log(ev.LandingRefused(step_id, {"workspace": str(error)}, same))
             return False
         if landing.conflicts:
-            said = footing.views.review.decisions(step_id, _reviewed(state)).comments
-            refused = self._refused(state, selected, landing)
-            footing.log(refused)
-            self._carry_comments(refused, said)
+            decided = footing.views.review.decisions(step_id, _reviewed(state))
+            found = refused(footing.review, selected, landing, decided)
+            event = ev.LandingRefused(
+                step_id,
+                found.conflicts,
+                found.merged,
+                found.clashes,
+                found.bases,
+                found.blocked,
+                found.reviewed,
+                found.kept,
+            )
+            footing.log(event)
+            self._carry_comments(event, decided.comments)
             return False
         await self.tell_landed(state, selected, landing)
         return True
-
-    def _refused(
-        self, state: StepState, selected: ChangeSet, landing: Landing
-    ) -> ev.LandingRefused:
-        """Return what stands in the way, and what can be approved or settled instead."""
-        review = self._footing.review
-        blob = _reviewed(state)
-        reviewed = review.change_set(blob)
-        decided = self._footing.views.review.decisions(state.step.id, blob)
-        whys = {conflict.path: conflict.why for conflict in landing.conflicts}
-        for conflict in landing.conflicts:
-            choice = decided.choice(conflict.path)
-            if choice.rejected or choice.left_out:
-                whys[conflict.path] += "; what you left out of it stays out"
-            if landing.merged is None and (moved := review.went_to(conflict, selected)):
-                whys[conflict.path] += f"; most of it is in {moved}, without your change"
-        carried = Onto(landing.merged or ChangeSet())
-        if landing.merged is None:
-            carried = review.onto(selected, landing.conflicts)
-        clashing = carried.clashing
-        shown, kept = _beside(reviewed, selected, carried.changes, whys)
-        return ev.LandingRefused(
-            state.step.id,
-            whys,
-            review.keep(shown),
-            {path: each.places for path, each in clashing.items()},
-            {path: each.base for path, each in clashing.items() if each.base},
-            tuple(path for path, each in clashing.items() if each.blocked),
-            reviewed=blob,
-            kept=kept,
-        )
 
     def _carry_comments(self, refused: ev.LandingRefused, said: Sequence[Comment]) -> None:
         """Keep words on lines of files that are shown otherwise now, beside the same lines."""
@@ -238,26 +216,6 @@ class Landings:
 def _reviewed(state: StepState) -> str:
     """Return the blob of what was decided on; a state that is approved no longer shows it."""
     return (state.merged or state.changes) if state.status == "approved" else state.shown
-
-
-def _beside(
-    reviewed: ChangeSet, selected: ChangeSet, carried: ChangeSet, conflicts: Collection[str]
-) -> tuple[ChangeSet, tuple[str, ...]]:
-    """Return what was carried over with all else that was reviewed, and the paths of that.
-
-    Those changes are as they were, so that what was left out of them can be taken in again.
-    """
-    files = {change.path: change for change in carried.files}
-    there_already = {change.path for change in selected.files} - {*files, *conflicts}
-    rest = [
-        change
-        for change in reviewed.files
-        if change.path not in conflicts and change.path not in there_already
-    ]
-    files |= {change.path: change for change in rest}
-    together = tuple(sorted(files.values(), key=lambda change: change.path))
-    shown = replace(carried, files=together, notes=reviewed.notes)
-    return shown, tuple(change.path for change in rest)
 
 
 def _not_by_itself(state: StepState) -> str:

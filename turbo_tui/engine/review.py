@@ -86,25 +86,32 @@ class Review:
         """Take a file that both sides changed apart; empty where it is one or the other."""
         return clashes.clash_parts(change, clashing, self._blobs.get)
 
-    def clash_text(self, change: ch.FileChange, clashing: clashes.Clashing, place: int) -> bytes:
+    def clash_text(
+        self,
+        change: ch.FileChange,
+        clashing: clashes.Clashing,
+        place: int,
+        sides: clashes.Sides = clashes.LANDING,
+    ) -> bytes:
         """Return what an editor begins with: what was settled there, or all versions, marked.
 
         Args:
             change: Of a file that both sides changed.
             clashing: What was settled of it.
             place: One of its places, or `clashes.WHOLE`: all of the file.
+            sides: What the versions are called at markers.
 
         Raises:
             UsageError: There is no such place.
         """
         if place == clashes.WHOLE:
-            return clashes.settled_content(change, clashing, self._blobs.get, marked=True)
+            return clashes.settled_content(change, clashing, self._blobs.get, marked=sides)
         found = [part for part in self.parts(change, clashing) if isinstance(part, Clash)]
         if place not in range(len(found)):
             raise UsageError(f"{change.path} has no conflict {place + 1}; look at it again.")
         settled = clashing.settled.get(place)
         if settled is None:
-            return b"".join(marked_lines(found[place], clashes.MINE, clashes.THEIRS))
+            return b"".join(marked_lines(found[place], sides.mine, sides.theirs))
         return b"".join(clashes.taken(found[place], settled, self._blobs.get))
 
     def selected(self, changes: ch.ChangeSet, decisions: Decisions) -> ch.ChangeSet:

@@ -7,22 +7,16 @@ decision at a time. A step may run on top of steps that wait for their review.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import SessionError, StageError, UsageError
-from turbo_tui.core.landings import Lander, Landing
+from turbo_tui.core.landings import Lander
 from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Stages
 from turbo_tui.core.session import Session
-from turbo_tui.core.views import (
-    LandingEntry,
-    Views,
-    lying_on,
-    unlanded_below,
-)
+from turbo_tui.core.views import Views, lying_on, unlanded_below
 from turbo_tui.engine.approval import Approve, Asks
 from turbo_tui.engine.driving import Again, Drive, nowhere_else
 from turbo_tui.engine.footing import Footing
@@ -33,7 +27,7 @@ from turbo_tui.engine.review import Review
 from turbo_tui.engine.reviewing import Reviewing
 from turbo_tui.engine.settling import Settling
 from turbo_tui.engine.stepping import Stepping, StepRunner
-from turbo_tui.engine.uninterrupted import ended
+from turbo_tui.engine.turning import Turning
 from turbo_tui.engine.verifying import OnRecord, Verifying
 
 
@@ -110,6 +104,11 @@ class Run:
         self.comment = self._reviewing.comment
         self.decide_ignored = self._reviewing.decide_ignored
         self.verify = self._verifying.verify
+        turning = Turning(self.footing, self._drive, self.landings, self.settling)
+        self.undo = turning.undo
+        self.redo = turning.redo
+        self.settle_turn = turning.settle
+        self.drop_turn = turning.drop
 
     # --- what the outside sees -------------------------------------------------
 
@@ -232,8 +231,11 @@ class Run:
     # --- the review --------------------------------------------------------------
 
     def change_set(self, step_id: str) -> ChangeSet:
-        """Return what is under review for a step; empty when there is nothing."""
-        state = self.footing.known(step_id)
+        """Return what is under review for a step, or for the undo or redo that waits.
+
+        It is empty when there is nothing.
+        """
+        state = self.views.turns.state(step_id) or self.footing.known(step_id)
         return self.review.change_set(state.shown) if state.shown else ChangeSet()
 
     def approve(self, step_id: str, *, verify: bool = False) -> None:
@@ -298,47 +300,6 @@ class Run:
         """Answer a question that waits."""
         self.asks.answer(ask_id, answer, feedback)
 
-    async def undo(self, step_id: str = "", *, landing: str = "", dry_run: bool = False) -> Landing:
-        """Take back a landed step, by default the last; on a conflict nothing is written.
-
-        Args:
-            step_id: Its last landing that stands.
-            landing: Exactly this one: a step that was run again has several.
-            dry_run: Say what would be written, and write nothing.
-
-        Raises:
-            UsageError: Nothing is landed, or something is under way.
-            LandingError: The disk or a permission refused.
-        """
-        self._drive.refuse_when_busy()
-        entry = self.views.timeline.standing(step_id, landing)
-        if entry is None:
-            what = f"Step {step_id} has not landed" if step_id else "No step has landed"
-            raise UsageError(f"{what} in this session; there is nothing to undo.")
-        return await self._turned(entry, self._drive.take_back(entry, dry_run=dry_run))
-
-    async def redo(self, step_id: str = "", *, landing: str = "", dry_run: bool = False) -> Landing:
-        """Land an undone step again, by default the one undone last; as `undo` in all else.
-
-        Raises:
-            UsageError: Nothing is undone, or something is under way.
-            LandingError: The disk or a permission refused.
-        """
-        self._drive.refuse_when_busy()
-        entry = self.views.timeline.taken_back(step_id, landing)
-        if entry is None:
-            what = f"Step {step_id} is not undone" if step_id else "No step is undone"
-            raise UsageError(f"{what} in this session; there is nothing to redo.")
-        return await self._turned(entry, self._drive.bring_back(entry, dry_run=dry_run))
-
-    async def _turned(
-        self, entry: LandingEntry, work: Coroutine[object, object, Landing]
-    ) -> Landing:
-        """Take a landing back or forth as work of its step, which goes on if nobody waits."""
-        turning = asyncio.ensure_future(work)
-        self._drive.carry_out(entry.step_id, _until(turning), go_on=False)
-        return await asyncio.shield(turning)
-
     async def tree_at(self, landing: str, *, before: bool = False) -> ChangeSet:
         """Return what leads from the workspace as it is to what it was right after a landing.
 
@@ -355,7 +316,3 @@ class Run:
 
     def _log(self, event: ev.Event, by: str) -> None:
         self.footing.log(event, by)
-
-
-async def _until(task: asyncio.Future[Landing]) -> None:
-    await ended(task)

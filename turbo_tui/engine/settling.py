@@ -1,4 +1,4 @@
-"""What the user says where a step's change meets their own: checked, then put into the log."""
+"""What the user says where a change meets their own: checked, then put into the log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turbo_tui.engine.footing import Footing
 
 
 class Settling:
-    """Take answers to clashes of steps that were refused their landing."""
+    """Take answers to clashes of steps, undos and redos that were refused."""
 
     def __init__(self, footing: Footing) -> None:
         self._footing = footing
@@ -21,10 +21,10 @@ class Settling:
     def settle(
         self, step_id: str, path: str, place: int, take: ev.Take, *, changes: str = ""
     ) -> None:
-        """Keep mine, take the step's, or both, where they clash.
+        """Keep mine, take the other side, or both, where they clash.
 
         Args:
-            step_id: A step whose landing was refused.
+            step_id: A step whose landing was refused; or as `views.Turn.key`.
             path: A file of it where both sides clash.
             place: Which clash, from 0; `WHOLE`: all of them, or the file as one.
             take: Not `written`; see `write`.
@@ -38,10 +38,10 @@ class Settling:
         if clashing.blocked:
             raise UsageError(
                 f"{path}: {state.conflicts.get(path, 'something is in its way')}. There is "
-                "nothing to settle: move that away and land it again, or leave the file out."
+                "nothing to settle: move that away and try again, or leave the file out."
             )
         if not clashing.places and take == "both":
-            raise UsageError(f"{path} is one or the other: keep yours, or take the step's.")
+            raise UsageError(f"{path} is one or the other: keep yours, or take the other.")
         known = range(clashing.places) if clashing.places else (WHOLE,)
         if place not in {*known, WHOLE}:
             raise UsageError(f"{path} has no conflict {place + 1}; look at it again.")
@@ -86,7 +86,7 @@ class Settling:
         files = self._footing.review.change_set(state.shown).files
         change = next((each for each in files if each.path == path), None)
         if clashing is None or change is None:
-            raise UsageError(f"{path} does not clash with a change of yours in step {step_id}.")
+            raise UsageError(f"{path} does not clash with a change of yours.")
         if path in self._decisions(state).contents:
             raise UsageError(f"You rewrote {path}; take that back to settle its conflicts.")
         return state, change, clashing
@@ -107,16 +107,14 @@ class Settling:
 
 
 def shown(footing: Footing, step_id: str, changes: str) -> StepState:
-    """Return the state of a step that waits for a decision on that change set.
+    """Return the state of a step, undo or redo that waits for a decision on that change set.
 
     Raises:
         UsageError: Nothing of it is to be decided, or another change set is.
     """
-    state = footing.reviewable(step_id)
+    state = footing.under_review(step_id)
     if changes and changes != state.shown:
-        raise UsageError(
-            f"What step {step_id} changes is no longer what you decided on; look at it again."
-        )
+        raise UsageError("What is shown is no longer what you decided on; look at it again.")
     return state
 
 

@@ -6,21 +6,32 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.landings import LandedEntry, Landing, Recovery
-from turbo_tui.core.views import LandingEntry, OutsideView, TimelineView, lying_on
+from turbo_tui.core.views import (
+    LandingEntry,
+    OutsideView,
+    TimelineView,
+    Way,
+    lying_on,
+    turn_key,
+)
 from turbo_tui.engine.footing import Footing
+from turbo_tui.engine.refusing import refused
 
 LEFT_ALONE = "left alone: "
 
 
-async def take_back(footing: Footing, entry: LandingEntry, *, dry_run: bool) -> Landing:
-    """Undo a landing; on a conflict nothing is written.
+async def take_back(
+    footing: Footing, entry: LandingEntry, *, settled: ChangeSet | None, dry_run: bool
+) -> Landing:
+    """Undo a landing; on a conflict nothing is written, and the log says what is to be settled.
 
     The notes name what of the step lies outside the tree, where no undo reaches.
     """
-    undone = await footing.lander.undo(entry.landing, dry_run=dry_run)
+    undone = await footing.lander.undo(entry.landing, settled=settled, dry_run=dry_run)
     if undone.conflicts:
-        return undone
+        return _refused(footing, entry, "undo", undone, settled)
     undone = with_outside(undone, footing.views.outside, entry.step_id)
     if not dry_run:
         event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
@@ -30,14 +41,47 @@ async def take_back(footing: Footing, entry: LandingEntry, *, dry_run: bool) -> 
     return undone
 
 
-async def bring_back(footing: Footing, entry: LandingEntry, *, dry_run: bool) -> Landing:
-    """Redo a landing that was taken back; on a conflict nothing is written."""
-    redone = await footing.lander.redo(entry.landing, dry_run=dry_run)
-    if not dry_run and not redone.conflicts:
+async def bring_back(
+    footing: Footing, entry: LandingEntry, *, settled: ChangeSet | None, dry_run: bool
+) -> Landing:
+    """Redo a landing that was taken back; a conflict is as with `take_back`."""
+    redone = await footing.lander.redo(entry.landing, settled=settled, dry_run=dry_run)
+    if redone.conflicts:
+        return _refused(footing, entry, "redo", redone, settled)
+    if not dry_run:
         event = ev.LandingRedone(entry.step_id, entry.landing, redone.paths, redone.notes)
         footing.log(event, "user")
         await footing.checkpoint(redone, f"redo of step {entry.step_id}")
     return redone
+
+
+def _refused(
+    footing: Footing, entry: LandingEntry, way: Way, landing: Landing, settled: ChangeSet | None
+) -> Landing:
+    """Put under review what conflicts, unless it is already and nothing of it is new."""
+    key = turn_key(way, entry.landing)
+    waiting = footing.views.turns.state(key)
+    before = waiting.shown if waiting is not None and settled is not None else ""
+    decided = footing.views.review.decisions(key, before)
+    found = refused(footing.review, settled or landing.wanted, landing, decided)
+    if settled is None and waiting is not None and waiting.shown == found.merged:
+        return landing
+    footing.log(
+        ev.TurnRefused(
+            key,
+            way,
+            entry.step_id,
+            entry.landing,
+            found.conflicts,
+            found.merged,
+            found.clashes,
+            found.bases,
+            found.blocked,
+            found.reviewed,
+            found.kept,
+        )
+    )
+    return landing
 
 
 def with_outside(undone: Landing, outside: OutsideView, step_id: str) -> Landing:

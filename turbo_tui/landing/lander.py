@@ -65,21 +65,29 @@ class JournalLander:
         """
         return await asyncio.to_thread(self._land, changes, session_id, step_id)
 
-    async def undo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def undo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         """Take a landing back; the undo is a landing too, and undoing it lands again.
 
         Raises:
             LandingError: No such landing, already undone, or the disk or a permission refused.
         """
-        return await asyncio.to_thread(self._take_back, landing_id, redo=False, dry_run=dry_run)
+        return await asyncio.to_thread(
+            self._take_back, landing_id, settled, redo=False, dry_run=dry_run
+        )
 
-    async def redo(self, landing_id: str, *, dry_run: bool = False) -> Landing:
+    async def redo(
+        self, landing_id: str, *, settled: ChangeSet | None = None, dry_run: bool = False
+    ) -> Landing:
         """Land again what was undone.
 
         Raises:
             LandingError: No such landing, it stands, or the disk or a permission refused.
         """
-        return await asyncio.to_thread(self._take_back, landing_id, redo=True, dry_run=dry_run)
+        return await asyncio.to_thread(
+            self._take_back, landing_id, settled, redo=True, dry_run=dry_run
+        )
 
     async def tree_at(self, landing_id: str, *, before: bool = False) -> tuple[FileChange, ...]:
         """Return what leads from the tree as it is to the tree as it was after a landing.
@@ -122,10 +130,14 @@ class JournalLander:
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             notes = self._recovery_notes(tree)
             entry = self._new_entry(session_id, step_id)
-            landing = self._write(tree, entry, changes.files, Wording(), dry_run=False)
+            landing = self._write(
+                tree, entry, changes.files, Wording(), merging=False, dry_run=False
+            )
             return replace(landing, notes=(*notes, *landing.notes))
 
-    def _take_back(self, landing_id: str, *, redo: bool, dry_run: bool) -> Landing:
+    def _take_back(
+        self, landing_id: str, settled: ChangeSet | None, *, redo: bool, dry_run: bool
+    ) -> Landing:
         with self._journal.locked(self._lock_wait_s), self._open_tree() as tree:
             notes = self._recovery_notes(tree)
             entry = self._journal.entry(landing_id)
@@ -138,14 +150,17 @@ class JournalLander:
             tip = history.chain(entry)[-1]
             words = _words(history, tip)
             files: list[FileChange] = []
-            for change in way_back(tip):
+            for change in way_back(tip) if settled is None else ():
                 files.append(history.followed(change, tip.landing_id))
                 if files[-1].path != change.path:
                     notes.append(f"{files[-1].path}: was {change.path} when {words.since}")
+            if settled is not None:
+                files, words = [*settled.files], replace(words, since="you settled it")
             validate(files)
             notes += [f"{path}: was left alone then, so it is now" for path in tip.left_alone]
             fresh = self._new_entry(tip.session_id, tip.step_id, undoes=tip.landing_id)
-            landing = self._write(tree, fresh, files, words, dry_run=dry_run)
+            merging = settled is None
+            landing = self._write(tree, fresh, files, words, merging=merging, dry_run=dry_run)
             return replace(landing, notes=(*notes, *landing.notes))
 
     def _tree_at(self, landing_id: str, *, before: bool) -> tuple[FileChange, ...]:
@@ -190,14 +205,15 @@ class JournalLander:
         files: Sequence[FileChange],
         wording: Wording,
         *,
+        merging: bool,
         dry_run: bool,
     ) -> Landing:
         try:
             checked = check(tree, self._blobs, files, wording)
-            if entry.undoes and checked.merged is not None:
+            if merging and checked.merged is not None:
                 checked = self._merged(tree, checked, wording)
             if checked.conflicts:
-                return _refused(checked, merging=bool(entry.undoes))
+                return _refused(checked, files, merging=merging)
             changes = ChangeSet(tuple(sorted(checked.files, key=lambda change: change.path)))
             # An undo that finds nothing left to write is one all the same: it can be redone.
             if dry_run or not (changes.files or entry.undoes):
@@ -400,13 +416,19 @@ def _words(history: History, tip: Entry) -> Wording:
     return (of_redo if depth % 2 else of_undo)(root.step_id)
 
 
-def _refused(checked: Checked, *, merging: bool) -> Landing:
+def _refused(checked: Checked, files: Sequence[FileChange], *, merging: bool) -> Landing:
     """Return the conflicts; where merging is meant, only those that do not merge."""
-    conflicts = [each for each in checked.conflicts if not (merging and each.merged)]
+    merged = {each.path: each.change for each in checked.conflicts if merging and each.merged}
+    missing = [change for change in files if merging and change.path not in checked.there]
+    wanted = [merged.get(change.path) or change for change in missing]
+    conflicts = [each for each in checked.conflicts if each.path not in merged]
     return Landing(
         conflicts=tuple(sorted(conflicts, key=lambda conflict: conflict.path)),
         merged=checked.merged,
         notes=tuple(checked.notes),
+        wanted=ChangeSet(
+            tuple(each for each in wanted if each.moved_from or each.before != each.after)
+        ),
     )
 
 

@@ -38,11 +38,13 @@ class Checked:
     Attributes:
         files: What is left to write, harmless and as it will be journalled.
         linked: Paths whose file has other names too.
+        there: Paths that are already as the change would make them.
         merged: As in `landings.Landing`.
     """
 
     files: list[FileChange] = field(default_factory=list[FileChange])
     linked: set[str] = field(default_factory=set[str])
+    there: set[str] = field(default_factory=set[str])
     conflicts: list[Conflict] = field(default_factory=list[Conflict])
     merged: ChangeSet | None = None
     notes: list[str] = field(default_factory=list[str])
@@ -149,6 +151,7 @@ class _Checker:
             self._refuse_parents(safe)
             if self._is_there_already(safe, now, target):
                 self._checked.notes.append(f"{safe.path}: was so already")
+                self._checked.there.add(safe.path)
                 return
             _refuse_difference(safe, now, target, self._wording)
         except Refusal as refusal:

@@ -33,6 +33,8 @@ from turbo_tui.core.events.landing import (
     LandingUndone,
     StepLanded,
     TurnBegan,
+    TurnDropped,
+    TurnRefused,
 )
 from turbo_tui.core.events.plan import (
     PlanFailed,
@@ -131,6 +133,8 @@ __all__ = [
     "ToolCalled",
     "ToolFinished",
     "TurnBegan",
+    "TurnDropped",
+    "TurnRefused",
     "VerifyFinished",
     "VerifyStarted",
 ]

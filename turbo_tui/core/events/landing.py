@@ -50,6 +50,37 @@ class LandingRefused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnRefused(Event):
+    """An undo or redo meets what changed since: nothing was written, it waits to be settled.
+
+    Attributes:
+        review: What decisions on it name as their step.
+        landing: What is to be taken back, or landed again.
+        conflicts, merged, clashes, bases, blocked, reviewed, kept: As in LandingRefused, for what
+            was to be written.
+    """
+
+    review: str
+    way: Literal["undo", "redo"]
+    step_id: str
+    landing: str
+    conflicts: dict[str, str]
+    merged: str = ""
+    clashes: dict[str, int] = field(default_factory=dict[str, int])
+    bases: dict[str, str] = field(default_factory=dict[str, str])
+    blocked: tuple[str, ...] = ()
+    reviewed: str = ""
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDropped(Event):
+    """The user gave up an undo or redo that was refused; nothing of it is in the workspace."""
+
+    review: str
+
+
+@dataclass(frozen=True, slots=True)
 class LandingUndone(Event):
     """A landing was taken back; `notes` names what cannot be."""
 

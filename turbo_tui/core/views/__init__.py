@@ -37,6 +37,7 @@ from turbo_tui.core.views.totals import (
     TimelineView,
     named_steps,
 )
+from turbo_tui.core.views.turns import Turn, TurnsView, Way, turn_key
 
 __all__ = [
     "REVIEWABLE",
@@ -59,15 +60,19 @@ __all__ = [
     "StepState",
     "StepStatus",
     "TimelineView",
+    "Turn",
+    "TurnsView",
     "Verification",
     "VerifyStatus",
     "Views",
+    "Way",
     "bears",
     "ground_for",
     "has_ground",
     "lying_on",
     "named_steps",
     "next_to_run",
+    "turn_key",
     "unlanded_below",
     "waiting_steps",
     "without_ground",
@@ -86,6 +91,7 @@ class Views:
         self.log = LogView()
         self.cost = CostView()
         self.timeline = TimelineView()
+        self.turns = TurnsView()
         self.asks = AsksView()
         self.outside = OutsideView()
 
@@ -95,6 +101,6 @@ class Views:
             self.session_id = record.event.session_id
             self.workspace = record.event.workspace
         folds = (self.plan, self.review, self.log, self.cost, self.timeline, self.asks)
-        for view in (*folds, self.outside):
+        for view in (*folds, self.turns, self.outside):
             view.apply(record)
         self.last_seq = record.seq

@@ -107,6 +107,11 @@ class LogView:
                 body = "\n".join(f"{path}: {why}" for path, why in conflicts.items())
                 title = f"step {step_id} not landed: the workspace changed"
                 self._add(record, "step", "failed", title, step_id, body=body)
+            case ev.TurnRefused(_, way, step_id, _, conflicts):
+                body = "\n".join(f"{path}: {why}" for path, why in conflicts.items())
+                word = "undone" if way == "undo" else "redone"
+                title = f"step {step_id} not {word}: the workspace changed since"
+                self._add(record, "step", "failed", title, step_id, body=body)
             case ev.LandingUndone(step_id, _, paths, notes):
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} undone"

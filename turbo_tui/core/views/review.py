@@ -182,7 +182,9 @@ class ReviewView:
                 | ev.IgnoredDecided(step_id, changes)
             ):
                 self._decisions[step_id] = _decided(self.decisions(step_id, changes), event)
-            case ev.LandingRefused(step_id, merged=merged) if event.clashes or event.kept:
+            case ev.LandingRefused(step_id, merged=merged) | ev.TurnRefused(
+                step_id, merged=merged
+            ) if event.clashes or event.kept:
                 known, before = (self.decisions(step_id, each) for each in (merged, event.reviewed))
                 self._decisions[step_id] = _refused(known, before, event)
             case ev.VerifyStarted(step_id, changes, selected, stage_id):
@@ -231,7 +233,9 @@ def _decided(known: Decisions, event: ev.Event) -> Decisions:  # noqa: PLR0911  
             return known
 
 
-def _refused(known: Decisions, before: Decisions, event: ev.LandingRefused) -> Decisions:
+def _refused(
+    known: Decisions, before: Decisions, event: ev.LandingRefused | ev.TurnRefused
+) -> Decisions:
     """Return decisions on what is to be settled; the same clash stays as it was settled.
 
     What was decided before on changes that are still the same is among them.
