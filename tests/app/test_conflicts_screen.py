@@ -12,6 +12,7 @@ from turbo_tui.app.timeline_screen import TimelineScreen
 from turbo_tui.core import events as ev
 from turbo_tui.landing import open_lander
 from turbo_widgets.hunk_editor import HunkEditor
+from turbo_widgets.key_bar import live_keys
 
 MINE = API.replace("line 2\n", "my line 2\n").replace("line 31\n", "my line 31\n")
 
@@ -206,23 +207,100 @@ async def test_settled_conflicts_are_there_after_a_restart(tmp_path: Path) -> No
         await seat.until(lambda: "the step's is taken" in seat.rows("diff"))
 
 
-async def test_an_undo_that_clashes_shows_both_versions_and_writes_nothing(
+async def clashing_undo(stand: Stand, seat: Seat) -> str:
+    """Land s1, and change a line of it; return what stands in api.py then."""
+    await seat.to_review()
+    await seat.press("a")
+    await seat.card("Done: 1 of 2 steps landed")
+    mine = (stand.root / "api.py").read_text().replace("[a name]", "[my name]")
+    (stand.root / "api.py").write_text(mine)
+    return mine
+
+
+@pytest.mark.parametrize("size", [BIG, SMALL])
+async def test_an_undo_that_clashes_is_settled_by_the_same_keys_and_taken_back(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand, size) as seat:
+        mine = await clashing_undo(stand, seat)
+        await seat.press("escape", "T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("u")
+        await seat.card("Step s1 cannot be taken back yet: 1 conflict")
+        await seat.until(lambda: "conflict 1/1" in seat.text)
+        assert not isinstance(seat.app.screen, TimelineScreen)
+        rows = seat.rows("diff")
+        assert "<<<<<<< yours now" in rows
+        assert "======= before the step" in rows
+        assert "||||||| as it landed" in rows
+        assert "goes back, beside what is yours now" in rows
+        keys = dict(live_keys(seat.app.screen))
+        assert (keys["<"], keys[">"], keys["+"]) == ("Keep yours", "As before it", "Both")
+
+        await seat.press("greater_than_sign")
+        await seat.card("all conflicts are settled")
+        assert "as before the step" in seat.rows("diff")
+        assert (stand.root / "api.py").read_text() == mine
+        await seat.guard()
+        await seat.press("a")
+        await seat.card("Step s1 (")
+        assert (stand.root / "api.py").read_text() == API
+        await seat.press("T")
+        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
+        await seat.press("r")
+        await seat.sees("Land step s1 again?")
+        await seat.guard()
+        await seat.press("y")
+        await seat.until(lambda: (stand.root / "api.py").read_text() == mine)
+
+    kinds = [type(record.event).__name__ for record in stand.store.records]
+    assert [kind for kind in kinds if kind.startswith("Landing") or kind == "TurnRefused"] == [
+        "TurnRefused", "LandingUndone", "LandingRedone"
+    ]  # fmt: skip
+
+
+async def test_an_undo_that_clashes_is_left_or_come_back_to(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        mine = await clashing_undo(stand, seat)
+        await seat.press("escape", "u")
+        await seat.card("cannot be taken back yet: 1 conflict")
+        await seat.press("plus")
+        await seat.card("all conflicts are settled")
+        await seat.press("1", "up", "down", "up")
+        await seat.card("Step s1 is not taken back yet")
+        await seat.guard()
+        await seat.press("v")
+        await seat.card("all conflicts are settled")
+        await seat.press("e")
+        await seat.until(lambda: isinstance(seat.app.focused, HunkEditor))
+        await seat.press("escape")
+        await seat.guard()
+        await seat.press("s")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    assert (stand.root / "api.py").read_text() == mine
+    assert not [r for r in stand.store.records if isinstance(r.event, ev.LandingUndone)]
+
+
+async def test_a_change_after_settling_an_undo_is_shown_before_it_is_taken_back(
     tmp_path: Path,
 ) -> None:
     stand = real_landing(tmp_path)
     async with seated(stand) as seat:
-        await seat.to_review()
+        mine = await clashing_undo(stand, seat)
+        await seat.press("escape", "u")
+        await seat.card("cannot be taken back yet: 1 conflict")
+        await seat.press("greater_than_sign")
+        await seat.card("all conflicts are settled")
+        (stand.root / "api.py").write_text(mine.replace("line 20\n", "my line 20\n"))
+        await seat.guard()
         await seat.press("a")
-        await seat.card("Done: 1 of 2 steps landed")
-        mine = (stand.root / "api.py").read_text().replace("[a name]", "[my name]")
-        (stand.root / "api.py").write_text(mine)
-        await seat.press("T")
-        await seat.until(lambda: isinstance(seat.app.screen, TimelineScreen))
-        await seat.press("u")
-        await seat.sees("Step s1 cannot be taken back")
-        await seat.sees("conflict 1/1")
-        assert "<<<<<<< as it is now" in seat.text
-        assert "to be written" in seat.text
+        await seat.card("your files changed since. Both changes merge")
+        assert "[my name]" in (stand.root / "api.py").read_text()
+        await seat.guard()
+        await seat.press("a")
+        await seat.until(lambda: "[my name]" not in (stand.root / "api.py").read_text())
 
-    assert (stand.root / "api.py").read_text() == mine
-    assert not [r for r in stand.store.records if isinstance(r.event, ev.LandingUndone)]
+    assert (stand.root / "api.py").read_text() == API.replace("line 20\n", "my line 20\n")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
-from turbo_tui.core.views import Decisions, StepState, Verification, Views, unlanded_below
+from turbo_tui.core.views import Decisions, StepState, Turn, Verification, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
 
@@ -20,6 +20,7 @@ RETRY = Choice("retry", "t", "try again")
 CONTINUE = Choice("proceed", "G", "go on from its work")
 REPLAN = Choice("replan", "R", "plan anew from here")
 UNDO = Choice("undo", "u", "take back")
+LOOK = Choice("look", "2", "look at the changes")
 INTERRUPT = Choice("interrupt", "^c", "interrupt")
 
 _ANSWERS: dict[ev.Answer, Choice] = {
@@ -65,6 +66,9 @@ def card_for(  # noqa: PLR0911  one return per kind of card
         return _ask_card(asked)
     if planning:
         return _busy_card(views, ())
+    turn = views.turns.waiting
+    if turn is not None and chosen == turn.key and not busy:
+        return _turn_card(views, turn)
     waiting = [
         state for state in views.plan.steps if state.reviewable and state.step.id not in deciding
     ]
@@ -75,6 +79,8 @@ def card_for(  # noqa: PLR0911  one return per kind of card
         return _busy_card(views, waiting)
     if waiting:
         return _review_card(views, waiting[0])
+    if turn is not None:
+        return _unseen_turn_card(turn)
     stuck = next(
         (s for s in views.plan.steps if s.status in {"failed", "interrupted", "rejected"}), None
     )
@@ -138,6 +144,11 @@ def review_key(state: StepState) -> str:
     return f"{state.step.id}:{state.attempt}:{state.status}:{state.shown}"
 
 
+def turn_key(turn: Turn) -> str:
+    """Name exactly what a card about an undo or redo asks about."""
+    return f"{turn.key}:{turn.state.shown}"
+
+
 def ground_words(state: StepState) -> tuple[str, ...]:
     """Say how what a step was made on differs from what came of it."""
     return tuple(
@@ -180,44 +191,81 @@ def _with_verify(views: Views, state: StepState, choices: tuple[Choice, ...]) ->
 
 def _clash_card(state: StepState, decided: Decisions) -> Card:
     """Ask what stands where the step's changes meet the user's own, then to land that."""
-    look = Choice("look", "2", "look at the changes")
     name, key = _named(state), review_key(state)
     left = sum(len(places) for places in decided.open_clashes.values())
     if left:
         title = f"{name}: {plural(left, 'conflict')} with your own edits."
         lines = ("Nothing was written. Say at each what shall stand there, then land it.",)
-        return Card(f"{key}:open", title, lines, (look, RETRY, REJECT, SKIP), "bad")
+        return Card(f"{key}:open", title, lines, (LOOK, RETRY, REJECT, SKIP), "bad")
     if decided.blocked:
         title = f"{name}: something is in the way of {plural(len(decided.blocked), 'file')}."
         whys = tuple(f"{path}: {state.conflicts.get(path, '')}" for path in decided.blocked)
         how = "Nothing was written. Move it away, then land it; or leave those files out."
-        return Card(key, title, (how, *whys[:3]), (APPROVE, look, RETRY, REJECT, SKIP), "bad")
+        return Card(key, title, (how, *whys[:3]), (APPROVE, LOOK, RETRY, REJECT, SKIP), "bad")
     title = f"{name}: all conflicts with your edits are settled."
-    return Card(key, title, (), (APPROVE, look, REJECT, RETRY, SKIP), "review")
+    return Card(key, title, (), (APPROVE, LOOK, REJECT, RETRY, SKIP), "review")
+
+
+_TURNS = {
+    "undo": ("taken back", Choice("approve", "a", "take it back"), "leave it landed"),
+    "redo": ("landed again", Choice("approve", "a", "land it again"), "leave it out"),
+}
+
+
+def _turn_card(views: Views, turn: Turn) -> Card:
+    """Ask what stands where an undo or redo meets what changed since, then to write that."""
+    state, key = turn.state, turn_key(turn)
+    decided = views.review.decisions(turn.key, state.shown)
+    word, do_it, leave = _TURNS[turn.way]
+    name, drop = f"Step {turn.step_id}", Choice("skip", "s", leave)
+    left = sum(len(places) for places in decided.open_clashes.values())
+    if left:
+        title = f"{name} cannot be {word} yet: {plural(left, 'conflict')} with what changed since."
+        how = f"Nothing was written. Say at each what shall stand there, then {do_it.word}."
+        return Card(f"{key}:open", title, (how,), (LOOK, drop), "bad", subject=turn.key)
+    choices = (do_it, LOOK, drop)
+    if decided.blocked:
+        title = f"{name}: something is in the way of {plural(len(decided.blocked), 'file')}."
+        whys = tuple(f"{path}: {state.conflicts.get(path, '')}" for path in decided.blocked)
+        how = f"Nothing was written. Move it away, then {do_it.word}; or leave those files out."
+        return Card(key, title, (how, *whys[:3]), choices, "bad", subject=turn.key)
+    if decided.clashing:
+        title = f"{name} can be {word} now: all conflicts are settled."
+        return Card(key, title, (), choices, "review", subject=turn.key)
+    title = f"{name}: your files changed since. Both changes merge; LOOK, then {do_it.word}."
+    whys = tuple(f"{path}: {why}" for path, why in state.conflicts.items())[:3]
+    return Card(key, title, whys, choices, "bad", subject=turn.key)
+
+
+def _unseen_turn_card(turn: Turn) -> Card:
+    """Lead back to an undo or redo that waits while something else is shown."""
+    word, _, leave = _TURNS[turn.way]
+    title = f"Step {turn.step_id} is not {word} yet: it meets what changed since."
+    choices = (Choice("review", "v", "settle it"), Choice("skip", "s", leave))
+    return Card(f"{turn_key(turn)}:unseen", title, (), choices, "info", subject=turn.key)
 
 
 def _own_review_card(state: StepState) -> Card:
     key = review_key(state)
     name = _named(state)
     count = plural(len(state.paths), "file")
-    look = Choice("look", "2", "look at the changes")
     if state.status == "conflict":
         whys = tuple(f"{path}: {why}" for path, why in state.conflicts.items())[:3]
         if state.merged:
-            title = f"{name}: your files changed meanwhile. Both changes merge; look, then land."
-            return Card(key, title, whys, (APPROVE, look, REJECT, RETRY, SKIP), "bad")
+            title = f"{name}: your files changed meanwhile. Both changes merge; LOOK, then land."
+            return Card(key, title, whys, (APPROVE, LOOK, REJECT, RETRY, SKIP), "bad")
         title = f"{name} was not landed: your files changed meanwhile."
-        return Card(key, title, whys, (RETRY, look, REJECT, SKIP), "bad")
+        return Card(key, title, whys, (RETRY, LOOK, REJECT, SKIP), "bad")
     if state.status in {"failed", "interrupted"}:
         word = "failed" if state.status == "failed" else "was cut off"
         title = f"{name} {word}; what it did to {count} is kept."
         reason = _first_lines(state.reason)
-        choices = (RETRY, CONTINUE, look, APPROVE, REJECT, SKIP, REPLAN)
+        choices = (RETRY, CONTINUE, LOOK, APPROVE, REJECT, SKIP, REPLAN)
         return Card(key, title, reason, choices, "bad")
     title = f"{name} wants to land {count}."
     lines = _first_lines(state.reason) if state.reason else ()
     toggle = Choice("toggle", "space", "leave a hunk out")
-    return Card(key, title, lines, (APPROVE, look, toggle, REJECT, SKIP), "review")
+    return Card(key, title, lines, (APPROVE, LOOK, toggle, REJECT, SKIP), "review")
 
 
 def _stuck_card(state: StepState) -> Card:

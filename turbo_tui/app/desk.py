@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from turbo_tui.app.cards import current_step, review_key
+from turbo_tui.app.cards import current_step, review_key, turn_key
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
 from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
@@ -15,7 +15,7 @@ from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
 from turbo_tui.app.reviewing import Reviewing
 from turbo_tui.app.taking_back import TakingBack
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.views import StepState, lying_on, unlanded_below
+from turbo_tui.core.views import StepState, Turn, lying_on, unlanded_below
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.plan_pane import PlanPane
 
@@ -51,6 +51,7 @@ class Desk:
         self._run = opened.run
         self._setup = opened.setup
         self._was_busy = False
+        self._taking_back = TakingBack(house, opened.run, refused=self._show_turn, clock=clock)
 
     # --- the beat ----------------------------------------------------------------
 
@@ -131,6 +132,10 @@ class Desk:
             self._answer(card.key, action.removeprefix("answer_"))
             return
         step_id = card.subject
+        turn = self._run.views.turns.waiting
+        if turn is not None and turn.key == step_id:
+            self._perform_turn(card, action, turn)
+            return
         acts: dict[str, Callable[[], object]] = {
             "go": lambda: self._try(self._run.go),
             "review": lambda: self._show_review(step_id),
@@ -146,6 +151,25 @@ class Desk:
         }
         if action in acts:
             acts[action]()
+
+    def _perform_turn(self, card: Card, action: str, turn: Turn) -> None:
+        """Do what a key means of a card about an undo or redo that conflicts."""
+        match action:
+            case "approve" if turn_key(turn) == card.key:  # else it is no longer what was shown
+                self._taking_back.settle()
+            case "skip":
+                self._try(self._run.drop_turn)
+            case "review":
+                self._show_turn()
+            case _:
+                pass
+
+    def _show_turn(self) -> None:
+        """Bring the undo or redo that waits to be settled before the user."""
+        turn = self._run.views.turns.waiting
+        if turn is not None:
+            self.feed.select(turn.key)
+            self._screen.open_pane("diff")
 
     @property
     def _selected(self) -> str:
@@ -255,7 +279,7 @@ class Desk:
         """Ask, then take back the last landing."""
         entry = self._run.views.timeline.undoable
         if entry is not None:
-            TakingBack(self._house, self._run, clock=self._clock).ask(entry, "undo")
+            self._taking_back.ask(entry, "undo")
 
     @property
     def has_landed(self) -> bool:
@@ -267,7 +291,7 @@ class Desk:
         from turbo_tui.app.timeline_screen import TimelineScreen  # noqa: PLC0415  not at the start
 
         window = TimelineScreen(self._house, self._run, clock=self._clock)
-        self._house.put_up(window, lambda _: None)
+        self._house.put_up(window, lambda met: self._show_turn() if met else None)
 
     async def interrupt(self) -> None:
         """Interrupt what is under way."""

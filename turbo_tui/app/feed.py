@@ -105,10 +105,13 @@ class Feed:
     @property
     def shown_state(self) -> StepState | None:
         """The step whose changes are on show."""
-        return self._run.views.plan.state(self.step_id) if self.step_id else None
+        views = self._run.views
+        if not self.step_id:
+            return None
+        return views.turns.state(self.step_id) or views.plan.state(self.step_id)
 
     def select(self, step_id: str) -> None:
-        """Show another step's changes."""
+        """Show another step's changes; or those of an undo or redo, by its key."""
         if step_id != self.step_id:
             self.step_id = step_id
             self._fresh = True
@@ -184,7 +187,10 @@ class Feed:
         state = current_step(self._run.views)
         if self._run.deciding or self._run.planning:
             return  # it is soon clear where that leads
-        if state is not None and state.reviewable:
+        turn = self._run.views.turns.waiting
+        if turn is not None:
+            wanted = f"{turn.key}:{turn.state.shown}", "diff"
+        elif state is not None and state.reviewable:
             wanted = f"{state.step.id}:{state.attempt}:{state.shown}", "diff"
         elif state is not None and state.status == "running":
             wanted = f"{state.step.id}:{state.attempt}", "log"
@@ -195,6 +201,10 @@ class Feed:
         if wanted == self._seen.leading:
             return
         self._seen.leading = wanted
+        if turn is not None:
+            self.step_id = turn.key
+            self._panes.lead_to("", wanted[1])
+            return
         following = plan.next_step()
         target = state or following
         step_id = target.step.id if target is not None else ""
@@ -240,7 +250,10 @@ class Feed:
             self._panes.show_diff(empty_diff(None))
             return True
         decisions = self._run.views.review.decisions(state.step.id, state.shown)
-        value = await asyncio.to_thread(self._diffs.show, state, decisions)
+        turn = self._run.views.turns.waiting
+        if turn is not None and turn.state != state:
+            turn = None
+        value = await asyncio.to_thread(self._diffs.show, state, decisions, turn)
         if self._seen.diff == mark:
             self._panes.show_diff(value)
         return True

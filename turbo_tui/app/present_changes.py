@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from turbo_tui.app.cards import ground_words
-from turbo_tui.app.present_clashes import Names, clash_file
+from turbo_tui.app.present_clashes import clash_file
 from turbo_tui.app.present_lines import compared_lines, line_words, shown_lines
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.choosing import FileChoice
-from turbo_tui.core.clashes import Clashing
-from turbo_tui.core.views import Comment, Decisions, StepState
+from turbo_tui.core.clashes import LANDING, Sides
+from turbo_tui.core.views import Comment, Decisions, StepState, Turn
 from turbo_tui.engine.review import Review
 from turbo_widgets.diff_pane import (
     DiffComment,
@@ -46,8 +46,8 @@ class DiffPresenter:
         self._review = review
         self._files: dict[tuple[str, str], DiffFile] = {}
 
-    def show(self, state: StepState, decisions: Decisions) -> DiffValue:
-        """Show a step's changes with the marks of what was decided.
+    def show(self, state: StepState, decisions: Decisions, turn: Turn | None = None) -> DiffValue:
+        """Show a step's changes with the marks of what was decided; or of the undo or redo `turn`.
 
         May read many contents the first time: call it off the event loop.
         """
@@ -55,6 +55,7 @@ class DiffPresenter:
         if not blob:
             return empty_diff(state)
         changes = self._review.change_set(blob)
+        sides = turn.sides if turn is not None else LANDING
         files: list[DiffFile] = []
         for change in changes.files:
             file = self._files.get((blob, change.path))
@@ -62,7 +63,7 @@ class DiffPresenter:
                 file = self._files[blob, change.path] = self._file(change)
             why = state.conflicts.get(change.path, "")
             if why:
-                word = _meeting(state, decisions, change.path)
+                word = _meeting(state, decisions, change.path, sides)
                 file = replace(file, notes=(f"{word}: {why}", *file.notes))
             if state.reviewable:
                 file = replace(
@@ -70,7 +71,7 @@ class DiffPresenter:
                     by_line=bool(file.hunks) and diffs.has_lines(change),
                     editable=diffs.is_editable(change),
                 )
-            marked = self._decided(change, file, decisions.choice(change.path))
+            marked = self._decided(change, file, decisions.choice(change.path), sides)
             files.append(_commented(marked, decisions.comments))
         ignored = tuple(
             DiffIgnored(folder.folder, len(folder.changes), folder.folder in decisions.ignored_on)
@@ -82,14 +83,15 @@ class DiffPresenter:
         if elsewhere:
             message = "\n".join(elsewhere)
         return DiffValue(
-            title=f"step {state.step.id}",
+            title=f"step {state.step.id}" if turn is None else state.step.title,
             files=tuple(files),
             ignored=ignored,
             warnings=changes.warnings,
             notes=(*ground_words(state), *changes.notes),
             message=message,
             decidable=state.reviewable,
-            commentable=state.reviewable,
+            commentable=state.reviewable and turn is None,
+            goes_back=turn is not None and turn.way == "undo",
             subject=subject_of(state.step.id, blob),
         )
 
@@ -101,19 +103,6 @@ class DiffPresenter:
             notes=(*notes, *changes.notes),
             decidable=False,
         )
-
-    def clashes(
-        self, changes: ChangeSet, clashing: Mapping[str, Clashing], title: str, names: Names
-    ) -> DiffValue:
-        """Show where a change set meets what stands in the workspace; nothing is decided on it."""
-        files: list[DiffFile] = []
-        for change in changes.files:
-            file = self._file(change)
-            if change.path in clashing:
-                how = clashing[change.path]
-                file = clash_file(change, file, how, self._review.bytes_of, names)
-            files.append(file)
-        return DiffValue(title=title, files=tuple(files), decidable=False)
 
     def _file(self, change: FileChange) -> DiffFile:
         notes = _notes(change, self._review)
@@ -139,12 +128,14 @@ class DiffPresenter:
             by_hunk=diffs.has_choice(change) and len(hunks) > 1,
         )
 
-    def _decided(self, change: FileChange, file: DiffFile, choice: FileChoice) -> DiffFile:
+    def _decided(
+        self, change: FileChange, file: DiffFile, choice: FileChoice, sides: Sides
+    ) -> DiffFile:
         """Put the marks of a choice on a file; what the user wrote is shown as it lands."""
         if diffs.WHOLE_FILE not in choice.rejected and choice.content:
             return self._rewritten(change, file, choice.content)
         if choice.clashing is not None:
-            file = clash_file(change, file, choice.clashing, self._review.bytes_of)
+            file = clash_file(change, file, choice.clashing, self._review.bytes_of, sides)
             return _marked(file, choice) if choice.rejected else file
         file = _marked(file, choice)
         shown = self._review.diff(change)
@@ -167,13 +158,13 @@ class DiffPresenter:
         )
 
 
-def _meeting(state: StepState, decisions: Decisions, path: str) -> str:
+def _meeting(state: StepState, decisions: Decisions, path: str, sides: Sides) -> str:
     """Say what came of a file that the user changed as well."""
     if path in decisions.open_clashes or path in decisions.blocked:
         return "conflict"
     if path in decisions.clashing:
         return "settled"
-    return "merged with your edit" if state.merged else "conflict"
+    return sides.merged if state.merged else "conflict"
 
 
 def _marked(file: DiffFile, choice: FileChoice) -> DiffFile:

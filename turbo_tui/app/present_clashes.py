@@ -8,20 +8,29 @@ from dataclasses import dataclass, replace
 from turbo_tui.app.present_lines import compared_lines, line_words, shown_lines
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import FileChange
-from turbo_tui.core.clashes import WHOLE, Clashing, Settled, clash_parts, settled_content, taken
+from turbo_tui.core.clashes import (
+    LANDING,
+    WHOLE,
+    Clashing,
+    Settled,
+    Sides,
+    clash_parts,
+    settled_content,
+    taken,
+)
 from turbo_tui.core.events import Take
 from turbo_tui.core.merge import Clash
 from turbo_widgets.diff_values import DiffClash, DiffFile, DiffHunk, DiffLine, conflict_lines
 
-_WORDS: dict[Take, str] = {
-    "mine": "yours is kept",
-    "theirs": "the step's is taken",
-    "both": "both stand there, yours first",
-    "written": "as you wrote it",
-}
-NAMES = ("yours", "before both", "the step's")
 
-Names = tuple[str, str, str]  # of a conflict's sides: ours, base, theirs
+def _words(take: Take, sides: Sides) -> str:
+    """Say what stands there."""
+    return {
+        "mine": "yours is kept",
+        "theirs": sides.taken,
+        "both": "both stand there, yours first",
+        "written": "as you wrote it",
+    }[take]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ def clash_file(
     file: DiffFile,
     clashing: Clashing,
     content: diffs.Content,
-    names: Names = NAMES,
+    sides: Sides = LANDING,
 ) -> DiffFile:
     """Show a file with its clashes; the step's other changes stand between them.
 
@@ -48,24 +57,24 @@ def clash_file(
         file: As it is shown without clashes.
         clashing: How it clashes, and what was settled.
         content: Fetches a blob.
-        names: What the sides are called.
+        sides: What they are called.
     """
     if clashing.blocked:
         return replace(file, by_hunk=False, by_line=False, editable=False)
     if not clashing.places:
-        return _whole(file, clashing)
+        return _whole(file, clashing, sides)
     ours = content(change.before.blob) if change.before is not None else b""
     mine = {place: Settled("mine") for place in range(clashing.places)}
     kept = replace(clashing, settled=mine)
     clean = diffs.diff(ours, settled_content(change, kept, content)).hunks
-    hunks = [(hunk.old_start, _merged(hunk)) for hunk in clean]
+    hunks = [(hunk.old_start, _merged(hunk, sides)) for hunk in clean]
     known = clashing.base != ""
     for number, place in enumerate(_places(change, clashing, content)):
         settled = clashing.settled.get(number)
         if settled is None:
-            hunk = _open(place, number, names, known=known)
+            hunk = _open(place, number, sides, known=known)
         else:
-            hunk = _settled(place, number, settled, content)
+            hunk = _settled(place, number, settled, content, sides)
         hunks.append((place.line, hunk))
     hunks.sort(key=lambda each: each[0])
     outcome = replace(clashing, settled={**mine, **clashing.settled})
@@ -80,10 +89,10 @@ def clash_file(
     )
 
 
-def _whole(file: DiffFile, clashing: Clashing) -> DiffFile:
+def _whole(file: DiffFile, clashing: Clashing, sides: Sides) -> DiffFile:
     settled = clashing.settled.get(WHOLE)
     kept = settled is not None and settled.take == "mine"
-    words = _WORDS[settled.take] if settled is not None else ""
+    words = _words(settled.take, sides) if settled is not None else ""
     return replace(
         file,
         hunks=tuple(replace(hunk, accepted=not kept) for hunk in file.hunks),
@@ -113,20 +122,21 @@ def _lines(part: tuple[bytes, ...] | Clash) -> tuple[bytes, ...]:
     return () if isinstance(part, Clash) else part
 
 
-def _merged(hunk: diffs.Hunk) -> DiffHunk:
+def _merged(hunk: diffs.Hunk, sides: Sides) -> DiffHunk:
     shown = diffs.display_lines(hunk, tab_size=None)
     crlf = all(line.text.endswith("␍") or line.unterminated for line in shown)
     lines = shown_lines(shown, crlf=crlf)
-    return DiffHunk(f"{line_words(hunk)}  merged with your edit", lines)
+    return DiffHunk(f"{line_words(hunk)}  {sides.merged}", lines)
 
 
-def _open(place: _Place, number: int, names: Names, *, known: bool) -> DiffHunk:
+def _open(place: _Place, number: int, sides: Sides, *, known: bool) -> DiffHunk:
     clash, start = place.clash, place.line + len(place.lead) + 1
     crlf = all(
         line.endswith(b"\r\n") for line in (*place.lead, *clash.ours, *clash.theirs, *place.trail)
     )
     texts = [_texts(each, crlf=crlf) for each in (clash.ours, clash.base, clash.theirs)]
     below = start + len(clash.ours)
+    names = (sides.mine, sides.base, sides.theirs)
     lines = (
         *_around(_texts(place.lead, crlf=crlf), place.line + 1),
         *conflict_lines(texts[0], texts[1] if known else None, texts[2], start=start, names=names),
@@ -144,7 +154,9 @@ def _around(texts: Sequence[str], start: int) -> list[DiffLine]:
     return [DiffLine("same", text, start + at, start + at) for at, text in enumerate(texts)]
 
 
-def _settled(place: _Place, number: int, settled: Settled, content: diffs.Content) -> DiffHunk:
+def _settled(
+    place: _Place, number: int, settled: Settled, content: diffs.Content, sides: Sides
+) -> DiffHunk:
     """Show what becomes of the user's lines."""
     made = taken(place.clash, settled, content)
     was = (*place.lead, *place.clash.ours, *place.trail)
@@ -155,5 +167,5 @@ def _settled(place: _Place, number: int, settled: Settled, content: diffs.Conten
         f"line {place.line + len(place.lead) + 1}",
         compared_lines(hunk, written),
         edited=settled.take == "written",
-        clash=DiffClash(number, _WORDS[settled.take]),
+        clash=DiffClash(number, _words(settled.take, sides)),
     )

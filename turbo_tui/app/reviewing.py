@@ -14,6 +14,7 @@ from turbo_tui.app.house import House
 from turbo_tui.app.present_changes import about, hunk_lines
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import FileChange
+from turbo_tui.core.clashes import LANDING
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import WHOLE_FILE, DiffPane
@@ -114,7 +115,7 @@ class Reviewing:
         if editor and (hunk == WHOLE_FILE or not here):
             self._edit_outside(editor, wanted, content)
         elif here:
-            step = f"step {about(wanted.subject)[0]}"
+            step = self._named(about(wanted.subject)[0])
             await self._screen.furniture.diff.edit_in_place(
                 path, hunk, text, subject=wanted.subject, where=step
             )
@@ -136,7 +137,9 @@ class Reviewing:
         decided = self._run.views.review.decisions(step_id, state.shown)
         clashing = decided.clashing.get(path)
         if clashing is not None and clashing.places and path not in decided.contents:
-            return self._run.review.clash_text(change, clashing, wanted.hunk)
+            turn = self._run.views.turns.waiting
+            sides = turn.sides if turn is not None and turn.key == step_id else LANDING
+            return self._run.review.clash_text(change, clashing, wanted.hunk, sides)
         if clashing is None and wanted.hunk != WHOLE_FILE and path not in decided.contents:
             return self._run.review.hunk_text(change, wanted.hunk, decided)
         open_yet = path in decided.open_clashes
@@ -147,7 +150,7 @@ class Reviewing:
         changes = self._run.change_set(step_id).files
         found = next((each for each in changes if each.path == path), None)
         if found is None:
-            raise UsageError(f"{path} is not among the changes of step {step_id} any more.")
+            raise UsageError(f"{path} is not among the changes of {self._named(step_id)} any more.")
         return found
 
     def _edit_outside(self, editor: list[str], wanted: DiffPane.EditWanted, content: bytes) -> None:
@@ -182,19 +185,27 @@ class Reviewing:
         except TurboError as error:
             diff = self._screen.furniture.diff
             step_id, changes = about(edited.subject)
-            state = self._run.views.plan.state(step_id)
-            still = state is not None and state.reviewable and state.shown == changes
-            if still and await diff.edit_in_place(
+            if self._is_shown(step_id, changes) and await diff.edit_in_place(
                 path,
                 edited.hunk,
                 edited.text,
                 subject=edited.subject,
-                where=f"step {step_id}",
+                where=self._named(step_id),
                 kept=False,
             ):
                 self._house.tell(str(error), bad=True)
                 return
             self._set_aside(str(error), PurePosixPath(path).name, content)
+
+    def _is_shown(self, step_id: str, changes: str) -> bool:
+        try:
+            return bool(self._run.under_review(step_id, changes))
+        except UsageError:
+            return False
+
+    def _named(self, step_id: str) -> str:
+        turn = self._run.views.turns.state(step_id)
+        return turn.step.title if turn is not None else f"step {step_id}"
 
     def _keep(self, subject: str, path: str, hunk: int, content: bytes) -> None:
         try:

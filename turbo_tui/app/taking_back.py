@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable
 
 from turbo_tui.app.dialogs import QuestionScreen
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Option, Question
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.landings import Conflict, Landing
-from turbo_tui.core.views import LandingEntry
+from turbo_tui.core.landings import Landing
+from turbo_tui.core.views import LandingEntry, Turn, Way
 from turbo_tui.engine.run import Run
-
-Way = Literal["undo", "redo"]
 
 _MOST_PATHS = 8
 _TITLES: dict[Way, str] = {"undo": "Take back step {}?", "redo": "Land step {} again?"}
@@ -31,10 +28,6 @@ _FILES: dict[Way, str] = {
     "undo": "{} files go back to what they were before:",
     "redo": "{} files become again what the step made of them:",
 }
-_CANNOT: dict[Way, str] = {
-    "undo": "Step {} cannot be taken back",
-    "redo": "Step {} cannot land again",
-}
 _DONE: dict[Way, str] = {"undo": "Step {} was taken back.", "redo": "Step {} has landed again."}
 
 
@@ -44,7 +37,7 @@ class TakingBack:
     Args:
         house: The app.
         run: The session's.
-        clash: Shows conflicts in a diff pane: what could not be done, the conflicts.
+        refused: Shows what waits to be settled: it conflicts.
     """
 
     def __init__(
@@ -52,24 +45,27 @@ class TakingBack:
         house: House,
         run: Run,
         *,
-        clash: Callable[[str, Sequence[Conflict]], None] | None = None,
+        refused: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._house = house
         self._run = run
-        self._clash = clash
+        self._refused = refused
         self._clock = clock
         self._one = asyncio.Lock()
 
     def ask(self, entry: LandingEntry, way: Way) -> None:
-        """Rehearse it, then ask; a conflict is shown instead. One under way ends first."""
+        """Rehearse it, then ask; a conflict is settled first. One under way ends before."""
         self._house.in_background(self._ask(entry, way), group="ask undo")
 
     async def _ask(self, entry: LandingEntry, way: Way) -> None:
         step_id = entry.step_id
         async with self._one:
             preview = await self._carried_out(entry, way, dry_run=True)
-        if preview is None or self._refused(entry, way, preview):
+        if preview is None:
+            return
+        if preview.conflicts:
+            self._refused()
             return
         paths = preview.paths or entry.paths
         listed = "\n".join(f"  {path}" for path in paths[:_MOST_PATHS])
@@ -93,20 +89,32 @@ class TakingBack:
     async def _do(self, entry: LandingEntry, way: Way) -> None:
         async with self._one:
             done = await self._carried_out(entry, way, dry_run=False)
-        if done is None or self._refused(entry, way, done):
-            return
-        notes = "".join(f"\n{note}" for note in done.notes)
-        self._house.tell(f"{_DONE[way].format(entry.step_id)}{notes}")
+        if done is not None and done.conflicts:
+            self._refused()
+        elif done is not None:
+            self._tell_done(entry.step_id, way, done)
 
-    def _refused(self, entry: LandingEntry, way: Way, landing: Landing) -> bool:
-        if not landing.conflicts:
-            return False
-        what = _CANNOT[way].format(entry.step_id)
-        whys = "\n".join(f"{each.path}: {each.why}" for each in landing.conflicts)
-        self._house.tell(f"{what}; nothing was written.\n{whys}", bad=True)
-        if self._clash is not None:
-            self._clash(what, landing.conflicts)
-        return True
+    def settle(self) -> None:
+        """Write what was made of the conflicts of the undo or redo that waits."""
+        turn = self._run.views.turns.waiting
+        if turn is not None:
+            self._house.in_background(self._settle(turn), group="undo")
+
+    async def _settle(self, turn: Turn) -> None:
+        try:
+            async with self._one:
+                done = await self._run.settle_turn()
+        except TurboError as error:
+            self._house.tell(str(error), bad=True)
+            return
+        if done.conflicts:
+            self._house.tell("Your files changed once more; nothing was written.", bad=True)
+            return
+        self._tell_done(turn.step_id, turn.way, done)
+
+    def _tell_done(self, step_id: str, way: Way, done: Landing) -> None:
+        said = _DONE[way].format(step_id) if done.landing_id else "Nothing was written."
+        self._house.tell("\n".join((said, *done.notes)))
 
     async def _carried_out(self, entry: LandingEntry, way: Way, *, dry_run: bool) -> Landing | None:
         act = self._run.undo if way == "undo" else self._run.redo

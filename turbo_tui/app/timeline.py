@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import replace
 
 from turbo_tui.app.present_changes import DiffPresenter
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.landings import Conflict
 from turbo_tui.core.views import LandingEntry
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffValue
-from turbo_widgets.text import plural
 from turbo_widgets.timeline_pane import LandingWord, TimelineItem
 
 BEFORE_ALL = ""
-_SIDES = ("as it is now", "before both", "to be written")  # of a clash
 
 
 class Timeline:
@@ -127,19 +122,3 @@ class Timeline:
     def revision(self) -> int:
         """Grows with every change of what is listed."""
         return self._run.views.timeline.revision
-
-    async def clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
-        """Show why a landing cannot be taken back or landed again: the merge, with its marks.
-
-        Raises:
-            SessionError: A content is missing from the blob store.
-        """
-        return await asyncio.to_thread(self._clash, what, conflicts)
-
-    def _clash(self, what: str, conflicts: Sequence[Conflict]) -> DiffValue:
-        wanted = ChangeSet(tuple(each.change for each in conflicts if each.change is not None))
-        carried = self._run.review.onto(wanted, conflicts)
-        value = self._diffs.clashes(carried.changes, carried.clashing, what, _SIDES)
-        said = f"Nothing was written; {plural(len(conflicts), 'conflict')}:"
-        told = [f"{each.path}: {each.why}" for each in conflicts]
-        return replace(value, message="\n".join((said, *told)))

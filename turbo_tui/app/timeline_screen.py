@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from turbo_tui.app.house import House
-from turbo_tui.app.taking_back import TakingBack, Way
+from turbo_tui.app.taking_back import TakingBack
 from turbo_tui.app.timeline import Timeline
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.landings import Conflict
+from turbo_tui.core.views import Way
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffPane, DiffValue
 from turbo_widgets.key_bar import KeyBar
@@ -25,8 +25,12 @@ from turbo_widgets.timeline_pane import TimelinePane
 _LOOK_S = 0.1  # how often landings are looked at: taking back goes on beside
 
 
-class TimelineScreen(ModalScreen[None]):
+class TimelineScreen(ModalScreen[bool]):
     """List landings beside a diff pane; nothing is decided there but by `u` and `r`.
+
+    What conflicts then is settled in the session's own panes.
+
+    Its answer: whether it was left because something conflicts.
 
     Args:
         house: The app.
@@ -57,7 +61,7 @@ class TimelineScreen(ModalScreen[None]):
         super().__init__()
         self._house = house
         self._timeline = Timeline(run)
-        self._taking_back = TakingBack(house, run, clash=self._show_clash, clock=clock)
+        self._taking_back = TakingBack(house, run, refused=self._leave_refused, clock=clock)
         self._previewed: str | None = None
         self._listed = -1
 
@@ -95,9 +99,6 @@ class TimelineScreen(ModalScreen[None]):
         except TurboError as error:
             self.query_one(DiffPane).show(DiffValue(message=str(error), decidable=False))
 
-    def _show_clash(self, what: str, conflicts: Sequence[Conflict]) -> None:
-        self._show(self._timeline.clash(what, conflicts))
-
     # --- what the list asks for ------------------------------------------------------
 
     def on_timeline_pane_looked(self, event: TimelinePane.Looked) -> None:
@@ -129,4 +130,7 @@ class TimelineScreen(ModalScreen[None]):
 
     def action_back(self) -> None:
         """Go back to the session."""
-        self.dismiss(None)
+        self.dismiss(result=False)
+
+    def _leave_refused(self) -> None:
+        self.dismiss(result=True)

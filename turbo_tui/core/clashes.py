@@ -32,17 +32,25 @@ class Sides:
 
     Attributes:
         taken: Says that `theirs` stands there.
+        merged: Said of changes of `theirs` that go together with `mine`.
     """
 
     mine: str = "yours"
     base: str = "before both"
     theirs: str = "the step's"
     taken: str = "the step's is taken"
+    merged: str = "merged with your edit"
 
 
 LANDING = Sides()
-UNDO = Sides("yours now", "as it landed", "before the step", "as before the step")
-REDO = Sides("yours now", "as it was undone", "the step's")
+UNDO = Sides(
+    "yours now",
+    "as it landed",
+    "before the step",
+    "as before the step",
+    "goes back, beside what is yours now",
+)
+REDO = Sides("yours now", "as it was undone", "the step's", merged="merged with yours now")
 
 
 @dataclass(frozen=True, slots=True)

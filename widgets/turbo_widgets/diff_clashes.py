@@ -19,6 +19,7 @@ class DiffClashes(DiffReader):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("less_than_sign", "settle('mine')", "Keep yours", key_display="<"),
         Binding("greater_than_sign", "settle('theirs')", "The step's", key_display=">"),
+        Binding("greater_than_sign", "settle('before')", "As before it", key_display=">"),
         Binding("plus", "settle('both')", "Both", key_display="+"),
     ]
 
@@ -36,8 +37,10 @@ class DiffClashes(DiffReader):
         """Offer the keys of a clash only where one is."""
         if action != "settle":
             return super().check_action(action, parameters)
-        both = bool(parameters and parameters[0] == "both")
-        return self._value.decidable and self._clash_here(both=both) is not None
+        take = parameters[0] if parameters else ""
+        if take == ("theirs" if self._value.goes_back else "before"):
+            return False  # the same key, and another word for what it takes
+        return self._value.decidable and self._clash_here(both=take == "both") is not None
 
     def _clash_here(self, *, both: bool = False) -> int | None:
         """Return the place of the clash under the cursor; of all, on a file's own lines."""
@@ -66,8 +69,10 @@ class DiffClashes(DiffReader):
             return clash.place
         return WHOLE_FILE if file.clashes else place.hunk
 
-    def action_settle(self, take: Take) -> None:
+    def action_settle(self, take: Take | Literal["before"]) -> None:
         """Ask for one side, or both, to stand in the place under the cursor."""
+        if take == "before":
+            take = "theirs"
         here, at = self._here, self._clash_here()
         if here is not None and at is not None:
             path = self._value.files[here.file].path

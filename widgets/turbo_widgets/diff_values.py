@@ -162,6 +162,7 @@ class DiffValue:
             carries the one that was shown when the user asked.
         decidable: Something can still be chosen.
         commentable: Comments on lines are taken (`CommentWanted`).
+        goes_back: It takes back what landed: of a clash, the other side is what was before.
     """
 
     title: str = ""
@@ -173,6 +174,7 @@ class DiffValue:
     body: str = ""
     decidable: bool = True
     commentable: bool = False
+    goes_back: bool = False
     subject: str = ""
 
     @property
