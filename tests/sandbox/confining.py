@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def place_in(workspace: Path) -> Place:
 
 async def needs_bubblewrap() -> None:
     """Skip, or fail where it is expected, when bubblewrap does not hold here."""
-    fault = await trial(Bubblewrap())
+    fault = await _fault("bubblewrap", Bubblewrap)
     if fault and EXPECTED == "bwrap":
         pytest.fail(f"bubblewrap was expected to work here: {fault}")
     if fault:
@@ -47,9 +47,28 @@ async def needs_landlock() -> None:
     """Skip when the kernel has no Landlock that is new enough."""
     if landlock_abi() < LEAST_ABI:
         pytest.skip("no Landlock")
-    fault = await trial(Landlock())
+    fault = await _fault("landlock", Landlock)
     if fault:
         pytest.skip(f"Landlock: {fault}")
+
+
+def needs_overlay(why_not: tuple[str, ...]) -> None:
+    """Skip, or fail where it is expected, when there is a reason against an overlay."""
+    if why_not and EXPECTED == "bwrap":
+        pytest.fail(f"an overlay was expected to work here: {why_not}")
+    if why_not:
+        pytest.skip(f"no overlay here: {why_not}")
+
+
+async def _fault(name: str, confiner: Callable[[], Confiner]) -> str:
+    """Try a confiner, until it held once: it takes as long as many a test."""
+    fault = "" if name in _held else await trial(confiner())
+    if not fault:
+        _held.add(name)
+    return fault
+
+
+_held: set[str] = set()
 
 
 def script(code: str) -> tuple[str, ...]:

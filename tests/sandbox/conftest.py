@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import MemoryBlobs
-from tests.sandbox.confining import EXPECTED, needs_bubblewrap, needs_landlock, place_in
+from tests.sandbox.confining import (
+    needs_bubblewrap,
+    needs_landlock,
+    needs_overlay,
+    place_in,
+)
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.confine.landlock import Landlock
@@ -39,16 +44,18 @@ def place(tmp_path: Path) -> Place:
     return place_in(tmp_path / "ws")
 
 
+@pytest.fixture(scope="session")
+def why_no_overlay(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Why no overlay can be mounted here; empty where one can."""
+    probe = tmp_path_factory.mktemp("probe")
+    state = tmp_path_factory.mktemp("probe-state")
+    return open_stages(probe, state, MemoryBlobs(), OpenConfiner()).report.reasons
+
+
 @pytest.fixture(params=["overlay", "copy"])
-def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
+def kind(request: pytest.FixtureRequest, why_no_overlay: tuple[str, ...]) -> Kind:
     """Both kinds of stages."""
     wanted: Kind = request.param
     if wanted == "overlay":
-        probe = tmp_path / "probe"
-        probe.mkdir()
-        stages = open_stages(probe, tmp_path / "probe-state", MemoryBlobs(), OpenConfiner())
-        if stages.report.reasons:
-            if EXPECTED == "bwrap":
-                pytest.fail(f"An overlay was expected: {stages.report.reasons}")
-            pytest.skip(f"no overlay here: {stages.report.reasons}")
+        needs_overlay(why_no_overlay)
     return wanted

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import MemoryBlobs
+from tests.sandbox.confining import needs_overlay
 from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.command import Command
-from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.staging import copying, manifest
 from turbo_tui.sandbox.staging.layers import Kind
 from turbo_tui.sandbox.staging.stage import WorkspaceStage
@@ -261,15 +261,10 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def kind(way: str, workspace: Path, states: Path) -> Kind:
+def kind(way: str, why_no_overlay: tuple[str, ...]) -> Kind:
     if way != "overlay":
         return "copy"
-    try:
-        open_stages(workspace, states, MemoryBlobs(), OpenConfiner(), rung="overlay")
-    except StageError as error:
-        if os.environ.get("TURBO_TUI_EXPECT") == "bwrap":
-            pytest.fail(f"An overlay was expected: {error}")
-        pytest.skip(str(error))
+    needs_overlay(why_no_overlay)
     return "overlay"
 
 

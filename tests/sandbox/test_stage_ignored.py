@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import MemoryBlobs
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.changes import ChangeSet, FileChange
@@ -21,18 +20,6 @@ INSTALL = (
     "mkdir -p node_modules/p; echo 1 > node_modules/p/x; echo 2 > node_modules/p/y; "
     "head -c 1200000 /dev/zero > node_modules/large; ln -s p/x node_modules/link; echo shown > a.py"
 )
-
-
-@pytest.fixture(params=["overlay", "copy"])
-def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
-    wanted: Kind = request.param
-    if wanted == "overlay":
-        probe = tmp_path / "probe"
-        probe.mkdir()
-        stages = open_stages(probe, tmp_path / "probe-state", MemoryBlobs(), OpenConfiner())
-        if stages.report.reasons:
-            pytest.skip(f"no overlay here: {stages.report.reasons}")
-    return wanted
 
 
 @pytest.fixture
