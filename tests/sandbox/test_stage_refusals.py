@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -338,15 +339,24 @@ async def test_a_stage_of_another_workspace_is_not_taken_up(work: Path, tmp_path
         await open_stages(other, tmp_path / "s", MemoryBlobs(), OpenConfiner()).reopen("s")
 
 
+@pytest.fixture
+def short_stack() -> Iterator[int]:
+    """Let calls nest no deeper than this; each level of a folder takes its time."""
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(350)
+    yield 350
+    sys.setrecursionlimit(usual)
+
+
 async def test_folders_deeper_than_a_call_stack_are_read_and_deleted(
-    work: Path, tmp_path: Path
+    work: Path, tmp_path: Path, short_stack: int
 ) -> None:
     stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner())
     stage = await stages.open("s")
-    deep = "import os\nfor _ in range(1200): os.mkdir('d'); os.chdir('d')\nopen('f', 'w').close()"
-    await stage.run(Command(["python3", "-c", deep]))
+    deep = "import os\nfor _ in range(N): os.mkdir('d'); os.chdir('d')\nopen('f', 'w').close()"
+    await stage.run(Command(["python3", "-c", deep.replace("N", str(short_stack))]))
 
-    assert words_of(await stage.changes()) == ["add " + "d/" * 1200 + "f"]
+    assert words_of(await stage.changes()) == ["add " + "d/" * short_stack + "f"]
     await stage.close()
     assert list((tmp_path / "s" / "stages").iterdir()) == []
 
