@@ -6,7 +6,7 @@ import pytest
 
 from turbo_tui.knowledge.chunks import by_cell, by_html, cutter_of
 from turbo_tui.knowledge.digest import digest
-from turbo_tui.knowledge.grammars import grammar_of
+from turbo_tui.knowledge.grammars import grammar_for, grammar_of
 from turbo_tui.knowledge.parsing import parse
 
 # One sample for each language whose symbols are known: its text, what it defines, what it uses.
@@ -128,7 +128,7 @@ SAMPLES: dict[str, tuple[str, str, str]] = {
     ),
     "a.hs": (
         "module X where\ndata A = B\nf :: Int\nf = helper 1\n",
-        "type A 2-2, function f 3-3",
+        "type A 2-2, function f 3-4",
         "Int helper",
     ),
     "a.ml": (
@@ -373,6 +373,58 @@ def test_thirty_languages_and_more_have_definitions_and_references() -> None:
 def test_names_without_a_grammar_have_none() -> None:
     assert grammar_of("notes.txt") is None
     assert grammar_of("CMakeLists.txt") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("a.h", "#pragma once\nint f(void);\n", "c"),
+        ("a.h", "template <typename T> struct V {};\n", "cpp"),
+        ("a.h", "namespace a {\n}\n", "cpp"),
+        ("a.h", "struct S {\n private:\n  int x;\n};\n", "cpp"),
+        ("bin/run", "#!/usr/bin/env bash\nf() { :; }\n", "bash"),
+        ("bin/run", "#!/usr/bin/python3 -I\n", "python"),
+        ("bin/run", "#!/bin/dash\n", "bash"),
+    ],
+)
+def test_a_header_of_cpp_and_a_script_say_by_their_text_what_they_are(
+    path: str, text: str, expected: str
+) -> None:
+    grammar = grammar_for(path, text)
+
+    assert grammar is not None
+    assert grammar.name == expected
+
+
+def test_text_that_says_nothing_has_no_grammar() -> None:
+    assert grammar_for("LICENSE", "Do what you want.\n#!/bin/sh\n") is None
+    assert grammar_for("notes.txt", "#!/bin/sh\n") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("a.hs", "f :: Int -> Int\nf 0 = 1\nf n = n\n\nx = 3\n", "f 1-3, x 5-5"),
+        ("a.hs", "data P = P\n  { deep :: Int\n  }\n", "P 1-3, deep 2-2"),
+        ("a.ts", "export function f(a: 1): 1;\nexport function f(a: 2) {\n}\n", "f 1-3"),
+        ("a.py", "def f():\n    pass\n\n\n\ndef f():\n    pass\n", "f 1-2, f 6-7"),
+    ],
+)
+def test_a_signature_and_clauses_that_follow_it_are_one_definition(
+    path: str, text: str, expected: str
+) -> None:
+    grammar = grammar_of(path)
+    assert grammar is not None
+
+    defined = parse(text.encode(), grammar).defined
+
+    assert ", ".join(f"{each.name} {each.line}-{each.last}" for each in defined) == expected
+
+
+def test_a_name_over_several_lines_is_no_term() -> None:
+    told = digest("a.sh", b"f() {\n  x |\n\\.\n  \\\n\n\\.nvm ls\n}\n", parse)
+
+    assert not any("\n" in term for term in told.terms)
 
 
 def test_a_function_that_is_called_is_a_term_of_the_chunk_that_calls_it() -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from turbo_tui.knowledge.words import asked_terms, is_telling, joined
 
 _WORD = re.compile(r"[^\W\d]\w*[?!]?")
-_PARTS_OF_NAME = re.compile(r"::|\.|->|#|/")
+_PARTS_OF_NAME = re.compile(r"::?|\.|->|#|/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def ask(text: str) -> Asked:
     telling = [word for word in words if is_telling(word)]
     joins = [joined(a + b) for a, b in pairwise(telling)]
     joins += [joined(a + b + c) for a, b, c in zip(telling, telling[1:], telling[2:], strict=False)]
-    members = re.findall(r"(?<=\w)(?:::|\.|->|#)([^\W\d]\w*[?!]?)", text)
+    members = re.findall(r"(?<=\w)(?:::?|\.|->|#)([^\W\d]\w*[?!]?)", text)
     return Asked(
         text,
         tuple(asked_terms(text)),

@@ -27,6 +27,8 @@ class Definition:
 _RULES: dict[str, tuple[tuple[str, str], ...]] = {
     "python": (
         ("function", r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)"),
+        ("function", r"^[ \t]*cp?def[ \t]+(?:[\w.*&\[\]]{1,60}[ \t]+){0,4}[*&]{0,2}(\w+)[ \t]*\("),
+        ("class", r"^[ \t]*cdef[ \t]+(?:class|struct|enum)[ \t]+(\w+)"),
         ("class", r"^[ \t]*class[ \t]+(\w+)"),
         ("type", r"^type[ \t]+(\w+)[^=\n]*="),
         ("value", r"^(\w+)[ \t]*(?::[^=\n]{1,200})?=(?!=)"),

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from turbo_tui.knowledge.chunks import Span, by_lines, cutter_of
 from turbo_tui.knowledge.definitions import LONGEST_LINE, Definition, definitions
-from turbo_tui.knowledge.grammars import Grammar, grammar_of
+from turbo_tui.knowledge.grammars import Grammar, grammar_for
 from turbo_tui.knowledge.parsing import Parsed
 from turbo_tui.knowledge.postings import MOST
 from turbo_tui.knowledge.words import joined, joined_name, terms
@@ -109,7 +109,7 @@ def _parsed(
 ) -> tuple[Sequence[Span], Sequence[Definition], Sequence[tuple[str, int]]]:
     minified = len(text) > LONGEST_LINE * len(lines)
     sections = cutter_of(path)
-    grammar = None if minified or sections else grammar_of(path)
+    grammar = None if minified or sections else grammar_for(path, text)
     parsed = parse(content, grammar) if grammar else None
     if parsed is not None and grammar is not None and parsed.chunks:
         defined = parsed.defined if grammar.has_symbols else definitions(path, text)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from turbo_tui.knowledge.asked import Asked
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.file_kinds import kinds_of, newest_versions
+from turbo_tui.knowledge.grammars import grammar_of
 from turbo_tui.knowledge.index import Index, Indexed
 from turbo_tui.knowledge.words import joined
 
@@ -74,6 +75,8 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
     for each in found:
         known, path = each.known, each.known.file.path
         each.kinds = kinds_of(path, index.files, versions, query=asked.text.lower())
+        if "data" in each.kinds and known.defined and grammar_of(path) is None:
+            each.kinds.remove("data")  # a script without an ending
         each.features = {
             "name_overlap": overlap(known.name_terms, rarity),
             "name_coverage": coverage(known.name_terms, rarity),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,15 @@ from pathlib import PurePosixPath
 from typing import cast
 
 KINDS = ("class", "type", "function", "method", "module", "macro", "value")
+
+# What no header of C has, at the beginning of a line.
+_CPP = re.compile(
+    r"^[ \t]*(?:template[ \t]*<|namespace\b|class[ \t]+\w|using[ \t]"
+    r"|(?:public|private|protected)[ \t]*:)",
+    re.MULTILINE,
+)
+_SHEBANG = re.compile(r"#![^\n]*?\b(bash|zsh|dash|sh|python|ruby|node|perl|lua|tclsh|php)[\d.]*\b")
+_SPOKEN = {"python": "py", "ruby": "rb", "node": "js", "perl": "pl", "tclsh": "tcl"}  # else: sh
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,20 @@ def grammar_of(path: str) -> Grammar | None:
     by_ending, by_name = _table()
     name = PurePosixPath(path).name.lower()
     return by_name.get(name) or by_ending.get(name.rpartition(".")[2])
+
+
+def grammar_for(path: str, text: str) -> Grammar | None:
+    """Return the grammar that reads a file, by its name and what its text says of itself.
+
+    A header of C++ ends in `.h` as one of C does; a script may have no ending but a first line.
+    """
+    grammar = grammar_of(path)
+    if grammar is not None and grammar.name == "c" and path.endswith(".h") and _CPP.search(text):
+        return grammar_named("cpp")
+    if grammar is None and not PurePosixPath(path).suffix and (told := _SHEBANG.match(text)):
+        ending = _SPOKEN.get(told[1], told[1])
+        return _table()[0].get(ending) or _table()[0]["sh"]
+    return grammar
 
 
 def grammar_named(name: str) -> Grammar:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from turbo_tui.knowledge.chunks import Span, by_syntax
+from turbo_tui.knowledge.chunks import LONGEST_LINES, Span, by_syntax
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.grammars import Grammar, grammar_named
 
@@ -31,6 +31,8 @@ _LAST = ("field", "method", "property", "name", "declarator", "function_name")  
 _DEEPEST = 8  # nodes between a definition and its name
 _LISTS = ("list_lit", "list")  # what a program in a Lisp is made of
 _SHORTEST = 3  # letters of a reference that is worth a look
+_CLAUSES = ("function", "method")
+_NEAR = 2  # lines from the end of one clause to the next
 
 
 class Parsed(NamedTuple):
@@ -57,13 +59,33 @@ def parse(source: bytes, grammar: Grammar) -> Parsed:
     used = {
         (name, node.start_point[0] + 1)
         for node in captured.pop("reference", ())
-        if len(name := _text(node).lstrip("$@#")) >= _SHORTEST
+        if len(name := _text(node).lstrip("$@#")) >= _SHORTEST and "\n" not in name
     }
     found = sorted(set(_definitions(captured, grammar)), key=lambda each: (each[2], -each[3]))
     used -= {(name, line) for name, _, line, _ in found}
     defining = grammar.calls | grammar.heads.keys()
     references = sorted(each for each in used if each[0] not in defining)
-    return Parsed(by_syntax(root), [Definition(*each) for each in found], references)
+    return Parsed(by_syntax(root), list(_together(found)), references)
+
+
+def _together(found: Iterable[tuple[str, str, int, int]]) -> Iterator[Definition]:
+    """Make one of what follows each other under one name: a signature and clauses of a function."""
+    before: Definition | None = None
+    for name, kind, line, last in found:
+        if (
+            before is not None
+            and kind in _CLAUSES
+            and (before.name, before.kind) == (name, kind)
+            and before.last < line <= before.last + _NEAR
+            and last < before.line + LONGEST_LINES
+        ):
+            before = Definition(name, kind, before.line, last)
+            continue
+        if before is not None:
+            yield before
+        before = Definition(name, kind, line, last)
+    if before is not None:
+        yield before
 
 
 @cache

@@ -11,6 +11,7 @@ from importlib import resources
 from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.asked import Asked, ask
 from turbo_tui.knowledge.chunks import LONGEST_LINES, Span
+from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.features import Candidate, Scores, candidates
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.leaning import Lean, Leaning
@@ -137,12 +138,27 @@ def named_span(candidate: Candidate, asked: Asked) -> Span | None:
     """Return the lines of the definition that is meant; None where the query means none."""
     sure = asked.is_symbol or candidate.features["defines"] > SURE
     members = [each for each in candidate.named if joined(each.name) in asked.members]
-    each = min(members, key=lambda each: each.last <= each.line, default=None)
+    each = min(
+        members,
+        key=lambda each: (not _is_owned(each, candidate, asked), each.last <= each.line),
+        default=None,
+    )
     if each is None and candidate.named and sure:
         each = candidate.named[0]
     if each is None:
         return None
     return each.line, min(max(each.last, each.line), each.line + LONGEST_LINES - 1)
+
+
+def _is_owned(member: Definition, candidate: Candidate, asked: Asked) -> bool:
+    """Tell whether a member is that of what was typed before it: `Border` of `Border:close`."""
+    if any(
+        joined(each.name) not in asked.members and each.line <= member.line <= each.last
+        for each in candidate.named
+    ):
+        return True
+    here = slice(member.line - 1, member.line)
+    return asked.is_symbol and asked.text in "".join(candidate.known.file.text().split("\n")[here])
 
 
 def _hit(place: Place, asked: Asked, best: float, lean: Lean) -> Hit:

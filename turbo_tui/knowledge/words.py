@@ -23,6 +23,7 @@ _STOP_WORDS = """
     to used uses using via was we what when where which while who why will with without you your
 """
 _STOP = frozenset(_STOP_WORDS.split())
+_MARKS = str.maketrans("", "", "_-$@'")  # of names; whether they are typed or not, one is meant
 
 
 def terms(text: str) -> Iterator[str]:
@@ -57,7 +58,7 @@ def parts_of(name: str) -> list[str]:
 
 def joined(name: str) -> str:
     """Return how a name is indexed as a whole: `parse_line` and `parseLine` are one."""
-    return "=" + name.replace("_", "").replace("-", "").lower()
+    return "=" + name.translate(_MARKS).lower()
 
 
 def joined_name(name: str) -> str:
