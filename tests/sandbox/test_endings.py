@@ -268,7 +268,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
 async def test_nothing_is_left_however_commands_end(tmp_path: Path) -> None:
     await needs_bubblewrap()
 
-    course = await run_course(Bubblewrap(), tmp_path / "ws", 120, seed=3)
+    course = await run_course(Bubblewrap(), tmp_path / "ws", 60, seed=3)
 
     assert course.slowest_s < END_S
 
@@ -278,7 +278,7 @@ async def test_nothing_is_left_however_commands_end(tmp_path: Path) -> None:
 async def test_nothing_is_left_on_the_second_rung_however_commands_end(tmp_path: Path) -> None:
     await needs_landlock()
 
-    course = await run_course(Landlock(), tmp_path / "ws", 30, seed=4)
+    course = await run_course(Landlock(), tmp_path / "ws", 24, seed=4)
 
     assert course.slowest_s < END_S
 

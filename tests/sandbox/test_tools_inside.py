@@ -104,7 +104,7 @@ def source_distribution() -> bytes:
 
 
 USE = "env/bin/python -c 'import parcel; print(parcel.word)'"
-VENV = "python3 -m venv env && env/bin/pip install -q --no-index"
+PIP = "python3 -m venv env && env/bin/pip install -q --no-index"
 C = '#include <stdio.h>\nint main(void) { puts("works"); return 0; }\n'
 CMAKE = (
     "cmake_minimum_required(VERSION 3.5)\nproject(p C)\nadd_executable(p p.c)\n"
@@ -166,14 +166,14 @@ TOOLS: tuple[Tool, ...] = (
         'test "$(python -c \'import sys; print(sys.prefix)\')" = "$PWD/.venv" && echo works',
     ),
     Tool(
-        "pip and a wheel",
-        f"{VENV} ./parcel-1.0-py3-none-any.whl && {USE}",
-        files={"parcel-1.0-py3-none-any.whl": wheel()},
-    ),
-    Tool(
-        "pip and a source distribution",
-        f"{VENV} ./parcel-1.0.tar.gz && {USE}",
-        files={"parcel-1.0.tar.gz": source_distribution()},
+        "pip, a wheel and a source distribution",
+        f"{PIP} ./parcel-1.0-py3-none-any.whl >&2 && {USE} >&2 && "
+        f"rm -r env/lib/python3*/site-packages/parcel* && ! {USE} 2>&1 && "
+        f"env/bin/pip install -q --no-index ./parcel-1.0.tar.gz && {USE}",
+        files={
+            "parcel-1.0-py3-none-any.whl": wheel(),
+            "parcel-1.0.tar.gz": source_distribution(),
+        },
     ),
     Tool(
         "pytest",
