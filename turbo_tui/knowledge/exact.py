@@ -84,13 +84,24 @@ def _hits(files: list[SourceFile], query: Query) -> Iterator[Hit]:
 
 
 def _by_definition(file: SourceFile, query: Query) -> Iterator[Hit]:
+    if not _may_define(file, query):
+        return
     scored = [(_name_score(each.name, query), each) for each in file.defined]
     matching = [(score, each) for score, each in scored if score[0] > 0]
     if not matching:
         return
-    lines = file.text().split("\n")
+    lines = file.text().split("\n", max(each.line for _, each in matching))
     for (score, why), each in matching:
-        yield _hit(file, lines, each.line, score - _detail(each), why)
+        shown = lines[each.line - 1] if each.line <= len(lines) else ""
+        yield _hit(file, shown, each.line, score - _detail(each), why)
+
+
+def _may_define(file: SourceFile, query: Query) -> bool:
+    """Tell whether a file may define what a query names: all its names are looked at as one."""
+    names = "\n".join([each.name for each in file.defined]).lower()
+    if len(query.wanted) != 1:
+        return not set(query.wanted).isdisjoint(names.split("\n"))
+    return query.wanted[0] in names or all(part in names for part in query.parts[0])
 
 
 def _name_score(name: str, query: Query) -> tuple[float, str]:
@@ -126,7 +137,7 @@ def _by_path(file: SourceFile, query: Query) -> Iterator[Hit]:
         return
     if wanted in name or ("/" in wanted and wanted in file.path.lower()):
         whole = 0.1 if wanted in {name, name.partition(".")[0]} else 0.0
-        yield _hit(file, file.text().split("\n"), 1, IN_PATH + whole, "file name")
+        yield _hit(file, file.text().partition("\n")[0], 1, IN_PATH + whole, "file name")
 
 
 def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
@@ -136,7 +147,6 @@ def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
     original = file.text()
     if query.case_matters:
         text = original
-    lines = original.split("\n")
     line, counted, shown = 1, 0, 0
     at = text.find(wanted)
     while at >= 0 and shown < PER_FILE:
@@ -144,9 +154,10 @@ def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
         counted = at
         end = at + len(wanted)
         whole = not (_is_word(text[at - 1 : at]) or _is_word(text[end : end + 1]))
-        yield _hit(file, lines, line, WHOLE_WORD if whole else TEXT, "text")
-        shown += 1
         next_line = text.find("\n", at)
+        here = original[original.rfind("\n", 0, at) + 1 : next_line if next_line >= 0 else None]
+        yield _hit(file, here, line, WHOLE_WORD if whole else TEXT, "text")
+        shown += 1
         at = text.find(wanted, next_line) if next_line >= 0 else -1
 
 
@@ -154,6 +165,5 @@ def _is_word(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
-def _hit(file: SourceFile, lines: list[str], number: int, score: float, why: str) -> Hit:
-    shown = lines[number - 1].strip()[:SHOWN_CHARS] if number <= len(lines) else ""
-    return Hit(file.path, number, number, round(score, 4), shown, (why,))
+def _hit(file: SourceFile, line: str, number: int, score: float, why: str) -> Hit:
+    return Hit(file.path, number, number, round(score, 4), line.strip()[:SHOWN_CHARS], (why,))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,9 +60,10 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
     """
     words = index.chunks.scores(asked.terms)
     pairs = index.chunks.scores(asked.pairs)
-    paths = set(index.best_files(words, MOST_FILES))
+    paths = {known.file.path for known in index.top_files(words, MOST_FILES)}
     if similar is not None:
-        paths |= index.best_files(np.maximum(similar, 0), MOST_SIMILAR).keys()
+        close = index.top_files(np.maximum(similar, 0), MOST_SIMILAR)
+        paths.update(known.file.path for known in close)
     named = definitions_named(index, asked)
     found = [
         Candidate(index.files[path], [each for _, each in named.get(path, ())])
@@ -69,19 +71,25 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
     ]
     versions = newest_versions(each.known.file.path for each in found)
     rarity = {term: index.chunks.rarity(term) for term in asked.terms}
-    parts = {part for each in found for part in _parts(each.known.name_terms)}
-    kin = akin(parts, asked.terms)
-    rare = {part: index.chunks.rarity(part) for part in parts}
-    for each in found:
+    parts = [_parts(each.known.name_terms) for each in found]
+    kin = akin({part for own in parts for part in own}, asked.terms)
+    rare = {
+        part: index.chunks.rarity(part)
+        for own in parts
+        if not rarity.keys().isdisjoint(own)
+        for part in own
+    }
+    query = asked.text.lower()
+    for each, own in zip(found, parts, strict=True):
         known, path = each.known, each.known.file.path
-        each.kinds = kinds_of(path, index.files, versions, query=asked.text.lower())
+        each.kinds = kinds_of(path, index.files, versions, query=query)
         if "data" in each.kinds and known.defined and grammar_of(path) is None:
             each.kinds.remove("data")  # a script without an ending
         each.features = {
             "name_overlap": overlap(known.name_terms, rarity),
-            "name_coverage": coverage(known.name_terms, rarity),
-            "name_akin": coverage(known.name_terms, kin),
-            "name_rarity": rare_coverage(known.name_terms, rarity, rare),
+            "name_coverage": coverage(own, rarity.keys()),
+            "name_akin": coverage(own, kin),
+            "name_rarity": rare_coverage(own, rarity.keys(), rare),
             "folder_overlap": overlap(known.folder_terms, rarity),
             "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
             "referenced": referenced(index, known),
@@ -92,24 +100,37 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
 
 def overlap(place: frozenset[str], rarity: dict[str, float]) -> float:
     """How much of the query, by rarity, is in a file's name or folders; half of it is most."""
+    if place.isdisjoint(rarity):
+        return 0.0
     held = sum(rarity[term] for term in rarity if term in place)
     return math.sqrt(held / (sum(rarity.values()) or 1.0))
 
 
-def coverage(name: frozenset[str], wanted: Container[str]) -> float:
+def coverage(parts: list[str], wanted: AbstractSet[str]) -> float:
     """How much of a file's name is in the query, or in what is akin to it."""
-    parts = _parts(name)
-    return sum(term in wanted for term in parts) / len(parts) if parts else 0.0
+    if wanted.isdisjoint(parts):
+        return 0.0
+    return sum(term in wanted for term in parts) / len(parts)
 
 
 def akin(parts: Iterable[str], wanted: Iterable[str]) -> set[str]:
     """Return the parts of names that begin like words of the query: `config`, configuration."""
-    return {part for part in parts if any(_akin(part, term) for term in wanted)}
+    words = set(wanted)
+    beginnings: dict[str, list[str]] = defaultdict(list)
+    for word in words:
+        beginnings[word[:SHORTEST_AKIN]].append(word)
+    return {
+        part
+        for part in parts
+        if part in words
+        or any(_akin(part, word) for word in beginnings.get(part[:SHORTEST_AKIN], ()))
+    }
 
 
-def rare_coverage(name: frozenset[str], wanted: Container[str], rarity: dict[str, float]) -> float:
+def rare_coverage(parts: list[str], wanted: AbstractSet[str], rarity: dict[str, float]) -> float:
     """How much of a file's name is in the query, where rare words count more."""
-    parts = _parts(name)
+    if wanted.isdisjoint(parts):
+        return 0.0
     held = sum(rarity[part] for part in parts if part in wanted)
     return held / (sum(rarity[part] for part in parts) or 1.0) if held else 0.0
 
@@ -156,21 +177,23 @@ def definitions_named(index: Index, asked: Asked) -> dict[str, list[tuple[float,
 
 def _add_fits(found: list[Candidate], words: Scores, pairs: Scores, similar: Scores | None) -> None:
     """Add what follows from chunks: a feature is compared with that of the best file."""
-    for each in found:
-        here = slice(each.known.first, each.known.first + len(each.known.chunks))
-        own = words[here]
-        each.fits = own + pairs[here]
-        each.features |= {
-            "best_chunk": _most(own, 1),
-            "top_chunks": _most(own, TOP),
-            "all_chunks": math.log1p(float(own.sum())),
-            "pairs": _most(pairs[here], 2 * TOP - 1),
-        }
-        if similar is not None:
-            close = np.maximum(similar[here], 0)
-            each.features |= {"similar_best": _most(close, 1), "similar_top": _most(close, TOP)}
-            # A tenth of cosine is worth a rare word, where words leave it open.
-            each.fits = each.fits + 10 * close
+    chunks = _Chunks([each.known for each in found])
+    fits = chunks.of(words) + chunks.of(pairs)
+    columns = {
+        "best_chunk": chunks.most(words, 1),
+        "top_chunks": chunks.most(words, TOP),
+        "all_chunks": chunks.total(words),
+        "pairs": chunks.most(pairs, 2 * TOP - 1),
+    }
+    if similar is not None:
+        close = np.maximum(similar, 0)
+        columns |= {"similar_best": chunks.most(close, 1), "similar_top": chunks.most(close, TOP)}
+        # A tenth of cosine is worth a rare word, where words leave it open.
+        fits += 10 * chunks.of(close)
+    for each, own, *values in zip(found, chunks.split(fits), *columns.values(), strict=True):
+        each.fits = own
+        each.features.update(zip(columns, values, strict=True))
+        each.features["all_chunks"] = math.log1p(each.features["all_chunks"])
     for name in ("best_chunk", "top_chunks", "all_chunks", "pairs"):
         best = max((each.features[name] for each in found), default=0.0)
         for each in found if best else ():
@@ -182,11 +205,42 @@ def _add_fits(found: list[Candidate], words: Scores, pairs: Scores, similar: Sco
             each.features[name] = CLOSEST / (CLOSEST + place)
 
 
-def _most(values: Scores, many: int) -> float:
-    """Return the sum of the largest."""
-    if len(values) > many:
-        values = np.partition(values, -many)[-many:]
-    return float(values.sum())
+class _Chunks:
+    """The chunks of some files, one behind the other: numpy looks at all of them at once."""
+
+    def __init__(self, files: Sequence[Indexed]) -> None:
+        self._sizes = np.array([len(each.chunks) for each in files], np.intp)
+        self._ends = np.cumsum(self._sizes)
+        self._starts = self._ends - self._sizes
+        firsts = np.array([each.first for each in files], np.intp)
+        self._owners = np.repeat(np.arange(len(files)), self._sizes)
+        self._numbers = np.arange(len(self._owners)) + (firsts - self._starts)[self._owners]
+
+    def of(self, scores: Scores) -> Scores:
+        """Return their part of what is given for all chunks of the index."""
+        return scores[self._numbers]
+
+    def split(self, values: Scores) -> list[Scores]:
+        """Return the values of each file's chunks."""
+        bounds = zip(self._starts.tolist(), self._ends.tolist(), strict=True)
+        return [values[start:end] for start, end in bounds]
+
+    def total(self, scores: Scores) -> list[float]:
+        """Return the sum of each file's chunks."""
+        return self._summed(self.of(scores), self._owners)
+
+    def most(self, scores: Scores, many: int) -> list[float]:
+        """Return the sum of the largest of each file's chunks."""
+        values = self.of(scores)
+        held = np.flatnonzero(values)
+        order = held[np.lexsort((-values[held], self._owners[held]))]
+        owners = self._owners[order]
+        places = np.arange(len(order)) - np.searchsorted(owners, owners)
+        best = order[places < many]
+        return self._summed(values[best], self._owners[best])
+
+    def _summed(self, values: Scores, owners: NDArray[np.intp]) -> list[float]:
+        return np.bincount(owners, values, len(self._sizes)).tolist()
 
 
 def _parts(name: frozenset[str]) -> list[str]:

@@ -81,24 +81,35 @@ def newest_versions(paths: Iterable[str]) -> dict[str, int]:
     """Return the highest N of folders named vN, by the folder that they lie in."""
     newest: dict[str, int] = {}
     for path in paths:
-        for found in _VERSION.finditer(path):
-            above = path[: found.start()]
-            newest[above] = max(newest.get(above, 0), int(found[1]))
+        for above, version, _ in _versioned(path):
+            newest[above] = max(newest.get(above, 0), int(version))
     return newest
+
+
+@lru_cache(maxsize=50_000)
+def _versioned(path: str) -> tuple[tuple[str, str, str], ...]:
+    """Return the folders named vN that a path goes through: what is above, N, what is below."""
+    found = _VERSION.finditer(path)
+    return tuple((path[: each.start()], each[1], path[each.end() + 1 :]) for each in found)
 
 
 def _is_older(path: str, paths: Collection[str], versions: dict[str, int], query: str) -> bool:
     """Tell whether a file lies in a versioned folder that a newer one, or none, takes over from."""
-    for found in _VERSION.finditer(path):
-        if re.search(rf"\bv{found[1]}\b", query):
+    for above, version, below in _versioned(path):
+        if re.search(rf"\bv{version}\b", query):
             continue
-        above = path[: found.start()]
-        if versions.get(above, 0) > int(found[1]) or above + path[found.end() + 1 :] in paths:
+        if versions.get(above, 0) > int(version) or above + below in paths:
             return True
     return False
 
 
 def _has_twin(path: str, paths: Collection[str]) -> bool:
     """Tell whether a file only declares what the one beside it holds."""
+    return any(twin in paths for twin in _twins(path))
+
+
+@lru_cache(maxsize=50_000)
+def _twins(path: str) -> tuple[str, ...]:
+    """Return the paths of what would hold what a file declares."""
     ending = ".d.ts" if path.endswith(".d.ts") else f".{path.rpartition('.')[2]}"
-    return any(path.removesuffix(ending) + twin in paths for twin in _TWINS.get(ending, ()))
+    return tuple(path.removesuffix(ending) + twin for twin in _TWINS.get(ending, ()))

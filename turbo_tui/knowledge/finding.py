@@ -119,7 +119,7 @@ class Finder:
         code = "\n".join(known.file.text().split("\n")[first - 1 : last])
         rarest = sorted(asked_terms(code), key=index.chunks.rarity, reverse=True)
         scores = index.chunks.scores([*asked_terms(query.text), *rarest[:LIKE_TERMS]])
-        scores /= float(scores.max(initial=0.0)) or 1.0
+        scores = scores / (float(scores.max(initial=0.0)) or 1.0)
         similar = self._meaning.similar(index, number) if self._meaning else None
         if similar is not None:
             scores = (scores + np.maximum(similar, 0)).astype(np.float32)

@@ -157,21 +157,24 @@ class Index:
             scores: By chunk number, as `chunks.scores` returns them; 0 is no score.
             most: How many files at most.
         """
+        found: dict[str, dict[int, float]] = {}
+        for known in self.top_files(scores, most):
+            fits = scores[known.first : known.first + len(known.chunks)].tolist()
+            found[known.file.path] = {which: fit for which, fit in enumerate(fits) if fit}
+        return found
+
+    def top_files(self, scores: NDArray[np.float32], most: int) -> list[Indexed]:
+        """Return the files with the best chunks, in any order; scores as for `best_files`."""
         if not self.placed:
-            return {}
+            return []
         best = np.maximum.reduceat(scores, np.array(self.firsts, np.uint32))
         if self.left_out:
             best[self.left_out] = 0
         held = np.flatnonzero(best)
         if len(held) > most:
             held = held[np.argpartition(best[held], -most)[-most:]]
-        found: dict[str, dict[int, float]] = {}
-        for at in held.tolist():
-            known = self.placed[at]
-            if known is not None:
-                fits = scores[known.first : known.first + len(known.chunks)].tolist()
-                found[known.file.path] = {which: fit for which, fit in enumerate(fits) if fit}
-        return found
+        found = (self.placed[at] for at in held.tolist())
+        return [known for known in found if known is not None]
 
 
 def _with_place(

@@ -49,6 +49,9 @@ class Lean:
     why: tuple[str, ...] = ()
 
 
+LEVEL = Lean()
+
+
 class Leaning:
     """Which files a search leans to.
 
@@ -68,6 +71,8 @@ class Leaning:
 
     def of(self, path: str) -> Lean:
         """Return how far a search leans to a file."""
+        if not self._at and path not in self._spoken and self._habits is None:
+            return LEVEL
         near, why = self.near(path)
         values = {
             "near": near,

@@ -81,7 +81,10 @@ class Likely:
         """Return the terms that a word, or a part of one, may have been made to."""
         whole = joined(word)[1:]
         found: list[str] = []
-        for part in filter(None, dict.fromkeys((whole, stem(whole)))):
+        short = stem(whole)
+        # What holds the whole word holds its beginning as well.
+        parts = (short,) if whole.startswith(short) else (whole, short)
+        for part in filter(None, parts):
             found += _lines_with(self._terms_in_lines(), part, MOST_TERMS)
         return found
 

@@ -28,6 +28,7 @@ class Postings:
         self._live = 0
         self._total = 0
         self._norms: NDArray[np.float32] | None = None
+        self._scored: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
         """Return how many documents are not removed."""
@@ -132,18 +133,24 @@ class Postings:
         return self._words(term) >> np.uint32(8)
 
     def scores(self, terms: Iterable[str]) -> NDArray[np.float32]:
-        """Return BM25 of every document by its number; 0 where it holds none of the terms."""
-        total = np.zeros(len(self._lengths), np.float32)
-        if not self._live:
-            return total
+        """Return BM25 of every document by its number; 0 where it holds none of the terms.
+
+        It is for reading: who asks for the same terms again gets the same array.
+        """
+        terms = tuple(terms)
         norms = self._document_norms()
-        for term in terms:
+        if self._scored is not None and self._scored[0] == terms:
+            return self._scored[1]
+        total = np.zeros(len(self._lengths), np.float32)
+        for term in terms if self._live else ():
             words = self._words(term)
             if len(words):
                 numbers = words >> np.uint32(8)
                 counts = (words & np.uint32(MOST)).astype(np.float32)
                 weight = np.float32(self.rarity(term) * (_K1 + 1))
                 total[numbers] += weight * counts / (counts + norms[numbers])
+        total.flags.writeable = False
+        self._scored = terms, total
         return total
 
     def _words(self, term: str) -> NDArray[np.uint32]:
@@ -157,8 +164,8 @@ class Postings:
         """What a document's length adds to a term's count; infinite for a removed one."""
         if self._norms is None:
             lengths = np.array(self._lengths, np.float32)
-            mean = self._total / self._live or 1.0
+            mean = self._total / (self._live or 1) or 1.0
             norms = (_K1 * (1 - _B) + _K1 * _B / mean * lengths).astype(np.float32)
             norms[lengths == _REMOVED] = np.inf
-            self._norms = norms
+            self._norms, self._scored = norms, None
         return self._norms

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import islice
 
 from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.asked import Asked, ask
@@ -53,9 +54,10 @@ def rank(
     """
     asked = ask(text)
     has_vectors = similar is not None
-    found = meant(candidates(index, asked, similar), asked)
+    found = candidates(index, asked, similar)
+    level = Lean()
     leans = {
-        each.known.file.path: leaning.of(each.known.file.path) if leaning else Lean()
+        each.known.file.path: leaning.of(each.known.file.path) if leaning else level
         for each in found
     }
     scored = [
@@ -66,8 +68,11 @@ def rank(
         for each in found
     ]
     scored.sort(key=lambda each: (-each[0], each[1].known.file.path))
+    totals = {each.known.file.path: total for total, each in scored}
     places = [
-        place for total, each in scored[:limit] for place in places_of(each, asked, total, limit)
+        place
+        for each in meant([each for _, each in scored], asked, limit)
+        for place in places_of(each, asked, totals[each.known.file.path], limit)
     ]
     places.sort(key=lambda each: (-each.score, each.candidate.known.file.path, each.span))
     best = places[0].score if places else 0.0
@@ -76,26 +81,32 @@ def rank(
     ]
 
 
-def meant(found: list[Candidate], asked: Asked) -> list[Candidate]:
-    """Keep, for a single name, the files that hold it; where none does, those with all its parts.
+def meant(found: list[Candidate], asked: Asked, most: int | None = None) -> list[Candidate]:
+    """Keep, for a single name, the first files that hold it; where none does, all its parts.
 
     The parts of a name are looked for apart only when the name itself is nowhere.
     """
     if not asked.is_symbol:
-        return found
+        return found[:most]
     whole = asked.text.strip().lower()
-    places = [(each.known.file.lower(), each.known.file.path.lower(), each) for each in found]
-    holding = [e for text, path, e in places if e.named or whole in text or whole in path]
+    # One after the other: what is behind the last one that is shown need not be read.
     parts = parts_of(asked.text)
-    return holding or [e for text, path, e in places if all(p in text or p in path for p in parts)]
+    holding = list(islice((e for e in found if e.named or _holds(e, [whole])), most))
+    return holding or list(islice((e for e in found if _holds(e, parts)), most))
+
+
+def _holds(candidate: Candidate, parts: list[str]) -> bool:
+    file = candidate.known.file
+    path = file.path.lower()
+    return all(part in path or part in file.lower() for part in parts)
 
 
 def score(candidate: Candidate, asked: Asked, *, has_vectors: bool = False) -> float:
     """Mix a candidate's features; what it is beside the thing itself lowers it."""
     mix = weights()["symbol" if asked.is_symbol else "sentence"]
     mix = mix["vectors" if has_vectors else "words"]
-    total = sum(mix[name] * value for name, value in candidate.features.items())
-    total += sum(mix[kind] for kind in candidate.kinds)
+    total = sum([mix[name] * value for name, value in candidate.features.items() if value])
+    total += sum([mix[kind] for kind in candidate.kinds])
     return total + EXACT * is_exact(candidate, asked)
 
 
@@ -104,10 +115,12 @@ def is_exact(candidate: Candidate, asked: Asked) -> bool:
 
     A plain word is a subject as well: a fixture or a build target of that name is not meant.
     """
+    if not asked.is_symbol or not candidate.named:
+        return False
     is_plain = asked.symbol.islower() and not joined_name(asked.symbol)
     if is_plain and not ASIDE.isdisjoint(candidate.kinds):
         return False
-    return asked.is_symbol and any(
+    return any(
         each.name == asked.symbol and (each.kind != "value" or not each.name.islower())
         for each in candidate.named
     )
@@ -163,9 +176,9 @@ def _is_owned(member: Definition, candidate: Candidate, asked: Asked) -> bool:
 
 def _hit(place: Place, asked: Asked, best: float, lean: Lean) -> Hit:
     known = place.candidate.known
-    lines = known.file.text().split("\n")
-    named = {each.line for each in place.candidate.named}
     first, last = place.span
+    lines = known.file.text().split("\n", last)[:last]
+    named = {each.line for each in place.candidate.named}
     shown = first if first in named else best_line(lines, place.span, asked)
     text = lines[shown - 1].strip()[:SHOWN_CHARS] if shown <= len(lines) else ""
     why = [*reasons(place.candidate, asked, place.span), *lean.why]

@@ -45,10 +45,13 @@ def shared_words(candidate: Candidate, asked: Asked) -> list[str]:
 def best_line(lines: Sequence[str], span: Span, asked: Asked) -> int:
     """Return the line of a span that holds most terms of the query; the first of equals."""
     wanted = set(asked.terms)
+    words = set(_WORD.findall("\n".join(lines[span[0] - 1 : span[1]])))
+    telling = {word: own for word in words if (own := wanted.intersection(terms_of(word)))}
 
     def held(number: int) -> int:
-        words = _WORD.findall(lines[number - 1])
-        return len({term for word in words for term in terms_of(word)} & wanted)
+        here = telling.keys() & _WORD.findall(lines[number - 1])
+        return len(set[str]().union(*(telling[word] for word in here)))
 
     numbers = range(span[0], min(span[1], len(lines)) + 1)
-    return max(numbers, key=lambda number: (held(number), -number), default=span[0])
+    maybe = [n for n in numbers if any(word in lines[n - 1] for word in telling)]
+    return max(maybe, key=lambda number: (held(number), -number), default=span[0])
