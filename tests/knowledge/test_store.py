@@ -8,9 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from turbo_tui.knowledge import store as store_module
+from turbo_tui.knowledge import store_process
 from turbo_tui.knowledge.digest import Digest, digest, key_of, packed
 from turbo_tui.knowledge.store import Store, family_of
 from turbo_tui.knowledge.storing import Database
@@ -111,13 +113,13 @@ def test_a_store_that_somebody_holds_is_left_to_him(store: Store, folder: Path) 
 
 def test_a_helper_that_was_killed_is_started_anew(store: Store) -> None:
     assert store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
-    helper = store._helper  # pyright: ignore[reportPrivateUsage]
-    assert helper is not None
+    (helper,) = psutil.Process().children()
     helper.kill()
     helper.wait()
 
-    store.put([], [(file("b.txt"), KEY)])
-    assert store.put([], [(file("c.txt"), KEY)])
+    assert not store.put([], [(file("b.txt"), KEY)])
+    assert store.put([], [(file("b.txt"), KEY)])
+    assert (store.usable, store.note, store.behind) == (True, "", False)
     assert [key for key, _ in store.get([KEY])] == [KEY]
 
 
@@ -130,31 +132,99 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     store.close()
 
 
+def instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Have the helper begin with a program of the test's own."""
+    begin = "import os, sys; from pathlib import Path; from turbo_tui.knowledge import storing\n"
+    serve = "storing.serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)\n"
+    monkeypatch.setattr(
+        store_process, "COMMAND", (sys.executable, "-c", f"{begin}{program}\n{serve}")
+    )
+
+
 def test_a_full_disk_is_said_and_tried_again_later(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = opened(folder)
-    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
-    program = (
-        "import sys, errno; from pathlib import Path; from turbo_tui.knowledge import storing\n"
-        "def full(*_): raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "storing.Database.put = full\n"
-        "storing.serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)\n"
+    instead(
+        monkeypatch,
+        "def full(*_): raise OSError(28, 'No space left on device')\nstoring.Database.put = full",
     )
-    store.close()
-    monkeypatch.setattr(store_module, "COMMAND", (sys.executable, "-c", program))
     store = opened(folder)
 
     assert not store.put([], [(file("b.txt"), KEY)])
     assert store.note == store_module.FULL
-    assert not store.usable
+    assert (store.usable, store.recover(), store.behind) == (False, False, True)
 
     monkeypatch.undo()
-    monkeypatch.setattr(store_module, "AGAIN_S", 0.0)
-    store._off_until = 0.0  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(store_module, "ROOM_BYTES", 2**62)
+    assert not store.recover(at_once=True)
+    monkeypatch.undo()
+    assert store.recover(at_once=True)
     assert store.put([], [(file("b.txt"), KEY)])
     assert store.note == ""
     store.close()
+
+
+def test_a_store_is_not_made_anew_because_its_helper_was_killed_as_it_opened(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    store.close()
+    ended = tmp_path / "ended"
+    place = repr(str(ended))
+    once = f"if not os.path.exists({place}):\n open({place}, 'w'); os.kill(os.getpid(), 9)"
+    instead(monkeypatch, once)
+
+    again = opened(folder)
+
+    assert ended.exists()
+    assert (again.note, again.keys, again.files.keys()) == ("", {KEY}, {"a.txt"})
+    again.close()
+
+
+def test_a_store_that_kills_its_helper_is_made_anew_and_said(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    store.close()
+    instead(
+        monkeypatch,
+        "files = storing.Database.files\n"
+        "storing.Database.files = lambda self: files(self) and os._exit(1) or {}",
+    )
+
+    again = opened(folder)
+
+    assert again.note == store_module.BROKEN
+    assert again.put([(KEY, packed(made()))], [])
+    again.close()
+
+
+def test_a_helper_that_ends_each_time_is_done_without_and_that_is_said(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, "storing.Database.put = lambda *_: os._exit(1)")
+    store.close()
+    store.open()
+
+    for usable in (True, True, False):
+        assert not store.put([], [(file("a.txt"), KEY)])
+        assert store.usable is usable
+
+    assert "ends each time" in store.note
+    monkeypatch.setattr(store_process, "COMMAND", ("/bin/false",))
+    assert not store.recover(at_once=True)
+    assert "ends each time" in store.note
+
+
+def test_contents_that_cannot_be_read_any_more_are_built_anew_and_said(store: Store) -> None:
+    store.put([(KEY, [b"no JSON"] * 5)], [(file("a.txt"), KEY)])
+
+    assert list(store.get([KEY])) == []
+
+    assert (store.note, store.behind, store.usable) == (store_module.BROKEN, True, True)
+    assert (store.keys, store.files) == (set(), {})
+    assert store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    assert [key for key, _ in store.get([KEY])] == [KEY]
 
 
 def test_what_no_file_needs_is_forgotten_at_last_and_rows_are_packed(folder: Path) -> None:
@@ -177,7 +247,7 @@ def test_what_no_file_needs_is_forgotten_at_last_and_rows_are_packed(folder: Pat
 def test_its_helper_ends_with_whoever_started_it(folder: Path) -> None:
     folder.mkdir()
     helper = subprocess.Popen(
-        (*store_module.COMMAND, str(folder)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        (*store_process.COMMAND, str(folder)), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert helper.communicate(b"", timeout=60) == (b"", None)
     assert helper.returncode == 0

@@ -305,3 +305,24 @@ def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
     assert client.search("here_3", limit=1)[0].path == "m3.py"
     assert client.state().pending, "it did not wait for the rest"
     assert first(client, "new_599") == "n599.py:1"
+
+
+def test_a_worker_told_to_end_waits_neither_for_a_disk_nor_for_a_file_that_hangs(
+    home: Home, client: Client
+) -> None:
+    *_, state = client.build()
+    assert state.files == 5
+    (worker,) = workers(home)
+    (helper,) = (each for each in helpers(worker) if "storing" in " ".join(each.cmdline()))
+    helper.suspend()
+    (home.root / "m1.py").write_text("def changed(): ...\n")
+    assert first(client, "changed") == "m1.py:1"
+    readers = [each for each in helpers(worker) if "digesting" in " ".join(each.cmdline())]
+    for each in readers:
+        each.suspend()
+    (home.root / "m2.py").write_text("def stuck(): ...\n")
+    until(lambda: client.state().pending)
+
+    worker.terminate()
+
+    assert psutil.wait_procs([worker, helper, *readers], timeout=20)[1] == []

@@ -42,6 +42,7 @@ PREPARED_FILES = 500  # at once
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
 AGAIN_S = 1.0  # after the process that writes was ended
+SAVE_S = 1.0  # whoever ends a worker waits no longer for it
 CUT = (
     f"Only the first {MOST_FILES:,} files here are searched: name folders to leave out in "
     ".turbo/ignore, or search in one of them."
@@ -69,9 +70,10 @@ class Keeper:
         self._vectors: list[Row] = []  # that are not in the store yet
         self._recalled = self._followed = False
         self.turn = Lock()
+        self._over = Event()
         self._root = root
         self._tree = SourceTree(root, notes)
-        self._parser = Parser()
+        self._parser = Parser(over=self._over)
         self._store = store
         self._pending: dict[str, SourceFile] = {}
         self._no_text: dict[str, Stamp] = {}
@@ -83,8 +85,7 @@ class Keeper:
         self._done = 0  # of what was asked: in the index
         self._kept = 0  # and on disk
         self._rounds = self._rounds_kept = 0
-        self._busy = True
-        self._over = Event()
+        self._busy, self._tries = True, False
         self._walked_at = 0.0
         self._began = 0.0
         self._began_with = 0
@@ -92,7 +93,7 @@ class Keeper:
         self._filled = False
         self._watch = Watch(self._changed)
         self._threads = [
-            Thread(target=each, name=each.__name__) for each in (self._run, self._keep)
+            Thread(target=each, name=each.__name__, daemon=True) for each in (self._run, self._keep)
         ]
 
     def start(self) -> None:
@@ -106,12 +107,16 @@ class Keeper:
         return all(each.is_alive() for each in self._threads) and not self._store.lost
 
     def stop(self) -> None:
-        """End the thread once the file at hand is done; what is unsaved is saved."""
+        """End the threads; what is unsaved is saved, unless that takes long."""
         self._over.set()
         with self._news:
             self._news.notify_all()
+        until = time.monotonic() + SAVE_S
         for each in self._threads:
-            each.join()
+            each.join(max(0.0, until - time.monotonic()))
+        self._store.abandon()  # it may hang with its disk
+        for each in self._threads:
+            each.join(SAVE_S)
         self._watch.stop()
         self._parser.close()
         self._meaning.close()
@@ -121,10 +126,15 @@ class Keeper:
         """Say which files the user is at: their chunks are compared by meaning first."""
         self._meaning.near(paths)
 
-    def look(self) -> int:
-        """Have the files looked at; return what `settled` waits for."""
+    def look(self, *, keep: bool = False) -> int:
+        """Have the files looked at; return what `settled` waits for.
+
+        Args:
+            keep: Try at once whether a disk that was full is so still.
+        """
         with self._news:
             self._asked += 1
+            self._tries = self._tries or keep
             self._news.notify_all()
             return self._asked
 
@@ -276,6 +286,8 @@ class Keeper:
     def _rest(self) -> None:
         self._parser.close()
         self._store.rest()
+        if self._store.behind and self._opened.is_set() and self._store.recover():
+            self._changed(None)
         waited = time.monotonic() - self._walked_at
         if not self._watch.works and waited > 10 * self._tree.walk_s:
             self._changed(None)
@@ -301,6 +313,7 @@ class Keeper:
         files = self._tree.files()
         self._walked_at = time.monotonic()
         held = self.index.files
+        lacks = self._catches_up()
         for path in [*(held.keys() - files.keys())]:
             with self.turn:
                 self.index.remove(path)
@@ -312,9 +325,20 @@ class Keeper:
             {
                 path: file
                 for path, file in files.items()
-                if path not in held or held[path].file.stamp != file.stamp
+                if path not in held
+                or held[path].file.stamp != file.stamp
+                or (lacks and not self._store.has(file, held[path].key))
             }
         )
+
+    def _catches_up(self) -> bool:
+        """Tell whether the store takes again what it had no room for."""
+        store, at_once = self._store, self._tries
+        self._tries = False
+        if not self._opened.is_set() or not store.behind or not store.recover(at_once=at_once):
+            return False
+        store.behind = False
+        return True
 
     def _begin(self, changed: dict[str, SourceFile]) -> None:
         known = self._no_text
@@ -363,7 +387,7 @@ class Keeper:
             for key, digest in found:
                 for file in wanted[key]:
                     self._put(file, key, digest)
-                    if self._store.files.get(file.path) != (file.stamp, key):
+                    if not self._store.has(file, key):
                         self._remember(file, key, ())
                 if self._over.is_set():
                     return
@@ -407,15 +431,15 @@ class Keeper:
         return whole or len(self._unsaved) >= BATCH_FILES
 
     def _saved(self, some: list[Unsaved], gone: list[str]) -> bool:
-        """Write; False where it is to be tried again. Without a disk, nothing is ever written."""
-        known = self._store.files
-        fresh = [each for each in some if known.get(each[0].path) != (each[0].stamp, each[1])]
-        gone = [path for path in gone if path in known]
+        """Write; False where it is to be tried again. Without a disk it is left for later."""
+        fresh = [each for each in some if not self._store.has(each[0], each[1])]
+        gone = [path for path in gone if path in self._store.files]
         contents = [(key, parts) for _, key, parts in fresh if parts]
         files = [(file, key) for file, key, _ in fresh]
         if not files and not gone:
             return True
-        return self._store.put(contents, files, gone) or not self._store.usable
+        kept = self._store.put(contents, files, gone)
+        return kept or not (self._store.usable or self._over.is_set())
 
     def _open(self) -> None:
         self._store.open()

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, DefaultSelector
+from threading import Event
 from typing import NamedTuple, cast
 
 from turbo_tui.knowledge.digest import Digest, unpacked
@@ -19,6 +20,7 @@ from turbo_tui.knowledge.tree import SourceFile
 PARSE_S = 5.0  # of processor time for one file; a megabyte of C takes about half a second
 PATIENCE = 6  # times as long by the clock, for a busy machine
 MOST_PROCESSES = 4
+LOOK_S = 0.25  # between looks at whether a file takes too long
 AHEAD = 4  # files that a process is asked for before it answered the first
 
 # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours.
@@ -50,9 +52,16 @@ class Parser:
         given_up: Files that took longer than `PARSE_S`, or ended the process, by path.
     """
 
-    def __init__(self, processes: int = 0) -> None:
+    def __init__(self, processes: int = 0, over: Event | None = None) -> None:
+        """Begin without processes.
+
+        Args:
+            processes: At most; by default what the machine allows.
+            over: Once it is set, nothing more is read, and nobody waits for a file that hangs.
+        """
         self.given_up: set[str] = set()
         self._most = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
+        self._over = over or Event()
         self._idle: list[_Reader] = []
 
     def read(self, files: Iterable[SourceFile]) -> Generator[Read, None, None]:
@@ -60,7 +69,7 @@ class Parser:
         waiting = iter(files)
         readers: list[_Reader] = []
         try:
-            while True:
+            while not self._over.is_set():
                 self._hand_out(waiting, readers)
                 if not any(reader.asked for reader in readers):
                     return
@@ -102,7 +111,7 @@ class Parser:
             for reader in readers:
                 if reader.asked:
                     waiting.register(reader.answers, EVENT_READ, reader)
-            ready = [cast("_Reader", key.data) for key, _ in waiting.select(PARSE_S / 4)]
+            ready = [cast("_Reader", key.data) for key, _ in waiting.select(LOOK_S)]
         for reader in readers:
             alive = reader.receive() if reader in ready else not reader.overdue()
             while (read := reader.take()) is not None:

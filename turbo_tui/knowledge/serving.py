@@ -125,7 +125,7 @@ class Clients:
 
     def _index(self) -> Iterator[Request]:
         until = time.monotonic() + COMPLETE_S
-        wanted = self._keeper.look()
+        wanted = self._keeper.look(keep=True)
         while not (
             self._keeper.settled(wanted, within_s=TOLD_S, kept=True)
             and self._keeper.filled(within_s=TOLD_S)

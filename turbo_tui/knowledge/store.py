@@ -1,40 +1,39 @@
 """The index on disk, as the worker sees it: kept by a helper process, never waited for by a query.
 
-A store that cannot be used is made anew; one that cannot be written is done without. Either way
-`note` says so, and the index in memory goes on.
+A store that cannot be read is made anew; one that cannot be written is done without until it can.
+Either way `note` says so, and the index in memory goes on.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Generator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO, cast
+from typing import cast
 
 from turbo_tui.knowledge.digest import PARTS, Digest, unpacked
-from turbo_tui.knowledge.frames import Head, Parts, receive, send
+from turbo_tui.knowledge.frames import Head
+from turbo_tui.knowledge.store_process import RequestFailedError, StoreProcess, Why
 from turbo_tui.knowledge.tree import SourceFile, Stamp
 from turbo_tui.languages.source_files import regular_bytes
 
-COMMAND = (sys.executable, "-I", "-m", "turbo_tui.knowledge.storing")
 FAMILY_FILE = "family"
 VERSION_FILE = "version.json"
 LARGEST_CONFIG_BYTES = 1_000_000
-IDLE_S = 30.0  # the helper holds 150 MB; nobody needs it while nothing changes
-AGAIN_S = 60.0  # after a full disk
+AGAIN_S = 60.0  # between looks at whether there is room again
+ROOM_BYTES = 16_000_000  # a disk with less is full still
+MOST_ENDED = 3  # times that the process ended in a row at the same request
 OTHER_VERSION = "The index was made by another version of turbo-tui; it was built anew."
 BROKEN = "The index on disk could not be read; it was built anew."
-FULL = "The disk is full: the index is kept in memory alone, and built anew next time."
-UNWRITABLE = "The index cannot be kept on disk ({why}); it is built anew next time."
+FULL = "The disk is full: the index is kept in memory alone until there is room."
+UNWRITABLE = "The index cannot be kept on disk ({why}); it is kept in memory alone."
 _ORIGIN = re.compile(r'\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', re.MULTILINE)
 TAKEN = "Another search worker keeps this index on disk; this one keeps its own in memory."
 
@@ -64,8 +63,12 @@ def _said_in(file: Path) -> str:
     return os.fsdecode(content)
 
 
-class _FailedError(Exception):
-    """A request was not done; its argument says why: version, full, broken, ended."""
+_WHY: dict[Why, str] = {
+    "broken": "writing failed",
+    "ended": "the process that writes it ends each time",
+    "full": "the disk is full",
+    "version": "another version wrote there",
+}
 
 
 class Store:
@@ -75,6 +78,7 @@ class Store:
         note: What the user should know, or nothing.
         files: Path -> stamp and key, as on disk.
         keys: Contents on disk.
+        behind: Whether it lacks what it was given, or had: until `recover`, and that is put again.
     """
 
     def __init__(self, folder: Path, version: str, family: str = "") -> None:
@@ -88,14 +92,16 @@ class Store:
         self.note = ""
         self.files: dict[str, tuple[Stamp, str]] = {}
         self.keys: set[str] = set()
+        self.behind = False
         self._folder = folder
         self._version = version
         self._family = family
-        self._turn = Lock()
-        self._helper: subprocess.Popen[bytes] | None = None
+        self._process = StoreProcess(folder, version)
         self._lock = -1
-        self._used = 0.0
-        self._off_until = 0.0
+        self._off = True
+        self._again_at = 0.0
+        self._ended = 0  # times in a row
+        self._was_rebuilt = False
 
     @property
     def exists(self) -> bool:
@@ -116,37 +122,74 @@ class Store:
     @property
     def usable(self) -> bool:
         """Whether it makes sense to write."""
-        return self._lock >= 0 and time.monotonic() >= self._off_until
+        return not self._off
+
+    def has(self, file: SourceFile, key: str) -> bool:
+        """Tell whether a file and the content that it has are on disk."""
+        return key in self.keys and self.files.get(file.path) == (file.stamp, key)
 
     def open(self) -> None:
         """Learn what lies on disk; make it anew where that is of no use."""
         if not self._own():
             return
-        for why in ("", BROKEN):
+        note, tries = "", 2
+        while True:
             try:
-                if why:
-                    self._ask({"do": "wipe"})
-                answer, _ = self._ask({"do": "open", "version": self._version})
-            except _FailedError as error:
-                if error.args[0] == "full":
-                    self._give_up(FULL)
+                if note:
+                    self._process.ask({"do": "wipe"})
+                answer = self._process.ask({"do": "open", "version": self._version})
+            except RequestFailedError as error:
+                tries -= 1
+                if error.why == "ended" and tries:
+                    continue  # killed, for want of memory say: what it keeps may well be whole
+                if error.why == "full" or note:
+                    self._give_up(FULL if error.why == "full" else _unwritable(error))
                     return
-                self.note = OTHER_VERSION if error.args[0] == "version" else BROKEN
-                self._end()
+                note = self.note = OTHER_VERSION if error.why == "version" else BROKEN
+                tries = 2
+                self._process.restart()
             else:
                 rows = cast("list[tuple[str, int, int, int, str]]", answer["files"])
                 self.files = {path: ((at, size, node), key) for path, at, size, node, key in rows}
                 self.keys = set(cast("list[str]", answer["keys"]))
+                self._off = False
                 self._join_family()
                 return
-        self._give_up(UNWRITABLE.format(why="it could not be made"))
+
+    def recover(self, *, at_once: bool = False) -> bool:
+        """Tell whether it is of use, after a while once more where it was not.
+
+        Args:
+            at_once: Do not wait for that while.
+        """
+        now = time.monotonic()
+        if not self._off or (now < self._again_at and not at_once):
+            return not self._off
+        self._again_at = now + AGAIN_S
+        if self._lock < 0 or self._has_room():
+            self.note = ""
+            self.open()
+        return not self._off
+
+    def _has_room(self) -> bool:
+        """Find out by trying: what is free, and what is ours of it, are two things."""
+        trial = self._folder / "trial"
+        try:
+            with trial.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+        except OSError:
+            return False
+        finally:
+            with suppress(OSError):
+                trial.unlink()
+        return True
 
     def _join_family(self) -> None:
         """Begin with what a clone knows; what it has not is read from the files."""
         clone = None if self.keys else self._clone()
         if clone is not None:
-            with suppress(_FailedError):
-                answer, _ = self._ask({"do": "borrow", "folder": os.fspath(clone)})
+            with suppress(RequestFailedError):
+                answer = self._process.ask({"do": "borrow", "folder": os.fspath(clone)})
                 self.keys = set(cast("list[str]", answer["keys"]))
         if self._family:
             with suppress(OSError):
@@ -164,26 +207,20 @@ class Store:
         return max(found)[1] if found else None
 
     def get(self, keys: Sequence[str]) -> Generator[tuple[str, Digest], None, None]:
-        """Yield the digests that are there; what is damaged is passed over."""
+        """Yield the digests that are there; the rest is for the files to tell."""
         if not keys or not self.usable:
             return
-        with self._turn:
-            try:
-                self._send({"do": "get", "keys": list(keys)})
-                while True:
-                    head, parts = self._receive()
-                    found = cast("list[str]", head["keys"])
-                    if not found:
-                        return
-                    for at, key in enumerate(found):
-                        with suppress(ValueError, KeyError, TypeError):
-                            yield key, unpacked(parts[at * PARTS : (at + 1) * PARTS])
-            except GeneratorExit:
-                self._end()  # the rest of its answer is for nobody
-                raise
-            except _FailedError:
-                self.note = BROKEN
-                self._end()
+        asked = self._process.follow({"do": "get", "keys": list(keys)}, until="keys")
+        try:
+            with closing(asked) as answers:
+                for head, parts in answers:
+                    for at, key in enumerate(cast("list[str]", head["keys"])):
+                        yield key, unpacked(parts[at * PARTS : (at + 1) * PARTS])
+        except RequestFailedError as error:
+            if error.why != "ended":
+                self._rebuild(error)
+        except (ValueError, KeyError, TypeError):
+            self._rebuild(RequestFailedError("broken"))
 
     def put(
         self,
@@ -199,21 +236,18 @@ class Store:
             gone: Paths of files that are no more.
         """
         if not self.usable:
+            self.behind = True
             return False
         fresh = {key: parts for key, parts in contents if key not in self.keys}
         rows = [(file.path, *file.stamp, key) for file, key in files]
         rows += [(path, 0, 0, 0, "") for path in gone]
         request: Head = {"do": "put", "keys": list(fresh), "rows": rows}
         try:
-            self._ask(request, [part for parts in fresh.values() for part in parts])
-        except _FailedError as error:
-            if error.args[0] == "full":
-                self._give_up(FULL)
-            elif error.args[0] != "ended":
-                self._give_up(UNWRITABLE.format(why="writing failed"))
+            self._process.ask(request, [part for parts in fresh.values() for part in parts])
+        except RequestFailedError as error:
+            self._failed(error)
             return False
-        if self.note in {FULL, UNWRITABLE.format(why="writing failed")}:
-            self.note = ""
+        self._ended = 0
         self.keys.update(fresh)
         self.files.update({file.path: (file.stamp, key) for file, key in files})
         for path in gone:
@@ -225,11 +259,11 @@ class Store:
         if not rows or not self.usable:
             return False
         places = [(path, key) for path, key, _ in rows]
+        request: Head = {"do": "put_vectors", "model": model, "places": places}
         try:
-            self._ask(
-                {"do": "put_vectors", "model": model, "places": places}, [each[2] for each in rows]
-            )
-        except _FailedError:
+            self._process.ask(request, [each[2] for each in rows])
+        except RequestFailedError as error:
+            self._failed(error)
             return False
         return True
 
@@ -237,101 +271,84 @@ class Store:
         """Yield the vectors of a model: path, key of the content, bytes."""
         if not self.usable:
             return
-        with self._turn:
-            try:
-                self._send({"do": "get_vectors", "model": model})
-                while True:
-                    head, parts = self._receive()
+        asked = self._process.follow({"do": "get_vectors", "model": model}, until="places")
+        try:
+            with closing(asked) as answers:
+                for head, parts in answers:
                     places = cast("list[tuple[str, str]]", head["places"])
-                    if not places:
-                        return
                     for (path, key), rows in zip(places, parts, strict=True):
                         yield path, key, rows
-            except GeneratorExit:
-                self._end()
-                raise
-            except _FailedError:
-                self._end()
+        except RequestFailedError as error:
+            if error.why != "ended":
+                self._rebuild(error)
 
     def rest(self) -> None:
         """End the helper when it had nothing to do for a while."""
-        with self._turn:
-            if self._helper is not None and time.monotonic() - self._used > IDLE_S:
-                self._end()
+        self._process.rest()
+
+    def abandon(self) -> None:
+        """End the helper for good, whatever it does and whoever waits for it."""
+        self._process.abandon()
 
     def close(self) -> None:
         """End the helper and leave the store to others."""
-        with self._turn:
-            self._end()
+        self._process.restart()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
     def _own(self) -> bool:
         """Take the store for ourselves; another version's worker may have it."""
+        if self._lock >= 0:
+            return True
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self.note = UNWRITABLE.format(why=error.strerror or "no reason given")
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            self._give_up(FULL if full else UNWRITABLE.format(why=error.strerror))
             return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(lock)
-            self.note = TAKEN
+            self._give_up(TAKEN)
             return False
         self._lock = lock
         return True
 
+    def _failed(self, error: RequestFailedError) -> None:
+        """Draw the conclusion from a request to write that was not done."""
+        self._ended += 1
+        if error.why == "full":
+            self._give_up(FULL)
+        elif error.why != "ended":
+            self._rebuild(error)
+        elif self._ended >= MOST_ENDED:
+            self._give_up(_unwritable(error))
+
+    def _rebuild(self, error: RequestFailedError) -> None:
+        """Begin anew, once: what is damaged now was whole, or was not looked at, when it opened."""
+        self.files, self.keys, self.behind = {}, set(), True
+        again, self._was_rebuilt = self._was_rebuilt, True
+        try:
+            if again or error.why != "broken":
+                raise error
+            self._process.ask({"do": "wipe"})
+            self._process.ask({"do": "open", "version": self._version})
+        except RequestFailedError as failed:
+            self._give_up(FULL if failed.why == "full" else _unwritable(failed))
+        else:
+            self.note = BROKEN
+
     def _give_up(self, note: str) -> None:
+        """Do without the disk, for a while."""
         self.note = note
-        self._off_until = time.monotonic() + AGAIN_S
-        with self._turn:
-            self._end()
+        self._off = self.behind = True
+        self._ended = 0
+        self._again_at = time.monotonic() + AGAIN_S
+        self._process.restart()
 
-    def _ask(self, head: Head, parts: Parts = ()) -> tuple[Head, list[bytes]]:
-        with self._turn:
-            self._send(head, parts)
-            return self._receive()
 
-    def _send(self, head: Head, parts: Parts = ()) -> None:
-        if self._helper is None:
-            self._helper = subprocess.Popen(
-                (*COMMAND, os.fspath(self._folder)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            if head["do"] not in {"open", "wipe"}:  # the one before rested, or was killed
-                self._send({"do": "open", "version": self._version})
-                self._receive()
-        self._used = time.monotonic()
-        out = cast("BinaryIO | None", self._helper.stdin)
-        try:
-            if out is not None:
-                send(out, head, parts)
-        except OSError as error:
-            self._end()
-            raise _FailedError("ended") from error
-
-    def _receive(self) -> tuple[Head, list[bytes]]:
-        helper = self._helper
-        try:
-            if helper is None or helper.stdout is None:
-                raise _FailedError("ended")
-            head, parts = receive(cast("BinaryIO", helper.stdout))
-        except (OSError, EOFError, ValueError) as error:
-            self._end()
-            raise _FailedError("ended") from error
-        if "error" in head:
-            raise _FailedError(head["error"])
-        self._used = time.monotonic()
-        return head, parts
-
-    def _end(self) -> None:
-        helper, self._helper = self._helper, None
-        if helper is not None:
-            helper.kill()
-            with suppress(OSError):
-                helper.communicate()
+def _unwritable(error: RequestFailedError) -> str:
+    return UNWRITABLE.format(why=_WHY[error.why])
