@@ -123,6 +123,22 @@ async def test_what_merges_says_so_and_lands_with_the_users_edit(tmp_path: Path)
     assert "line 2 with [a name]\n" in landed
 
 
+async def test_beside_a_conflict_a_hunk_that_merges_is_left_out_by_itself(tmp_path: Path) -> None:
+    stand = real_landing(tmp_path)
+    async with seated(stand) as seat:
+        await refused(stand, seat, API.replace("line 2\n", "my line 2\n"))
+        await seat.card("1 conflict with")
+        await seat.press("less_than_sign")
+        await seat.card("all conflicts with")
+        await seat.press("n", "space")
+        await seat.until(lambda: "[ ] left out  hunk 2/" in seat.rows("diff"))
+        await seat.press("a")
+        await seat.card("Done: 1 of 2 steps landed")
+
+    landed = (stand.root / "api.py").read_text()
+    assert landed == API.replace("line 2\n", "my line 2\n")
+
+
 async def test_a_clashing_file_is_left_out_and_the_rest_lands(tmp_path: Path) -> None:
     stand = real_landing(tmp_path)
     async with seated(stand) as seat:

@@ -21,7 +21,7 @@ from turbo_tui.core.clashes import (
 )
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.landings import Conflict
-from turbo_tui.core.merge import Clash, parts
+from turbo_tui.core.merge import Clash, Taken, parts
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import Views
 
@@ -47,15 +47,34 @@ def test_one_side_everywhere_is_that_side_where_nothing_else_was_changed(
 ) -> None:
     for known in (base, None):
         found = parts(known, ours, theirs)
-        mine = [p.ours if isinstance(p, Clash) else p for p in found]
-        other = [p.theirs if isinstance(p, Clash) else p for p in found]
+        mine = [p if isinstance(p, tuple) else p.ours for p in found]
+        other = [p if isinstance(p, tuple) else p.theirs for p in found]
+        assert b"".join(line for part in mine for line in part) == ours
         if known is None:
-            assert b"".join(line for part in mine for line in part) == ours
             assert b"".join(line for part in other for line in part) == theirs
+        assert [isinstance(part, tuple) for part in found] == [
+            at % 2 == 0 for at in range(len(found))
+        ]
     same = parts(base, base, theirs)
     assert not any(isinstance(part, Clash) for part in same)
-    lines = [line for part in same if not isinstance(part, Clash) for line in part]
-    assert b"".join(lines) == theirs
+    lines = [p if isinstance(p, tuple) else p.theirs for p in same]
+    assert b"".join(line for part in lines for line in part) == theirs
+
+
+@given(TEXTS, TEXTS, TEXTS)
+def test_all_that_merges_left_out_and_mine_kept_is_the_users_file(
+    base: bytes, ours: bytes, theirs: bytes
+) -> None:
+    shelf = Shelf()
+    found = parts(base, ours, theirs)
+    places = sum(isinstance(part, Clash) for part in found)
+    mine = {place: Settled("mine") for place in range(places)}
+    beside = frozenset(range(sum(isinstance(part, Taken) for part in found)))
+    clashing = Clashing(places, shelf.blobs.put(base), mine, left_out=beside)
+
+    if places:
+        made = settled_content(shelf.change(ours, theirs), clashing, shelf.blobs.get)
+        assert made == ours
 
 
 @given(TEXTS, TEXTS, TEXTS, st.sampled_from(["mine", "theirs", "both"]))

@@ -244,8 +244,45 @@ async def test_a_clashing_file_can_be_left_out_and_taken_in_again(place: Place) 
     assert place.text("easy.txt") == "".join(THEIRS)
 
 
-def decide_a_hunk(place: Place) -> None:
-    place.house.run.decide_hunk("s1", "long.txt", 0, accepted=False)
+async def test_in_a_file_that_clashes_what_merges_is_left_out_by_itself(place: Place) -> None:
+    place.write("long.txt", "".join(MINE))
+    run = place.house.run
+    await place.refused(leave=OTHERS)
+    run.decide_hunk("s1", "long.txt", 0, accepted=False)
+    place.settle("long.txt", WHOLE, "theirs")
+    assert place.decided.clashing["long.txt"].left_out == {0}
+    assert place.house.again().run.views.review.decisions("s1", place.state.shown) == place.decided
+    place.write("long.txt", "first\n" + "".join(MINE))
+    await place.approve()
+    assert "what you left out of it stays out" in place.state.conflicts["long.txt"]
+    await place.approve()
+
+    settled = "".join(MINE).replace("my four", "step four").replace("my twenty", "step twenty")
+    assert place.text("long.txt") == "first\n" + settled, "and not the step's line 38"
+
+
+async def test_what_merges_is_taken_in_again_by_itself_and_with_its_file(place: Place) -> None:
+    place.write("long.txt", "".join(MINE))
+    run = place.house.run
+    await place.refused(leave=OTHERS)
+    for whole in (False, True):
+        run.decide_hunk("s1", "long.txt", 0, accepted=False)
+        if whole:
+            run.decide_hunk("s1", "long.txt", WHOLE, accepted=False)
+        run.decide_hunk("s1", "long.txt", WHOLE if whole else 0, accepted=True)
+        assert place.decided.clashing["long.txt"].left_out == set()
+    place.settle("long.txt", WHOLE, "mine")
+    await place.approve()
+
+    assert place.text("long.txt") == "".join(MINE).replace("line 38", "step 38")
+
+
+def decide_no_such_hunk(place: Place) -> None:
+    place.house.run.decide_hunk("s1", "long.txt", 1, accepted=False)
+
+
+def decide_lines(place: Place) -> None:
+    place.house.run.decide_lines("s1", "long.txt", 0, (1,), accepted=False)
 
 
 def settle_what_does_not_clash(place: Place) -> None:
@@ -272,7 +309,8 @@ def write_no_such_place(place: Place) -> None:
 @pytest.mark.parametrize(
     ("act", "why"),
     [
-        (decide_a_hunk, "settle its conflicts"),
+        (decide_no_such_hunk, "settle its conflicts"),
+        (decide_lines, "settle its conflicts"),
         (settle_what_does_not_clash, "does not clash"),
         (settle_no_such_place, "no conflict 3"),
         (settle_what_was_rewritten, "You rewrote"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from turbo_tui.app.present_lines import compared_lines, line_words, shown_lines
+from turbo_tui.app.present_lines import compared_lines
 from turbo_tui.core import diffs
 from turbo_tui.core.changes import FileChange
 from turbo_tui.core.clashes import (
@@ -19,7 +19,7 @@ from turbo_tui.core.clashes import (
     taken,
 )
 from turbo_tui.core.events import Take
-from turbo_tui.core.merge import Clash
+from turbo_tui.core.merge import Clash, Part, Taken
 from turbo_widgets.diff_values import DiffClash, DiffFile, DiffHunk, DiffLine, conflict_lines
 
 
@@ -35,9 +35,9 @@ def _words(take: Take, sides: Sides) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A clash with the lines around it; `line` is the first line of it all in ours, from 0."""
+    """A clash, or what merges, and the lines around it; `line` is the first in ours, from 0."""
 
-    clash: Clash
+    part: Clash | Taken
     line: int
     lead: tuple[bytes, ...]
     trail: tuple[bytes, ...]
@@ -63,28 +63,30 @@ def clash_file(
         return replace(file, by_hunk=False, by_line=False, editable=False)
     if not clashing.places:
         return _whole(file, clashing, sides)
-    ours = content(change.before.blob) if change.before is not None else b""
-    mine = {place: Settled("mine") for place in range(clashing.places)}
-    kept = replace(clashing, settled=mine)
-    clean = diffs.diff(ours, settled_content(change, kept, content)).hunks
-    hunks = [(hunk.old_start, _merged(hunk, sides)) for hunk in clean]
     known = clashing.base != ""
-    for number, place in enumerate(_places(change, clashing, content)):
+    hunks: list[DiffHunk] = []
+    number = beside = 0
+    for place in _places(change, clashing, content):
+        if isinstance(place.part, Taken):
+            hunks.append(_merged(place, beside, clashing, sides))
+            beside += 1
+            continue
         settled = clashing.settled.get(number)
         if settled is None:
-            hunk = _open(place, number, sides, known=known)
+            hunks.append(_open(place, place.part, number, sides, known=known))
         else:
-            hunk = _settled(place, number, settled, content, sides)
-        hunks.append((place.line, hunk))
-    hunks.sort(key=lambda each: each[0])
+            hunks.append(_settled(place, place.part, number, settled, content, sides))
+        number += 1
+    ours = content(change.before.blob) if change.before is not None else b""
+    mine = {place: Settled("mine") for place in range(clashing.places)}
     outcome = replace(clashing, settled={**mine, **clashing.settled})
     added, removed = diffs.counts(diffs.diff(ours, settled_content(change, outcome, content)))
     return replace(
         file,
-        hunks=tuple(hunk for _, hunk in hunks),
+        hunks=tuple(hunks),
         added=added,
         removed=removed,
-        by_hunk=False,
+        by_hunk=beside > 0,
         by_line=False,
     )
 
@@ -106,9 +108,9 @@ def _whole(file: DiffFile, clashing: Clashing, sides: Sides) -> DiffFile:
 def _places(change: FileChange, clashing: Clashing, content: diffs.Content) -> list[_Place]:
     parts = clash_parts(change, clashing, content)
     found: list[_Place] = []
-    free = diffs.CONTEXT_LINES  # lines of the part before that no clash shows yet
+    free = diffs.CONTEXT_LINES  # lines of the part before that no place shows yet
     for at, part in enumerate(parts):
-        if isinstance(part, Clash):
+        if isinstance(part, Clash | Taken):
             before, after = _lines(parts[at - 1]), _lines(parts[at + 1])
             room = min(free, diffs.CONTEXT_LINES, len(before))
             lead = before[len(before) - room :] if room else ()
@@ -118,19 +120,28 @@ def _places(change: FileChange, clashing: Clashing, content: diffs.Content) -> l
     return found
 
 
-def _lines(part: tuple[bytes, ...] | Clash) -> tuple[bytes, ...]:
-    return () if isinstance(part, Clash) else part
+def _lines(part: Part) -> tuple[bytes, ...]:
+    return part if isinstance(part, tuple) else ()
 
 
-def _merged(hunk: diffs.Hunk, sides: Sides) -> DiffHunk:
-    shown = diffs.display_lines(hunk, tab_size=None)
-    crlf = all(line.text.endswith("␍") or line.unterminated for line in shown)
-    lines = shown_lines(shown, crlf=crlf)
-    return DiffHunk(f"{line_words(hunk)}  {sides.merged}", lines)
+def _merged(place: _Place, number: int, clashing: Clashing, sides: Sides) -> DiffHunk:
+    """Show a change that goes together with the user's: it can be left out by itself."""
+    made = b"".join(diffs.ended([*place.lead, *place.part.theirs, *place.trail]))
+    return DiffHunk(
+        f"line {place.line + len(place.lead) + 1}  {sides.merged}",
+        compared_lines(_was(place), made),
+        accepted=number not in clashing.left_out,
+        number=number,
+    )
 
 
-def _open(place: _Place, number: int, sides: Sides, *, known: bool) -> DiffHunk:
-    clash, start = place.clash, place.line + len(place.lead) + 1
+def _was(place: _Place) -> diffs.Hunk:
+    lines = tuple(diffs.Line(" ", line) for line in (*place.lead, *place.part.ours, *place.trail))
+    return diffs.Hunk(place.line, len(lines), place.line, len(lines), lines)
+
+
+def _open(place: _Place, clash: Clash, number: int, sides: Sides, *, known: bool) -> DiffHunk:
+    start = place.line + len(place.lead) + 1
     crlf = all(
         line.endswith(b"\r\n") for line in (*place.lead, *clash.ours, *clash.theirs, *place.trail)
     )
@@ -154,18 +165,20 @@ def _around(texts: Sequence[str], start: int) -> list[DiffLine]:
     return [DiffLine("same", text, start + at, start + at) for at, text in enumerate(texts)]
 
 
-def _settled(
-    place: _Place, number: int, settled: Settled, content: diffs.Content, sides: Sides
+def _settled(  # noqa: PLR0917  a place, and all that says what stands there
+    place: _Place,
+    clash: Clash,
+    number: int,
+    settled: Settled,
+    content: diffs.Content,
+    sides: Sides,
 ) -> DiffHunk:
     """Show what becomes of the user's lines."""
-    made = taken(place.clash, settled, content)
-    was = (*place.lead, *place.clash.ours, *place.trail)
-    lines = tuple(diffs.Line(" ", each) for each in was)
-    hunk = diffs.Hunk(place.line, len(was), place.line, len(was), lines)
+    made = taken(clash, settled, content)
     written = b"".join(diffs.ended([*place.lead, *made, *place.trail]))
     return DiffHunk(
         f"line {place.line + len(place.lead) + 1}",
-        compared_lines(hunk, written),
+        compared_lines(_was(place), written),
         edited=settled.take == "written",
         clash=DiffClash(number, _words(settled.take, sides)),
     )

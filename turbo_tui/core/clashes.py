@@ -17,7 +17,7 @@ from turbo_tui.core.errors import UsageError
 from turbo_tui.core.events import Take
 from turbo_tui.core.landings import Conflict
 from turbo_tui.core.matching import lines_of
-from turbo_tui.core.merge import Clash, Part, marked_lines, merge, parts
+from turbo_tui.core.merge import Clash, Part, Taken, marked_lines, merge, parts
 
 Keep = Callable[[bytes], str]
 
@@ -71,12 +71,19 @@ class Clashing:
         settled: Place -> what stands there.
         blocked: Something else is in the way of its path. There is nothing to settle: it lands
             once that is gone, or is left out.
+        left_out: Numbers, from 0, of the changes beside those places that do not happen.
     """
 
     places: int = 0
     base: str = ""
     settled: Mapping[int, Settled] = field(default_factory=dict[int, Settled])
     blocked: bool = False
+    left_out: frozenset[int] = frozenset()
+
+    @property
+    def undecided(self) -> Clashing:
+        """The same with nothing said of it."""
+        return replace(self, settled={}, left_out=frozenset[int]())
 
     @property
     def open(self) -> tuple[int, ...]:
@@ -196,7 +203,7 @@ def taken(clash: Clash, settled: Settled, content: Content) -> tuple[bytes, ...]
 def settled_content(
     change: FileChange, clashing: Clashing, content: Content, *, marked: Sides | None = None
 ) -> bytes:
-    """Return a clashing file with what was settled in it.
+    """Return a clashing file with what was settled in it, and without what was left out.
 
     Args:
         change: Leads from the user's side to the step's.
@@ -208,8 +215,12 @@ def settled_content(
         UsageError: A clash is open.
     """
     lines: list[bytes] = []
-    place = -1
+    place = beside = -1
     for part in clash_parts(change, clashing, content):
+        if isinstance(part, Taken):
+            beside += 1
+            lines += part.ours if beside in clashing.left_out else part.theirs
+            continue
         if not isinstance(part, Clash):
             lines += part
             continue

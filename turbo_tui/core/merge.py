@@ -19,7 +19,16 @@ class Clash:
     ours_start: int = field(default=0, compare=False)
 
 
-Part = tuple[bytes, ...] | Clash
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Lines that `theirs` alone changed: they go together with ours; `ours_start` is 0-based."""
+
+    ours: tuple[bytes, ...]
+    theirs: tuple[bytes, ...]
+    ours_start: int
+
+
+Part = tuple[bytes, ...] | Taken | Clash
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +75,18 @@ def merge(
         if isinstance(part, Clash):
             clashes.append(part)
             result += marked_lines(part, our_name, their_name)
+        elif isinstance(part, Taken):
+            result += part.theirs
         else:
             result += part
     return Merged(b"".join(result), tuple(clashes))
 
 
 def parts(base: bytes | None, ours: bytes, theirs: bytes) -> list[Part]:
-    """Take two changes of a text apart: lines that go together, and clashes between them.
+    """Take two changes of a text apart.
+
+    Lines that stay or are ours, which may be none, begin and end the list, and stand between what
+    theirs changed and clashes.
 
     Args:
         base: The text both sides began with; None where it is not known: then every
@@ -95,14 +109,14 @@ def parts(base: bytes | None, ours: bytes, theirs: bytes) -> list[Part]:
         was = base_lines[group.start : group.end]
         mine = _side(base_lines, our_lines, group.ours, group)
         other = _side(base_lines, their_lines, group.theirs, group)
+        start = group.start + shift
         if not group.theirs or mine == other:
             settled += mine
-        elif not group.ours:
-            settled += other
         else:
-            start = group.start + shift
-            clash = Clash(group.start, tuple(was), tuple(mine), tuple(other), start)
-            found += [tuple(settled), clash]
+            one = Taken(tuple(mine), tuple(other), start)
+            if group.ours:
+                one = Clash(group.start, tuple(was), tuple(mine), tuple(other), start)
+            found += [tuple(settled), one]
             settled = []
         shift += len(mine) - len(was)
     return [*found, (*settled, *base_lines[at:])]

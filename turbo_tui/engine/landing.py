@@ -198,8 +198,9 @@ class Landings:
         hunks = [hunk for chosen in decisions.rejected.values() for hunk in chosen]
         files = hunks.count(WHOLE_FILE)
         lines = sum(len(each) for chosen in decisions.left_out.values() for each in chosen.values())
+        beside = sum(len(each.left_out) for each in decisions.clashing.values())
         parts = [
-            _counted(len(hunks) - files, "hunk"),
+            _counted(len(hunks) - files + beside, "hunk"),
             _counted(lines, "line"),
             _counted(files, "file"),
         ]

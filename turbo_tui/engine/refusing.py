@@ -39,7 +39,8 @@ def refused(review: Review, wanted: ChangeSet, landing: Landing, decided: Decisi
     whys = {conflict.path: conflict.why for conflict in landing.conflicts}
     for conflict in landing.conflicts:
         choice = decided.choice(conflict.path)
-        if choice.rejected or choice.left_out:
+        beside = choice.clashing.left_out if choice.clashing is not None else ()
+        if choice.rejected or choice.left_out or beside:
             whys[conflict.path] += "; what you left out of it stays out"
         if landing.merged is None and (moved := review.went_to(conflict, wanted)):
             whys[conflict.path] += f"; most of it is in {moved}, without your change"

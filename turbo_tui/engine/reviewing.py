@@ -10,6 +10,7 @@ from turbo_tui.core.choosing import changed_lines
 from turbo_tui.core.diffs import MOST_TEXT_BYTES, WHOLE_FILE, Hunk, has_lines, is_editable
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.matching import lines_of
+from turbo_tui.core.merge import Taken
 from turbo_tui.core.views import Decisions, StepState
 from turbo_tui.engine.feedback import feedback_of
 from turbo_tui.engine.footing import Footing
@@ -35,12 +36,13 @@ class Reviewing:
         """Accept or reject one hunk with all its lines, or with `hunk` -1 the whole file."""
         state, change = self._under_review(step_id, path, changes, whole=hunk == WHOLE_FILE)
         if hunk != WHOLE_FILE:
-            hunks = self._hunks(change)
-            if hunk not in range(len(hunks)):
+            count = self._count(state, change)
+            if hunk not in range(count):
+                refuse_when_clashing(self._decisions(state).choice(path), path)
                 raise UsageError(f"{path} has no hunk {hunk + 1}; look at it again.")
-            self._refuse_when_rewritten(state, path)
+            self._refuse_when_rewritten(state, path, beside_clashes=True)
             if accepted:
-                self._reject_others(state, path, hunk, len(hunks))
+                self._reject_others(state, path, hunk, count)
         self._log(ev.HunkDecided(step_id, state.shown, path, hunk, accepted))
 
     def decide_lines(
@@ -218,6 +220,14 @@ class Reviewing:
         file_diff = self._footing.review.diff(change)
         return file_diff.hunks if file_diff else ()
 
+    def _count(self, state: StepState, change: FileChange) -> int:
+        """Count what can be decided on by itself: hunks, or in a file that clashes what merges."""
+        clashing = self._decisions(state).clashing.get(change.path)
+        if clashing is None:
+            return len(self._hunks(change))
+        parts = self._footing.review.parts(change, clashing)
+        return sum(isinstance(part, Taken) for part in parts)
+
     def _hunk(self, change: FileChange, hunk: int) -> Hunk:
         """Return a hunk whose lines may be chosen and edited."""
         hunks = self._hunks(change)
@@ -245,9 +255,17 @@ class Reviewing:
         chosen = tuple(sorted(lines))
         return ev.LinesDecided(state.step.id, state.shown, path, hunk, chosen, accepted)
 
-    def _refuse_when_rewritten(self, state: StepState, path: str, hunk: int = WHOLE_FILE) -> None:
+    def _refuse_when_rewritten(
+        self,
+        state: StepState,
+        path: str,
+        hunk: int = WHOLE_FILE,
+        *,
+        beside_clashes: bool = False,
+    ) -> None:
         decided = self._decisions(state)
-        refuse_when_clashing(decided.choice(path), path)
+        if not beside_clashes:
+            refuse_when_clashing(decided.choice(path), path)
         if path in decided.contents:
             raise UsageError(f"You rewrote {path}; take that back to decide on its hunks.")
         if hunk in decided.edited.get(path, {}):

@@ -148,13 +148,13 @@ def without_added_end(footing: Footing, change: FileChange, written: bytes) -> b
 
 
 def refuse_when_clashing(choice: FileChoice, path: str) -> None:
-    """Refuse to decide on hunks of a file that clashes: they are not what lands.
+    """Refuse to decide on lines of a file that clashes: they are not what lands.
 
     Raises:
         UsageError: It clashes.
     """
     if choice.clashing is not None:
         raise UsageError(
-            f"{path} meets your own change: settle its conflicts, edit the whole file, or leave "
-            "all of it out."
+            f"{path} meets your own change: settle its conflicts, leave out what merges beside "
+            "them, edit the whole file, or leave all of it out."
         )

@@ -112,7 +112,8 @@ class _Builder:
             for line in wrap(clean_line(note), self._view.room - 4):
                 head.add(Place(number), ((("    ", "plain"), (line, tone)), "plain"))
         if file.clash is not None and not file.clash.settled and self._value.decidable:
-            keys = "    < keeps yours · > takes the step's"
+            other = "has it as before the step" if self._value.goes_back else "takes the step's"
+            keys = f"    < keeps yours · > {other}"
             head.add(Place(number), (((keys, "dim"),), "plain"))
         self._layout.add(head)
         for index, hunk in enumerate(file.hunks):
@@ -157,7 +158,8 @@ class _Builder:
         file = self._value.files[place.file]
         mark = hunk.mark
         spans: list[Span] = []
-        if self._value.decidable and (file.by_hunk or file.by_line):
+        chosen = hunk.clash is None and (file.by_hunk or file.by_line)
+        if self._value.decidable and chosen:
             spans.extend((BOXES[mark], (" ", "plain")))
             if mark != "all":
                 spans.append((f"{_OUT[mark]}  ", "warn"))
@@ -174,7 +176,8 @@ class _Builder:
         head = f"conflict {clash.place + 1}/{count}  {clean_line(hunk.header)}"
         if clash.settled:
             return ("[x] ", "good"), (head, "accent"), (f"  {clash.settled}", "good")
-        keys = "  < yours · > the step's · + both · e edit" if self._value.decidable else ""
+        other = "before it" if self._value.goes_back else "the step's"
+        keys = f"  < yours · > {other} · + both · e edit" if self._value.decidable else ""
         return ("[!] ", "bad"), (head, "bad"), (keys, "dim")
 
     def _comments(self, place: Place, hunk: DiffHunk, lines: set[int]) -> None:

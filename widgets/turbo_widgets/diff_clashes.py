@@ -58,6 +58,15 @@ class DiffClashes(DiffReader):
         return self._here is not None and self._here.hunk == WHOLE_FILE
 
     @property
+    def _is_toggled_here(self) -> bool:
+        """What is under the cursor has a mark; of a file that clashes only what merges has one."""
+        place = self._here
+        file = self._value.files[place.file] if place is not None and place.file >= 0 else None
+        if place is None or file is None or not file.clashes or self._is_on_head:
+            return True
+        return file.by_hunk and file.hunks[place.hunk].clash is None
+
+    @property
     def _edited_here(self) -> int:
         """What `EditWanted` calls the hunk under the cursor; `WHOLE_FILE` where there is none."""
         place = self._here

@@ -158,8 +158,7 @@ class DiffPane(DiffClashes):
         has_hunks = any(each.hunks for each in value.files)
         match action:
             case "toggle_hunk":
-                whole = file is None or not file.clashes or self._is_on_head
-                return place is not None and value.decidable and whole
+                return place is not None and value.decidable and self._is_toggled_here
             case "toggle_file":
                 return file is not None and value.decidable
             case "choose_lines" | "extend":
@@ -203,9 +202,10 @@ class DiffPane(DiffClashes):
             self.action_toggle_file()
         else:
             file = self._value.files[place.file]
-            accepted = file.hunks[place.hunk].mark != "all"
-            subject = self._value.subject
-            self.post_message(self.HunkWanted(subject, file.path, place.hunk, accepted=accepted))
+            hunk = file.hunks[place.hunk]
+            number = place.hunk if hunk.number < 0 else hunk.number
+            subject, accepted = self._value.subject, hunk.mark != "all"
+            self.post_message(self.HunkWanted(subject, file.path, number, accepted=accepted))
 
     def _toggle_lines(self) -> None:
         wanted = self._chosen_lines

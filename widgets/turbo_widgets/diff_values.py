@@ -65,6 +65,7 @@ class DiffHunk:
         edited: Its new side was written by the user.
         comments: In any order; shown under their lines.
         clash: It is a place where two changes meet; it has no mark of its own.
+        number: What `HunkWanted` calls it, where that is not its place among the hunks.
     """
 
     header: str
@@ -73,6 +74,7 @@ class DiffHunk:
     edited: bool = False
     comments: tuple[DiffComment, ...] = ()
     clash: DiffClash | None = None
+    number: int = -1
 
     @property
     def mark(self) -> Mark:

@@ -17,7 +17,8 @@ class HunkDecided(Event):
 
     Attributes:
         changes: Change set blob the decision was made on; void on any other.
-        hunk: Index of the hunk in the file's diff, or -1 for the whole file.
+        hunk: Index of the hunk in the file's diff, or -1 for the whole file. In a file that
+            clashes: of the changes that go together with the user's (`merge.Taken`).
     """
 
     step_id: str

@@ -244,8 +244,7 @@ def _refused(
     for path, places in event.clashes.items():
         was = known.clashing.get(path, Clashing())
         fresh = Clashing(places, event.bases.get(path, ""), blocked=path in event.blocked)
-        same = replace(was, settled={}) == fresh
-        clashing[path] = was if same else fresh
+        clashing[path] = was if was.undecided == fresh else fresh
     said = [each for each in before.comments if each.path in event.kept]
     return replace(
         known,
@@ -264,6 +263,10 @@ def _of(paths: Collection[str], decided: Mapping[str, T]) -> dict[str, T]:
 
 def _hunk_decided(known: Decisions, path: str, hunk: int, *, accepted: bool) -> Decisions:
     """Take in or leave out a hunk or a file with all its lines; edits are kept beneath."""
+    if path in known.clashing:
+        known = _beside_decided(known, path, hunk, accepted=accepted)
+        if hunk != WHOLE_FILE and not accepted:
+            return known
     hunks = known.rejected.get(path, frozenset[int]())
     lines = known.left_out.get(path, {})
     if hunk == WHOLE_FILE:
@@ -277,6 +280,15 @@ def _hunk_decided(known: Decisions, path: str, hunk: int, *, accepted: bool) -> 
         rejected=_with(known.rejected, path, hunks),
         left_out=_with(known.left_out, path, lines),
     )
+
+
+def _beside_decided(known: Decisions, path: str, hunk: int, *, accepted: bool) -> Decisions:
+    """Take in or leave out a change beside the clashes of a file."""
+    was = known.clashing[path]
+    left_out = was.left_out - {hunk} if accepted else was.left_out | {hunk}
+    if hunk == WHOLE_FILE:
+        left_out = frozenset[int]()
+    return replace(known, clashing={**known.clashing, path: replace(was, left_out=left_out)})
 
 
 def _lines_decided(known: Decisions, event: ev.LinesDecided) -> Decisions:
