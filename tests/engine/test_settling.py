@@ -83,6 +83,14 @@ class Place:
     def decided(self) -> Decisions:
         return self.house.run.views.review.decisions("s1", self.state.shown)
 
+    async def staged(self) -> None:
+        """Come to the review of the step."""
+        run = self.house.run
+        run.give_task("change files")
+        await run.idle()
+        run.go()
+        await run.idle()
+
     async def refused(self, *, leave: tuple[str, ...] = ()) -> None:
         """Approve, and come back with what clashes; some files are left out before."""
         for path in leave:
@@ -101,10 +109,7 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path) -> Place:
     made = Place(tmp_path)
-    made.house.run.give_task("change files")
-    await made.house.run.idle()
-    made.house.run.go()
-    await made.house.run.idle()
+    await made.staged()
     return made
 
 
@@ -357,18 +362,98 @@ async def test_a_file_with_something_in_its_way_can_be_left_out(place: Place) ->
     assert (place.root / "long.txt").is_dir()
 
 
-async def test_a_deleted_file_that_the_user_changed_names_the_new_one_that_holds_it(
-    tmp_path: Path,
-) -> None:
-    place = Place(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
-    place.house.run.give_task("change files")
-    await place.house.run.idle()
-    place.house.run.go()
-    await place.house.run.idle()
+async def staged(folder: Path, files: dict[str, bytes | None]) -> Place:
+    """Return a place where a step that makes these files waits for its review."""
+    place = Place(folder, files)
+    await place.staged()
+    return place
+
+
+async def test_a_file_that_the_step_moved_takes_the_users_change_along(tmp_path: Path) -> None:
+    place = await staged(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
+    mine = "".join(LINES).replace("line 30", "my thirty")
+    place.write("long.txt", mine)
+    await place.refused()
+
+    assert place.state.conflicts == {
+        "moved.txt": "moved from long.txt, which was changed since: that goes along"
+    }
+    await place.approve()
+    assert place.text("moved.txt") == "".join(THEIRS).replace("line 30", "my thirty")
+    assert not (place.root / "long.txt").exists()
+    await place.house.run.undo()
+    assert place.text("long.txt") == mine
+    assert not (place.root / "moved.txt").exists()
+
+
+async def test_where_that_clashes_it_is_settled_at_the_new_path(tmp_path: Path) -> None:
+    place = await staged(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
     place.write("long.txt", "".join(MINE))
     await place.refused()
 
+    assert place.decided.open_clashes == {"moved.txt": (0, 1)}
+    assert "which was changed since: in the same lines" in place.state.conflicts["moved.txt"]
+    place.settle("moved.txt", 0, "mine")
+    place.settle("moved.txt", 1, "theirs")
+    place.write("long.txt", "first\n" + "".join(MINE))
+    await place.approve()
+    assert place.state.status == "conflict"
+    await place.approve()
+    settled = "".join(MINE).replace("my twenty", "step twenty").replace("line 38", "step 38")
+    assert place.text("moved.txt") == "first\n" + settled
+    assert not (place.root / "long.txt").exists()
+
+
+async def test_a_moved_file_that_is_left_out_stays_where_it_was(tmp_path: Path) -> None:
+    made: dict[str, bytes | None] = {"long.txt": None, "moved.txt": "".join(THEIRS).encode()}
+    place = await staged(tmp_path, {**made, "fresh.txt": b"fresh"})
+    place.write("long.txt", "".join(MINE))
+    await place.refused()
+    place.house.run.decide_hunk("s1", "moved.txt", WHOLE, accepted=False)
+    await place.approve()
+
+    assert place.text("long.txt") == "".join(MINE)
+    assert not (place.root / "moved.txt").exists()
+    assert place.text("fresh.txt") == "fresh"
+
+
+async def test_a_deleted_file_that_cannot_be_followed_names_the_new_one_that_holds_it(
+    tmp_path: Path,
+) -> None:
+    place = await staged(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
+    place.write("long.txt", "".join(MINE))
+    place.write("moved.txt", "of another kind\n")
+    await place.refused()
+
     assert "most of it is in moved.txt, without your change" in place.state.conflicts["long.txt"]
+
+
+async def test_after_a_refusal_ignored_folders_are_rows_still_on_or_off(tmp_path: Path) -> None:
+    files: dict[str, bytes | None] = {f"{each}/{n}": b"x" for each in ("on", "off") for n in "ab"}
+    files["easy.txt"] = "".join(THEIRS).encode()
+    place = Place(tmp_path, files)
+    place.write(".gitignore", "on/\noff/\n")
+    run = place.house.run
+    await place.staged()
+    run.decide_ignored("s1", "on", accepted=True)
+    place.write("easy.txt", "first\n" + "".join(LINES))
+    (place.root / "on").mkdir()
+    place.write("on/b", "mine")
+    await place.refused()
+
+    shown = run.change_set("s1")
+    rows = [(each.folder, len(each.changes)) for each in shown.ignored]
+    assert rows == [("off", 2), ("on", 1)]
+    assert [each.path for each in shown.files] == ["easy.txt", "on/b"], "what conflicts is listed"
+    assert place.decided.ignored_on == {"on"}
+    assert place.house.again().run.views.review.decisions("s1", place.state.shown) == place.decided
+    place.settle("on/b", WHOLE, "mine")
+    run.decide_ignored("s1", "off", accepted=True)
+    await place.approve()
+
+    there = {str(p.relative_to(place.root)) for p in place.root.rglob("o*/*")}
+    assert there == {"on/a", "on/b", "off/a", "off/b"}
+    assert place.text("on/b") == "mine"
 
 
 async def test_what_was_decided_and_said_before_a_refusal_holds_after_it(place: Place) -> None:
@@ -425,10 +510,7 @@ async def test_what_was_written_by_hand_gets_no_final_newline_that_no_side_had(
 ) -> None:
     place = Place(tmp_path, {"easy.txt": b"a\nb\nSTEP"})
     place.write("easy.txt", "a\nb\nc")
-    place.house.run.give_task("change files")
-    await place.house.run.idle()
-    place.house.run.go()
-    await place.house.run.idle()
+    await place.staged()
     place.write("easy.txt", "a\nb\nMINE")
     await place.refused()
     if whole:

@@ -40,11 +40,8 @@ class Landed(Place):
 @pytest.fixture
 async def place(tmp_path: Path) -> Landed:
     made = Landed(tmp_path)
+    await made.staged()
     run = made.house.run
-    run.give_task("change files")
-    await run.idle()
-    run.go()
-    await run.idle()
     for path in OTHERS[1:]:
         run.decide_hunk("s1", path, WHOLE, accepted=False)
     await made.approve()
@@ -182,3 +179,18 @@ async def test_what_was_settled_survives_a_restart_and_comes_back_with_the_same_
     assert run.views.turns.waiting is None
     await run.undo()
     assert place.decided_on_it == settled
+
+
+async def test_an_undo_takes_a_change_of_a_moved_file_back_with_it(tmp_path: Path) -> None:
+    place = Landed(tmp_path, {"long.txt": None, "moved.txt": "".join(THEIRS).encode()})
+    await place.staged()
+    await place.approve()
+    place.write("moved.txt", "".join(THEIRS).replace("line 30", "my thirty"))
+    await place.house.run.undo()
+
+    assert place.turn.state.conflicts == {
+        "long.txt": "moved from moved.txt, which was changed since: that goes along"
+    }
+    await place.house.run.settle_turn()
+    assert place.text("long.txt") == "".join(LINES).replace("line 30", "my thirty")
+    assert not (place.root / "moved.txt").exists()

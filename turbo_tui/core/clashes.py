@@ -104,22 +104,41 @@ class Onto:
     Attributes:
         changes: Merged where that goes; else the step's version over the user's.
         clashing: Path -> what is to be settled there.
+        followed: New path -> old one of files that were moved, with what the user changed of the
+            old one; the old path has no change of its own then.
     """
 
     changes: ChangeSet
     clashing: dict[str, Clashing] = field(default_factory=dict[str, Clashing])
+    followed: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def onto(selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, keep: Keep) -> Onto:
     """Carry what was to land over to what stands in the workspace.
 
     A change that cannot be made while something else is in its way stays as it is, to be left
-    out, or tried again.
+    out, or tried again. A file that was moved and changed, and that the user changed as well, is
+    merged at its new path.
     """
     files = {change.path: change for change in selected.files}
     clashing: dict[str, Clashing] = {}
+    followed: dict[str, str] = {}
+    met = {each.path for each in conflicts}
     for each in conflicts:
         if each.path not in files:
+            continue
+        new = went_to(each, selected, content)
+        moved = None if new in {"", *met, *followed} else _moved(each, files, new, content)
+        if moved is not None:
+            del files[each.path]
+            followed[new] = each.path
+            found = _texts(moved, each.base, content)
+            clashes = sum(isinstance(part, Clash) for part in parts(*found)) if found else 0
+            files[new] = moved
+            if clashes:
+                clashing[new] = Clashing(clashes, each.base)
+            elif found is not None:
+                files[new] = _with(moved, merge(found[0] or b"", *found[1:]).content, keep)
             continue
         change = files[each.path] = each.change or files[each.path]
         if each.merged:
@@ -132,7 +151,19 @@ def onto(selected: ChangeSet, conflicts: Sequence[Conflict], content: Content, k
             # Its lines go together, its mode does not: that alone is one or the other.
             files[each.path] = _with(change, merge(found[0], *found[1:]).content, keep)
         clashing[each.path] = Clashing(places, each.base, blocked=each.change is None)
-    return Onto(replace(selected, files=tuple(files.values())), clashing)
+    return Onto(replace(selected, files=tuple(files.values())), clashing, followed)
+
+
+def _moved(
+    conflict: Conflict, files: Mapping[str, FileChange], new: str, content: Content
+) -> FileChange | None:
+    """Return what moves the user's version of a file to where the step has it; None if no text."""
+    was, here, after = files[conflict.path].before, conflict.change, files[new].after
+    if here is None or here.before is None or after is None or was is None:
+        return None
+    mode = here.before.mode if after.mode == was.mode else after.mode
+    moved = FileChange(new, here.before, replace(after, mode=mode), moved_from=conflict.path)
+    return moved if _texts(moved, conflict.base, content) is not None else None
 
 
 def went_to(conflict: Conflict, selected: ChangeSet, content: Content) -> str:

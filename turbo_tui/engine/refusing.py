@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from turbo_tui.core.changes import ChangeSet
+from turbo_tui.core.changes import ChangeSet, IgnoredFolder
 from turbo_tui.core.clashes import Onto
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.views import Decisions
@@ -42,13 +42,19 @@ def refused(review: Review, wanted: ChangeSet, landing: Landing, decided: Decisi
         beside = choice.clashing.left_out if choice.clashing is not None else ()
         if choice.rejected or choice.left_out or beside:
             whys[conflict.path] += "; what you left out of it stays out"
-        if landing.merged is None and (moved := review.went_to(conflict, wanted)):
-            whys[conflict.path] += f"; most of it is in {moved}, without your change"
     carried = Onto(landing.merged or ChangeSet())
     if landing.merged is None:
         carried = review.onto(wanted, landing.conflicts)
+        for conflict in landing.conflicts:
+            if moved := review.went_to(conflict, wanted):
+                whys[conflict.path] += f"; most of it is in {moved}, without your change"
     clashing = carried.clashing
-    shown, kept = _beside(reviewed, wanted, carried.changes, whys)
+    for new, old in carried.followed.items():
+        same = "in the same lines" if new in clashing else "that goes along"
+        whys[new] = f"moved from {old}, which was changed since: {same}"
+        del whys[old]
+    met = {*whys, *carried.followed.values()}
+    shown, kept = _beside(reviewed, wanted, carried.changes, met, decided.ignored_on)
     return Refused(
         whys,
         review.keep(shown),
@@ -61,11 +67,16 @@ def refused(review: Review, wanted: ChangeSet, landing: Landing, decided: Decisi
 
 
 def _beside(
-    reviewed: ChangeSet, selected: ChangeSet, carried: ChangeSet, conflicts: Collection[str]
+    reviewed: ChangeSet,
+    selected: ChangeSet,
+    carried: ChangeSet,
+    conflicts: Collection[str],
+    ignored_on: Collection[str],
 ) -> tuple[ChangeSet, tuple[str, ...]]:
     """Return what was carried over with all else that was reviewed, and the paths of that.
 
-    Those changes are as they were, so that what was left out of them can be taken in again.
+    Those changes are as they were, so that what was left out of them can be taken in again. Of
+    ignored folders that were switched on only what conflicts is listed by itself.
     """
     files = {change.path: change for change in carried.files}
     there_already = {change.path for change in selected.files} - {*files, *conflicts}
@@ -75,6 +86,15 @@ def _beside(
         if change.path not in conflicts and change.path not in there_already
     ]
     files |= {change.path: change for change in rest}
+    ignored: list[IgnoredFolder] = []
+    for folder in reviewed.ignored:
+        left = folder.changes
+        if folder.folder in ignored_on:
+            left = tuple(change for change in left if change.path not in conflicts)
+            for change in left:
+                files.pop(change.path, None)
+        if left:
+            ignored.append(replace(folder, changes=left))
     together = tuple(sorted(files.values(), key=lambda change: change.path))
-    shown = replace(carried, files=together, notes=reviewed.notes)
+    shown = replace(carried, files=together, ignored=tuple(ignored), notes=reviewed.notes)
     return shown, tuple(change.path for change in rest)

@@ -184,7 +184,7 @@ class ReviewView:
                 self._decisions[step_id] = _decided(self.decisions(step_id, changes), event)
             case ev.LandingRefused(step_id, merged=merged) | ev.TurnRefused(
                 step_id, merged=merged
-            ) if event.clashes or event.kept:
+            ) if event.clashes or event.kept or event.reviewed:
                 known, before = (self.decisions(step_id, each) for each in (merged, event.reviewed))
                 self._decisions[step_id] = _refused(known, before, event)
             case ev.VerifyStarted(step_id, changes, selected, stage_id):
@@ -246,6 +246,8 @@ def _refused(
         fresh = Clashing(places, event.bases.get(path, ""), blocked=path in event.blocked)
         clashing[path] = was if was.undecided == fresh else fresh
     said = [each for each in before.comments if each.path in event.kept]
+    if event.reviewed:
+        known = replace(known, ignored_on=before.ignored_on)
     return replace(
         known,
         rejected={**known.rejected, **_of(event.kept, before.rejected)},
