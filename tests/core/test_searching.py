@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turbo_tui.core.searching import Filter, parse_query
+from turbo_tui.core.searching import Filter, in_quotes, parse_query
 
 
 def test_filters_are_taken_out_of_the_words() -> None:
@@ -25,6 +25,29 @@ def test_what_is_no_filter_stays_text_as_it_stands(text: str) -> None:
     assert parse_query(text).text == text.strip()
     assert parse_query(text).filters == ()
     assert parse_query(text).like is None
+
+
+def test_what_stands_between_quotes_is_meant_as_it_stands() -> None:
+    whole = parse_query(' "lang:py is no language"  ')
+    beside = parse_query('"is closed" lang:py')
+
+    assert (whole.text, whole.filters, whole.quoted) == ("lang:py is no language", (), True)
+    assert (beside.text, beside.filters, beside.quoted) == (
+        "is closed",
+        (Filter("lang", "py"),),
+        True,
+    )
+    assert parse_query('say "is closed" now').text == 'say "is closed" now'
+    assert not parse_query("is closed").quoted
+
+
+@pytest.mark.parametrize("path", ["my dir/my file.py", "a.py", 'it"s.py'])
+def test_a_path_with_blanks_is_written_so_that_it_is_read_again(path: str) -> None:
+    query = parse_query(f"x path:{in_quotes(path)}")
+    like = parse_query(f"like:{in_quotes(path)}:2")
+
+    assert (query.text, query.filters) == ("x", (Filter("path", path),))
+    assert like.like == (path, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 A query is words, and may hold filters and one place to compare with:
 
     retry backoff lang:python path:net/ -kind:test
+    "connection is closed" path:"my notes/"
     like:src/api.py:12
 
-`path:` holds for a part of the path, or for all of it as a pattern with `*`; `lang:` for a language
-or an ending (`py`); `kind:` for code, tests, docs or config. A minus leaves such files out. What
-looks like a filter but has no meaning, as `kind:Deployment`, is text.
+What stands between double quotes is meant as it stands, and holds no filters; the value of a filter
+is written so where it has blanks. `path:` holds for a part of the path, or for all of it as a
+pattern with `*`; `lang:` for a language or an ending (`py`); `kind:` for code, tests, docs or
+config. A minus leaves such files out. What looks like a filter but has no meaning, as
+`kind:Deployment`, is text.
 """
 
 from __future__ import annotations
@@ -30,8 +33,10 @@ _KINDS: dict[str, FileKind] = {
     "docs": "docs",
     "config": "config",
 }
-_FILTER = re.compile(r"(?<!\S)(-?)(path|lang|kind):(\S+)")
-_LIKE = re.compile(r"(?<!\S)like:(\S+?)(?::(\d+))?(?!\S)")
+_QUOTED = re.compile(r'(?<!\S)"[^"]+"(?!\S)')
+_VALUE = r'(?:"([^"]+)"(?!\S)|(\S+))'
+_FILTER = re.compile(rf"{_QUOTED.pattern}|(?<!\S)(-?)(path|lang|kind):{_VALUE}")
+_LIKE = re.compile(r'(?<!\S)like:(?:"([^"]+)"|(\S+?))(?::(\d+))?(?!\S)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +167,13 @@ class Query:
         text: The words, filters left out.
         filters: Conditions on files: of one field, any that is not `out` may hold.
         like: Path and 1-based line to which places shall be similar; line 0: the whole file.
+        quoted: The words stood between quotes: they are meant as they stand.
     """
 
     text: str
     filters: tuple[Filter, ...] = ()
     like: tuple[str, int] | None = None
+    quoted: bool = False
 
     def admits(self, path: str, language: str, kind: FileKind) -> bool:
         """Tell whether a file may be in the answer."""
@@ -185,15 +192,23 @@ def parse_query(text: str) -> Query:
     filters: list[Filter] = []
 
     def taken(match: re.Match[str]) -> str:
-        minus, name, value = match.groups()
-        if name == "kind" and value not in _KINDS:
+        minus, name, quoted, plain = match.groups()
+        value = quoted or plain
+        if name is None or (name == "kind" and value not in _KINDS):
             return match[0]
         filters.append(Filter(cast("Field", name), value, out=bool(minus)))
         return " "
 
     words = _FILTER.sub(taken, text)
     like: tuple[str, int] | None = None
-    if found := _LIKE.search(words):
-        like = found[1], int(found[2] or 0)
+    if not _QUOTED.fullmatch(words.strip()) and (found := _LIKE.search(words)):
+        like = found[1] or found[2], int(found[3] or 0)
         words = words[: found.start()] + words[found.end() :]
-    return Query(" ".join(words.split()) if filters or like else text.strip(), tuple(filters), like)
+    left = " ".join(words.split()) if filters or like else text.strip()
+    is_quoted = _QUOTED.fullmatch(left) is not None
+    return Query(left[1:-1].strip() if is_quoted else left, tuple(filters), like, is_quoted)
+
+
+def in_quotes(value: str) -> str:
+    """Write a filter's value as `parse_query` reads it."""
+    return f'"{value}"' if any(map(str.isspace, value)) else value
