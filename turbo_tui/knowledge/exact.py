@@ -62,23 +62,28 @@ def parse(text: str) -> Query:
     return Query(text, names, wanted, tuple(tuple(parts_of(each)) for each in names))
 
 
-def find(files: list[SourceFile], text: str, *, limit: int) -> list[Hit]:
-    """Return the best places for a query, best first, each line once."""
+def find(files: list[SourceFile], text: str) -> list[Hit]:
+    """Return the places for a query, best first, each line once."""
     query = parse(text)
-    if not query.text or limit <= 0:
-        return []
     best: dict[tuple[str, int], Hit] = {}
     for hit in _hits(files, query):
         place = hit.path, hit.start_line
         known = best.get(place)
         if known is None or hit.score > known.score:
             best[place] = hit
-    return sorted(best.values(), key=lambda hit: (-hit.score, hit.path, hit.start_line))[:limit]
+    return sorted(best.values(), key=lambda hit: (-hit.score, hit.path, hit.start_line))
+
+
+def lines(file: SourceFile, text: str) -> list[Hit]:
+    """Return the lines of a file that hold a text as it stands, in order; the first few."""
+    return list(_by_text(file, parse(text)))
 
 
 def _hits(files: list[SourceFile], query: Query) -> Iterator[Hit]:
     for file in files:
         yield from _by_definition(file, query)
+        if " " in query.text:
+            continue  # no name of a file; its lines were looked at before
         yield from _by_path(file, query)
         yield from _by_text(file, query)
 

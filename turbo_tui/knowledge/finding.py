@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from turbo_tui.core.searching import NOWHERE, Context, Hit, Query, parse_query
 from turbo_tui.core.traces import Trace, read_trace
 from turbo_tui.knowledge import exact, ranker, tracing
+from turbo_tui.knowledge.file_kinds import kinds_of
 from turbo_tui.knowledge.index import Index, Indexed
 from turbo_tui.knowledge.leaning import Leaning, Remembers
 from turbo_tui.knowledge.likely import Likely
@@ -23,6 +26,9 @@ from turbo_tui.knowledge.words import asked_terms
 
 LIKE_TERMS = 40  # of a place, the rarest, that say what is like it
 SHOWN_CHARS = 300
+LEAD = 3  # lines of a phrase before what else may be meant by its words
+LONG = 4  # words of a phrase that nobody types by chance: all its lines lead
+_BESIDE = {"test": 2, "prose": 3}  # when their lines of a phrase come; other kinds are before, at 1
 
 Scores = NDArray[np.float32]
 
@@ -92,19 +98,23 @@ class Finder:
     ) -> list[Hit]:
         text, index = query.text, narrowed(self._index, query)
         scores = index.chunks.scores(asked_terms(text))
-        maybe = [*self._likely.files(text, scores), *pending]
-        lines = exact.find([e for e in maybe if admits(query, e.path)], text, limit=limit)
-        phrase = [hit for hit in lines if hit.why == ("text",)] if " " in text else []
+        likely = self._likely.files(text, scores, index)
+        maybe = [*next(likely), *(each for each in pending if admits(query, each.path))]
+        phrase = _phrase(index, maybe, text, scores) if " " in text else []
+        while " " in text and not phrase and (more := next(likely, None)):
+            phrase = _phrase(index, more, text, scores)
+        is_meant = query.quoted or len(text.split()) >= LONG
         similar = self._meaning.similarities(index, text) if self._meaning else None
         found: dict[tuple[str, int], Hit] = {}
         ranked = ranker.rank(index, text, limit=limit, similar=similar, leaning=leaning)
-        for hit in (*phrase, *ranked):
+        for hit in _woven(phrase, ranked, len(phrase) if is_meant else LEAD):
             if not any(
                 hit.path == path and hit.start_line <= line <= hit.end_line for path, line in found
             ):
                 found[hit.path, hit.start_line] = hit
-        for hit in lines:
-            found.setdefault((hit.path, hit.start_line), hit)
+        if len(found) < limit:
+            for hit in exact.find(maybe, text):
+                found.setdefault((hit.path, hit.start_line), hit)
         return list(found.values())[:limit]
 
     def _like(self, query: Query, path: str, line: int) -> list[Hit]:
@@ -128,6 +138,27 @@ class Finder:
             _place(index.files[other], fits) for other, fits in index.best_files(scores).items()
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.path))
+
+
+def _phrase(index: Index, files: Iterable[SourceFile], text: str, scores: Scores) -> list[Hit]:
+    """Return the lines that hold a phrase: code first, of each file one first, the best first."""
+    ordered: list[tuple[tuple[int, int, bool, float, str], Hit]] = []
+    for file in files:
+        for which, hit in enumerate(exact.lines(file, text)):
+            known = index.files.get(file.path)
+            fits = scores[known.first : known.first + len(known.chunks)] if known else scores[:0]
+            beside = max((_BESIDE.get(kind, 1) for kind in kinds_of(file.path, (), {})), default=0)
+            in_word = hit.score < exact.WHOLE_WORD
+            order = beside, which, in_word, -float(fits.max(initial=0.0)), file.path
+            ordered.append((order, hit))
+    return [hit for _, hit in sorted(ordered, key=itemgetter(0))]
+
+
+def _woven(phrase: Sequence[Hit], ranked: Sequence[Hit], lead: int) -> Iterator[Hit]:
+    """Yield some lines of a phrase, then by turns: it may be a subject that is named everywhere."""
+    yield from phrase[:lead]
+    for pair in zip_longest(ranked, phrase[lead:]):
+        yield from filter(None, pair)
 
 
 def _place(known: Indexed, fits: dict[int, float]) -> Hit:

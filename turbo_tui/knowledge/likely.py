@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, parts_of, stem
 
 MOST_FILES = 40  # that are read for one query
+MOST_READ = 200  # while a phrase of words that are everywhere is found nowhere
 MOST_TERMS = 500  # that hold the letters of a word
 MOST_WORDS = 4  # of a phrase that somebody still types; one of more has whole words
 _WORD = re.compile(r"\w+")
@@ -31,12 +32,15 @@ class Likely:
         self._changes = -1
         self._made_of: tuple[Postings, int] | None = None
 
-    def files(self, text: str, scores: NDArray[np.float32]) -> list[SourceFile]:
-        """Return files that may hold a text, or part of whose path it is; the best ones.
+    def files(
+        self, text: str, scores: NDArray[np.float32], part: Index
+    ) -> Iterator[list[SourceFile]]:
+        """Yield files that may hold a text, or part of whose path it is; the best ones first.
 
         Args:
             text: What was typed.
             scores: How well chunks fit it, by number: the better ones are kept.
+            part: Of the index, whose files are wanted.
         """
         index = self._index
         held = self._chunks(text)
@@ -45,13 +49,18 @@ class Likely:
         if " " not in text:
             names.update(self._paths_with(text.lower()))
         found = {
-            path: index.files[path].file for path in sorted(names & index.files.keys())[:MOST_FILES]
+            path: part.files[path].file for path in sorted(names & part.files.keys())[:MOST_FILES]
         }
         # A chunk without a score holds the letters within another word: better than nothing.
         ranked = np.where(held, scores[: len(held)] + np.float32(1e-6), 0)
-        for path in index.best_files(ranked.astype(np.float32), MOST_FILES):
-            found[path] = index.files[path].file
-        return list(found.values())
+        ranked = ranked.astype(np.float32)
+        for path in part.best_files(ranked, MOST_FILES):
+            found[path] = part.files[path].file
+        yield list(found.values())
+        further = part.best_files(ranked, MOST_READ)
+        order = sorted(further.keys() - found.keys(), key=lambda p: (-max(further[p].values()), p))
+        for at in range(0, len(order), MOST_FILES):
+            yield [part.files[path].file for path in order[at : at + MOST_FILES]]
 
     def _chunks(self, text: str) -> NDArray[np.bool_]:
         """Tell of each chunk whether it may hold a text: its words, the outer ones in part."""
