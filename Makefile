@@ -8,8 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOLDER ?= $(shell pwd -L)
 ARGS ?=
-# Two workers: the suite starts many processes of its own.
-WORKERS ?= 2
+# More than most machines have cores: a test waits for processes of its own half of the time.
+WORKERS ?= 4
 # By another name: a recipe that names MAKE itself is run even by `make -n`.
 AGAIN = $(MAKE)
 TORCH := torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu
