@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import subprocess
@@ -88,6 +89,10 @@ def land(place: Workspace, step: str, contents: dict[str, str], session_id: str 
 def tree(place: Workspace) -> dict[str, str]:
     files = [path for path in place.root.rglob("*") if path.is_file()]
     return {str(path.relative_to(place.root)): path.read_text() for path in files}
+
+
+def blobs_of(place: Workspace) -> set[bytes]:
+    return {path.read_bytes() for path in place.state.glob("blobs/*/*")}
 
 
 # --- list and show -----------------------------------------------------------
@@ -255,6 +260,64 @@ def test_prune_tells_of_old_texts_that_were_put_aside(place: Workspace, run: Run
     assert run("prune", "--keep", "9")[1] == f"{said} deleted, 12 bytes.\n"
     assert not text.exists()
     assert json.loads(run("prune", "--keep", "9", "--json")[1])["texts"] == 0
+
+
+def test_prune_deletes_what_was_there_before_landings_that_nothing_can_take_back(
+    place: Workspace, run: Run
+) -> None:
+    (place.root / "a").write_text("before all")
+    first = land(place, "1", {"a": "first"}, session_id=OLD)
+    begin(place, PLAN, first, ev.StepSkipped("2"), session_id=OLD)
+    begin(place, PLAN, land(place, "1", {"a": "second", "b": "b"}), session_id=NEW)
+    for blob in place.state.glob("blobs/*/*"):
+        os.utime(blob, (1.0, 1.0))
+
+    said = "1 session, 1 record of landings and 1 blob"
+    told = "1 landing of these sessions {} no longer be taken back; your files stay as they are.\n"
+    out = run("prune", "--keep", "1", "--also-waiting", "--dry-run")[1]
+    assert f"{said} would be deleted" in out
+    assert out.endswith(told.format("could"))
+    out = run("prune", "--keep", "1", "--also-waiting")[1]
+    assert f"{said} deleted" in out
+    assert out.endswith(told.format("can"))
+
+    assert blobs_of(place) >= {b"first", b"second", b"b"}, "the newer session may be undone"
+    assert b"before all" not in blobs_of(place)
+    assert run("undo")[0] == 0
+    assert tree(place) == {"a": "first"}
+
+
+def test_prune_spares_landings_that_an_older_session_may_look_back_through(
+    place: Workspace, run: Run
+) -> None:
+    begin(place, PLAN, land(place, "1", {"a": "old"}, session_id=OLD), session_id=OLD)
+    landed = land(place, "1", {"b": "new"})
+    begin(place, PLAN, landed, ev.StepSkipped("2"), session_id=NEW)
+    later = "260109-000000-0000"
+    begin(place, PLAN, session_id=later)
+
+    pruned = json.loads(run("prune", "--keep", "0", "--older-than", "1m", "--json")[1])
+    assert (pruned["sessions"], pruned["journals"]) == ([NEW], 0)
+    assert pruned["landings"] == 1
+    assert json.loads(run("prune", "--keep", "0", "--also-waiting", "--json")[1])["journals"] == 2
+
+
+def test_prune_waits_for_no_landing_and_keeps_what_a_crash_cut_off(
+    place: Workspace, run: Run
+) -> None:
+    landed = land(place, "1", {"a": "1"})
+    begin(place, PLAN, landed, ev.StepSkipped("2"))
+    (journal,) = place.state.glob("landings/*/*.jsonl")
+    whole = journal.read_bytes()
+    lock = journal.parent / "lock"
+    with lock.open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert json.loads(run("prune", "--keep", "0", "--dry-run", "--json")[1])["journals"] == 0
+    begun = whole.split(b"\n")[0] + b"\n"
+    for left in (begun, b"broken\n", whole):
+        journal.write_bytes(left)
+        count = json.loads(run("prune", "--keep", "0", "--dry-run", "--json")[1])["journals"]
+        assert count == (left == whole)
 
 
 # --- undo --------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from turbo_tui.adapters.sessions import SessionSummary, sessions_folder
 from turbo_tui.adapters.unkept import drop_outdated
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import SessionError, TurboError
+from turbo_tui.core.landings import Forgotten
 
 GRACE_S = 3600.0  # content younger than this may belong to an event that is not written yet
 STAGE_GRACE_S = 86_400.0  # a stage used within may be in use, whatever became of its session
@@ -35,6 +36,8 @@ class Pruned:
     Attributes:
         stages: Stage ids of the sessions: their layers are of no use any more.
         texts: How many texts of the user that were put aside long ago.
+        journals: How many journals of landings that nothing needs any more.
+        landings: How many landings of the sessions stand, and can no longer be taken back.
     """
 
     sessions: tuple[str, ...]
@@ -42,6 +45,12 @@ class Pruned:
     blobs: int
     size_bytes: int
     texts: int = 0
+    journals: int = 0
+    landings: int = 0
+
+
+def _forget_nothing(_: Collection[str]) -> Forgotten:
+    return Forgotten()
 
 
 def prunable(
@@ -74,11 +83,19 @@ def prunable(
 def prune(
     state: Path,
     chosen: Iterable[SessionSummary],
+    forget: Callable[[Collection[str]], Forgotten] = _forget_nothing,
     *,
     dry_run: bool = False,
     grace_s: float = GRACE_S,
 ) -> Pruned:
     """Delete sessions, the blobs that nothing refers to any more, and old texts put aside.
+
+    Args:
+        state: The state folder.
+        chosen: Sessions to delete.
+        forget: Deletes, or names, journals of landings that nothing needs when these are gone.
+        dry_run: Delete nothing.
+        grace_s: Content younger than this stays.
 
     Raises:
         SessionError: The state folder refuses.
@@ -94,13 +111,17 @@ def prune(
             for folder in folders:
                 shutil.rmtree(folder)
             _drop_unused_claims(state, grace_s)
-        count, size = _drop_unused_blobs(state, set(sessions), dry_run=dry_run, grace_s=grace_s)
+        forgotten = forget(sessions)
+        used = _used_blobs(state, FolderBlobs(state / "blobs"), {*sessions}, {*forgotten.journals})
+        count, size = _drop_unused_blobs(state, used, dry_run=dry_run, grace_s=grace_s)
         texts, texts_bytes = drop_outdated(state, dry_run=dry_run)
     except OSError as error:
         raise SessionError(
             f"{error.filename or state} cannot be deleted ({error.strerror}); mend its permissions."
         ) from error
-    return Pruned(sessions, stages, count, freed + size + texts_bytes, texts)
+    freed += size + texts_bytes + forgotten.size_bytes
+    journals = len(forgotten.journals)
+    return Pruned(sessions, stages, count, freed, texts, journals, forgotten.landings)
 
 
 def forsaken_stages(state: Path, *, grace_s: float = STAGE_GRACE_S) -> list[str]:
@@ -143,10 +164,9 @@ def _drop_unused_claims(state: Path, grace_s: float) -> None:
 
 
 def _drop_unused_blobs(
-    state: Path, without: set[str], *, dry_run: bool, grace_s: float
+    state: Path, used: set[str], *, dry_run: bool, grace_s: float
 ) -> tuple[int, int]:
     blobs = FolderBlobs(state / "blobs")
-    used = _used_blobs(state, blobs, without)
     newest = time.time() - grace_s
     count = size = 0
     for blob in blobs:
@@ -163,7 +183,9 @@ def _drop_unused_blobs(
     return count, size
 
 
-def _used_blobs(state: Path, blobs: FolderBlobs, without: set[str]) -> set[str]:
+def _used_blobs(
+    state: Path, blobs: FolderBlobs, without: set[str], forgotten: set[Path]
+) -> set[str]:
     """Return every blob that is named anywhere, directly or in a change set that is.
 
     Anything that looks like a hash counts: in logs, in the landing journals, in what stages
@@ -179,6 +201,8 @@ def _used_blobs(state: Path, blobs: FolderBlobs, without: set[str]) -> set[str]:
     except SessionError:
         return set(blobs)
     for path in _naming_files(state):
+        if path in forgotten:
+            continue
         todo |= _hashes_in(path)
     used: set[str] = set()
     while todo:

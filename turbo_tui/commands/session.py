@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
@@ -197,6 +198,9 @@ def prune_command(
 ) -> None:
     """Delete old sessions with their content: beyond --keep, and older than --older-than.
 
+    What they landed stays in your files and can no longer be taken back: what was there before is
+    deleted too, as far as no other session needs it.
+
     What you wrote in a review and it could not take was put aside; it goes after 30 days, and
     the oldest of it beyond 20 MB.
     """
@@ -219,6 +223,8 @@ def prune_command(
     would = "would be deleted" if dry_run else "deleted"
     write_lines([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
     texts = f", {counted(pruned.texts, 'text')} put aside" if pruned.texts else ""
+    if pruned.journals:
+        texts += f", {counted(pruned.journals, 'record')} of landings"
     write_lines(
         [
             (
@@ -227,26 +233,28 @@ def prune_command(
             )
         ]
     )
+    if pruned.landings:
+        can = "could" if dry_run else "can"
+        what = f"{counted(pruned.landings, 'landing')} of these sessions {can} no longer be"
+        write_lines([f"{what} taken back; your files stay as they are."])
 
 
 async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
     from turbo_tui.adapters.pruning import prune  # noqa: PLC0415
     from turbo_tui.engine.before import before_id  # noqa: PLC0415
     from turbo_tui.engine.verifying import verify_id  # noqa: PLC0415
+    from turbo_tui.landing.forgetting import forget  # noqa: PLC0415
     from turbo_tui.sandbox.staging.stages import discard_left  # noqa: PLC0415
 
-    planned = prune(place.state, chosen, dry_run=True)
+    would = partial(forget, place.state, dry_run=True)
+    planned = prune(place.state, chosen, would, dry_run=True)
     if dry_run:
         return planned
     for stage in planned.stages:  # a crash may leave those beside it
-        for name in (
-            before_id(stage),
-            verify_id(stage),
-            stage,
-        ):
+        for name in (before_id(stage), verify_id(stage), stage):
             if (place.state / "stages" / name).exists():
                 await discard_left(place.state, name)
-    return prune(place.state, chosen)
+    return prune(place.state, chosen, partial(forget, place.state))
 
 
 # --- undo and redo -----------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from turbo_tui.core.changes import ChangeSet, FileChange
@@ -81,6 +82,21 @@ class Recovery:
     left_alone: tuple[str, ...] = ()
     kind: Literal["landing", "undo", "redo"] = "landing"
     of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a prune lets go of, or would: journals of landings that nothing needs any more.
+
+    Attributes:
+        journals: Files that are gone, or would be.
+        size_bytes: Of these.
+        landings: Of the deleted sessions, standing: nothing can take them back any more.
+    """
+
+    journals: tuple[Path, ...] = ()
+    size_bytes: int = 0
+    landings: int = 0
 
 
 LandingState = Literal["landed", "undone", "redone", "rolled_back"]

@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -60,10 +60,16 @@ class Entry:
 class Journal:
     """The landings of one workspace, oldest first by id."""
 
-    def __init__(self, state: Path, workspace: Path) -> None:
-        key = hashlib.sha256(os.fsencode(workspace)).hexdigest()[:16]
+    def __init__(self, state: Path, workspace: Path, *, key: str = "") -> None:
+        key = key or hashlib.sha256(os.fsencode(workspace)).hexdigest()[:16]
         self._workspace = workspace
         self._folder = state / "landings" / key
+
+    @classmethod
+    def every(cls, state: Path) -> list[Journal]:
+        """Return the journals of all workspaces; the key is all that is known of these."""
+        folders = sorted(path for path in (state / "landings").glob("*") if path.is_dir())
+        return [cls(state, folder, key=folder.name) for folder in folders]
 
     @contextmanager
     def locked(self, wait_s: float) -> Generator[None]:
@@ -139,7 +145,7 @@ class Journal:
             LandingError: No such landing on this workspace, or its journal is broken.
         """
         found = None
-        path = self._folder / f"{landing_id}.jsonl"
+        path = self.path(landing_id)
         if path in self._files():
             found = self._read(path)
         if found is None:
@@ -164,6 +170,18 @@ class Journal:
             if self._read(path) is None:
                 path.unlink(missing_ok=True)
 
+    def path(self, landing_id: str) -> Path:
+        """Return where a landing's journal lies."""
+        return self._folder / f"{landing_id}.jsonl"
+
+    def remove(self, landing_ids: Iterable[str]) -> None:
+        """Delete landings, oldest first, so that a crash leaves the later ones; under the lock."""
+        for landing_id in landing_ids:
+            try:
+                self.path(landing_id).unlink(missing_ok=True)
+            except OSError as error:
+                raise self._refused(error) from error
+
     def is_empty(self) -> bool:
         """Tell whether nothing was ever landed here."""
         return not self._files()
@@ -175,7 +193,7 @@ class Journal:
         text = json.dumps(shape, sort_keys=True, separators=(",", ":")).encode("ascii")
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         try:
-            fd = os.open(self._folder / f"{landing_id}.jsonl", flags, 0o600)
+            fd = os.open(self.path(landing_id), flags, 0o600)
             try:
                 start = _drop_torn_line(fd)
                 try:
