@@ -28,7 +28,7 @@ from turbo_tui.knowledge.client import Client
 from turbo_tui.knowledge.digest import key_of, unpacked, version
 from turbo_tui.knowledge.habits import Habits
 from turbo_tui.knowledge.home import Home
-from turbo_tui.knowledge.store import Store
+from turbo_tui.knowledge.store import VERSION_FILE, Store
 from turbo_tui.knowledge.storing import Database
 from turbo_tui.knowledge.tree import stamp_of
 
@@ -117,20 +117,20 @@ class Work:
 
     def begin_anew(self) -> None:
         with (self.home.store / "writing").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the helper of a killed worker ends by itself
+            fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(self.home.store)
         self.acknowledged = {}
 
     def check(self) -> None:
         """See that what was acknowledged lies on disk, whole."""
-        if not self.home.store.exists():
+        if not (self.home.store / VERSION_FILE).exists():  # reading must not make it whole
             assert not self.acknowledged
             return
         with (self.home.store / "writing").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the helper may still be at its last request
             database = Database(self.home.store)
             files, keys = database.open(version())
-            found = dict(pair for some in database.contents(keys) for pair in some)
+            found = dict(pair for some in database.contents(keys or [""]) for pair in some)
         assert {row[-1] for row in files.values()} <= found.keys()
         assert all(unpacked(parts).chunks for parts in found.values())
         for name, key in self.acknowledged.items():
