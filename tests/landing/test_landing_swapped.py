@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.landing.test_landing_property import FAST_DISK
 from tests.landing.trees import Leaf, between, file, read_tree, write_tree
 from turbo_tui.adapters.blobs import FolderBlobs
 from turbo_tui.core.errors import LandingError
@@ -136,14 +138,18 @@ def at_step(step: str, act: Callable[[], None]) -> Callable[[str], None]:
     return call
 
 
+@pytest.fixture
+def places() -> Iterator[Path]:
+    os.umask(0o022)
+    with tempfile.TemporaryDirectory(dir=FAST_DISK) as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("way", ["land", "undo", "redo"])
 @pytest.mark.parametrize("what", WHATS)
-def test_what_is_put_in_a_paths_place_stays_and_is_named(
-    tmp_path: Path, what: str, way: str
-) -> None:
-    os.umask(0o022)
+def test_what_is_put_in_a_paths_place_stays_and_is_named(places: Path, what: str, way: str) -> None:
     for step in STEPS:
-        base = tmp_path / step
+        base = places / step
         base.mkdir()
         swap = Swap(base, what)
         swap.until(way)
@@ -170,11 +176,10 @@ def test_what_is_put_in_a_paths_place_stays_and_is_named(
 @pytest.mark.parametrize("way", ["land", "undo", "redo"])
 @pytest.mark.parametrize("what", WHATS)
 def test_what_is_put_in_a_paths_place_after_a_crash_stays_and_is_named(
-    tmp_path: Path, what: str, way: str
+    places: Path, what: str, way: str
 ) -> None:
-    os.umask(0o022)
     for step in STEPS[1:]:
-        base = tmp_path / step
+        base = places / step
         base.mkdir()
         swap = Swap(base, what)
         swap.until(way)
