@@ -20,7 +20,7 @@ from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.errors import LandingError
 from turbo_tui.landing import JournalLander, open_lander
 from turbo_tui.landing.beneath import Tree
-from turbo_tui.landing.writer import Writer
+from turbo_tui.landing.making import Making
 
 NOBODY = 65534
 OLD = {name: file(name.encode()) for name in "abcde"} | {"d2/x": file(b"x"), "l": link("a")}
@@ -498,7 +498,7 @@ def test_a_folder_that_cannot_be_given_its_mode_is_not_left_behind(
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Writer, "finish_folder", refuse)
+    monkeypatch.setattr(Making, "finish_folder", refuse)
     with pytest.raises(LandingError, match=r"stopped at 'n': Operation not permitted"):
         land(open_lander(root, state, blobs), between({}, {"n/m": file(b"m")}, blobs))
 

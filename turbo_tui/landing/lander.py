@@ -1,8 +1,4 @@
-"""Write approved changes into the workspace: whole or not at all, after any crash.
-
-begun -> (new content written beside its targets) -> committed -> operations -> done -> cleaned
-                                                        `-> rolling_back -> rolled_back
-"""
+"""Write approved changes into the workspace: whole or not at all, after any crash."""
 
 from __future__ import annotations
 
@@ -17,17 +13,18 @@ from pathlib import Path
 
 from turbo_tui.core.changes import ChangeSet, FileChange, paths
 from turbo_tui.core.errors import LandingError, SessionError
-from turbo_tui.core.landings import Conflict, LandedEntry, Landing, Recovery
+from turbo_tui.core.landings import LandedEntry, Landing, Recovery
 from turbo_tui.core.ports import Blobs
 from turbo_tui.landing.beneath import HIDDEN, Tree
 from turbo_tui.landing.history import FINISHED, History, way_back
 from turbo_tui.landing.journal import Entry, Journal
-from turbo_tui.landing.operations import Operation, plan, validate
+from turbo_tui.landing.operations import plan, validate
+from turbo_tui.landing.passage import Passage, stopped
 from turbo_tui.landing.past import leading_to
-from turbo_tui.landing.preimages import Checked, check, look
+from turbo_tui.landing.preimages import Checked, check
 from turbo_tui.landing.recovery import Recoverer
-from turbo_tui.landing.wording import Wording, of_redo, of_undo, stuck_words, theirs_words
-from turbo_tui.landing.writer import ChangedMeanwhileError, Checkpoint, Writer
+from turbo_tui.landing.wording import Wording, of_redo, of_undo
+from turbo_tui.landing.writer import Checkpoint, Writer
 
 LOCK_WAIT_S = 10.0
 _UNFINISHED = ("begun", "committed", "rolling_back")
@@ -227,12 +224,12 @@ class JournalLander:
                 linked=checked.linked,
             )
         except OSError as error:
-            raise self._failure(error) from error
+            raise stopped(self._workspace, error) from error
         except SessionError as error:
             raise LandingError(f"Nothing was landed: {error}") from error
         entry = replace(entry, changes=changes, operations=operations)
         writer = Writer(tree, self._blobs, entry.operations, self._checkpoint, checked.notes)
-        return self._carry_out(entry, writer)
+        return Passage(self._journal, entry, writer, self._checkpoint).take()
 
     def _merged(self, tree: Tree, checked: Checked, wording: Wording) -> Checked:
         """Take the clean merges for what is to be written."""
@@ -241,114 +238,6 @@ class JournalLander:
         said = [f"{each.path}: merged with what changed since" for each in checked.conflicts]
         merged.notes = list(dict.fromkeys((*together.notes, *said, *merged.notes)))
         return merged
-
-    def _carry_out(self, entry: Entry, writer: Writer) -> Landing:
-        """Take the journalled way from `begun` to `cleaned`, or back."""
-        done: list[Operation] = []
-        self._checkpoint("begin")
-        self._journal.begin(entry)
-        try:
-            writer.prepare()
-            self._checkpoint("commit")
-            self._journal.mark(entry, "committed")
-            for number, operation in enumerate(entry.operations):
-                self._checkpoint(f"operation {number}")
-                writer.perform(operation)
-                done.append(operation)
-            self._checkpoint("sync")
-            writer.sync_folders()
-            self._checkpoint("done")
-            self._journal.mark(entry, "done")
-        except ChangedMeanwhileError as changed:
-            stuck = self._roll_back(entry, writer, done)
-            why = f"{changed.why}.{stuck_words(stuck)}" if stuck else changed.why
-            return self._given_up(writer, Conflict(changed.path, why))
-        except OSError as error:
-            stuck = self._roll_back(entry, writer, done)
-            raise self._failure(error, stuck, writer.theirs) from error
-        except (LandingError, SessionError) as error:
-            stuck = self._roll_back(entry, writer, done)
-            raise LandingError(
-                f"{error}{stuck_words(stuck)}{theirs_words(writer.theirs)}"
-            ) from error
-        self._checkpoint("clean")
-        self._clean(entry, writer)
-        return Landing(
-            entry.landing_id,
-            paths(entry.changes),
-            left_alone=_left_alone(writer),
-            notes=tuple(writer.notes),
-            written=entry.changes,
-        )
-
-    def _given_up(self, writer: Writer, conflict: Conflict) -> Landing:
-        """Return what came of a landing that was rolled back: where others changed what."""
-        operations = {operation.path: operation for operation in writer.operations}
-        conflicts = [conflict]
-        for path, where in writer.theirs:
-            if path == conflict.path and where == path:
-                continue
-            why = "someone else changed it while the landing was taken back; theirs stays"
-            if where != path:
-                why = f"what someone else wrote to it meanwhile is kept as {where}"
-            sides = operations[path].before, operations[path].after
-            base, theirs = (node.blob if node is not None else "" for node in sides)
-            ours = self._kept(writer, where)
-            conflicts.append(Conflict(path, why, base=base, ours=ours, theirs=theirs))
-        return Landing(
-            conflicts=tuple(conflicts), left_alone=_left_alone(writer), notes=tuple(writer.notes)
-        )
-
-    def _kept(self, writer: Writer, path: str) -> str:
-        with suppress(OSError, SessionError):  # only to be shown
-            found = look(writer.tree, self._blobs, path)
-            if found is not None and found.node is not None:
-                return found.node.blob
-        return ""
-
-    def _clean(self, entry: Entry, writer: Writer) -> None:
-        if writer.clean():
-            with suppress(LandingError):  # it is only to spare the next start the look
-                self._journal.mark(entry, "cleaned", (*entry.left_alone, *_left_alone(writer)))
-        for path, where in writer.theirs:
-            writer.notes.append(f"{path}: what someone else wrote to it meanwhile is in {where}")
-
-    def _roll_back(self, entry: Entry, writer: Writer, done: Sequence[Operation]) -> list[str]:
-        """Take performed operations back, newest first; return the paths where that failed.
-
-        What someone else changed meanwhile stays, and is in `writer.theirs` then.
-        """
-        stuck: list[str] = []
-        with suppress(LandingError):  # without this mark a crash now would roll forward: whole too
-            self._journal.mark(entry, "rolling_back")
-        for number, operation in enumerate(reversed(done)):
-            self._checkpoint(f"revert {number}")
-            try:
-                writer.revert(operation)
-            except ChangedMeanwhileError:
-                writer.theirs.append((operation.path, operation.path))
-            except OSError:
-                stuck.append(operation.path)
-        if writer.started:
-            for operation in entry.operations:  # where giving back was refused at first
-                if writer.leftovers.mend(operation):
-                    writer.theirs.append((operation.path, operation.path))
-        self._checkpoint("rolled back")
-        if not stuck and writer.clean(untouched=not writer.started):
-            with suppress(LandingError):
-                self._journal.mark(entry, "rolled_back", _left_alone(writer))
-        return stuck
-
-    def _failure(
-        self, error: OSError, stuck: Sequence[str] = (), theirs: Sequence[tuple[str, str]] = ()
-    ) -> LandingError:
-        where = f" at {os.fsdecode(error.filename)!r}" if error.filename else ""
-        stands = "Most of the tree" if stuck or theirs else "The tree"
-        return LandingError(
-            f"Landing in {self._workspace} stopped{where}: {error.strerror}. "
-            f"{stands} is as it was; make room or mend the permission, then try again."
-            f"{stuck_words(stuck)}{theirs_words(theirs)}"
-        )
 
     # --- recovery --------------------------------------------------------------
 
@@ -374,7 +263,7 @@ class JournalLander:
         for entry in entries:
             writer = Writer(tree, self._blobs, entry.operations, self._checkpoint)
             if entry.progress == "done":
-                self._clean(entry, writer)
+                Passage(self._journal, entry, writer, self._checkpoint).clean()
                 if writer.theirs:
                     found = Recovery(
                         landing_id=entry.landing_id,
@@ -382,7 +271,7 @@ class JournalLander:
                         step_id=entry.step_id,
                         outcome="completed",
                         paths=paths(entry.changes),
-                        left_alone=_left_alone(writer),
+                        left_alone=writer.left_alone,
                     )
                     recoveries.append(_named(found, entry, history))
             elif entry.progress in _UNFINISHED:
@@ -396,10 +285,6 @@ class JournalLander:
                         "Mend that and start again; nothing else is written until then."
                     ) from error
         return tuple(recoveries)
-
-
-def _left_alone(writer: Writer) -> tuple[str, ...]:
-    return tuple(sorted({where for _, where in writer.theirs}))
 
 
 def _named(recovery: Recovery, entry: Entry, history: History) -> Recovery:

@@ -99,7 +99,7 @@ class Recoverer:
             if count > 0:
                 reached[path] = count - 1
                 if operation.kind == "mkdir":
-                    self.writer.finish_folder(operation)
+                    self.writer.making.finish_folder(operation)
                 continue
             if not self._perform(operation):
                 left_alone.add(path)
@@ -135,7 +135,7 @@ class Recoverer:
             if not leftovers.is_ours(operation, operation.temp):
                 return False
             leftovers.delete_all(operation)
-        self.writer.write_temp(operation)
+        self.writer.making.write(operation)
         return True
 
     def _back(self, chains: dict[str, list[Operation]]) -> Recovery:

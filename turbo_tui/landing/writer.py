@@ -7,26 +7,20 @@ side under the hidden name until the landing is done. So rolling back is only re
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from turbo_tui.core.changes import Node
-from turbo_tui.core.errors import LandingError
 from turbo_tui.core.ports import Blobs
-from turbo_tui.landing.attributes import copy_attributes
 from turbo_tui.landing.beneath import Tree, aside
 from turbo_tui.landing.leftovers import Leftovers
+from turbo_tui.landing.making import Making, wanted
 from turbo_tui.landing.operations import Operation, same
 from turbo_tui.landing.preimages import look
 
 Checkpoint = Callable[[str], None]
 
-_IN_MEMORY_BYTES = 16_000_000
 # A path is not what it was, or not where it was, when it was compared.
 _OTHERS_DOING = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _MANY_FILES = 64  # from here one sync of the file system is cheaper than one of each file
@@ -80,77 +74,11 @@ class Writer:
         for number, operation in enumerate(puts):
             self.checkpoint(f"write {number}")
             try:
-                self.write_temp(operation, sync=one_by_one)
+                self.making.write(operation, sync=one_by_one)
             except OSError as error:
                 raise self._understood(error, operation) from error
         if not one_by_one:
             self.tree.sync_all()
-
-    def write_temp(self, operation: Operation, *, sync: bool = True) -> None:
-        """Write one operation's new content under its hidden name, with owner and attributes."""
-        node = _wanted(operation)
-        with self.tree.parent(operation.temp) as (folder, name):
-            if node.kind == "symlink":
-                os.symlink(os.fsdecode(self.blobs.get(node.blob)), name, dir_fd=folder)
-                if os.geteuid() == 0:
-                    owner = self._owner(operation)
-                    os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
-                return
-            fd = self._new_file(folder, name, node)
-        try:
-            self._dress(fd, operation, node)
-            if sync:
-                os.fsync(fd)
-        finally:
-            os.close(fd)
-
-    def _new_file(self, folder: int, name: str, node: Node) -> int:
-        """Create a file with a blob's content; return it open."""
-        place = Path(f"/proc/self/fd/{folder}/{name}")
-        if node.size_bytes > _IN_MEMORY_BYTES and place.parent.exists():
-            self.blobs.copy_to(node.blob, place)
-        else:
-            content = self.blobs.get(node.blob)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
-                file.write(content)
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        with os.fdopen(os.dup(fd), "rb") as file:
-            written = hashlib.file_digest(file, "sha256").hexdigest()
-        if written != node.blob:
-            os.close(fd)
-            raise LandingError(
-                f"Stored content {node.blob[:12]} is not what was approved; nothing was landed. "
-                "Run the step again."
-            )
-        return fd
-
-    def _dress(self, fd: int, operation: Operation, node: Node) -> None:
-        """Give a new file the owner, attributes and mode it should have."""
-        path = operation.path
-        if os.geteuid() == 0:
-            os.fchown(fd, *self._owner(operation))
-        # A recovery may come when what it is like is gone already.
-        if operation.like and self.tree.lstat(operation.like) is not None:
-            with self.tree.file(operation.like) as old:
-                lost = copy_attributes(old, fd)
-                if lost:
-                    self.notes.append(f"{path}: not kept: {', '.join(lost)}")
-                was = os.fstat(old)
-                if was.st_uid != os.fstat(fd).st_uid:
-                    self.notes.append(f"{path}: belonged to user {was.st_uid}, now to you")
-                elif was.st_gid != os.fstat(fd).st_gid:
-                    with suppress(PermissionError):
-                        os.fchown(fd, -1, was.st_gid)
-        os.fchmod(fd, node.mode)
-
-    def _owner(self, operation: Operation) -> tuple[int, int]:
-        """Return who owns new content when we are root: as before, else as the workspace."""
-        found = self.tree.lstat(operation.like) if operation.like else None
-        if found is None:
-            with self.tree.folder("") as root:
-                found = os.fstat(root)
-        return found.st_uid, found.st_gid
 
     # --- there -----------------------------------------------------------------
 
@@ -208,17 +136,10 @@ class Writer:
         with self.tree.parent(operation.path) as (above, name):
             os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
             try:
-                self.finish_folder(operation)
+                self.making.finish_folder(operation)
             except OSError:
                 os.rmdir(name, dir_fd=above)
                 raise
-
-    def finish_folder(self, operation: Operation) -> None:
-        """Give a new folder its owner and mode."""
-        with self.tree.folder(operation.path) as fd:
-            if os.geteuid() == 0:
-                os.fchown(fd, *self._owner(operation))
-            os.fchmod(fd, _wanted(operation).mode)
 
     def _rmdir(self, operation: Operation) -> None:
         """Take an empty folder away, aside if that can be: to make it again takes disk space."""
@@ -263,7 +184,7 @@ class Writer:
         if found is None or not same(found.node, operation.before):
             raise ChangedMeanwhileError(operation.path)
         self.checkpoint(f"looked at {operation.path}")
-        self._set_mode(operation.path, found.status, _wanted(operation).mode)
+        self._set_mode(operation.path, found.status, wanted(operation).mode)
 
     def _set_mode(self, path: str, stood: os.stat_result, mode: int) -> None:
         """Set a mode in place, of the very file that stood there; a swap for modes there is none.
@@ -332,7 +253,7 @@ class Writer:
         found = self.tree.lstat(operation.path)
         if found is None or operation.before is None:
             return
-        if stat.S_IMODE(found.st_mode) != _wanted(operation).mode:
+        if stat.S_IMODE(found.st_mode) != wanted(operation).mode:
             raise ChangedMeanwhileError(operation.path)
         self._set_mode(operation.path, found, operation.before.mode)
 
@@ -345,8 +266,7 @@ class Writer:
         with self.tree.parent(operation.path) as (above, name):
             os.mkdir(name, _UNFINISHED_FOLDER_MODE, dir_fd=above)
         with self.tree.folder(operation.path) as fd:
-            if os.geteuid() == 0:
-                os.fchown(fd, *self._owner(operation))
+            self.making.give_owner(fd, operation)
             os.fchmod(fd, operation.before.mode if operation.before else 0o755)
 
     # --- afterwards ----------------------------------------------------------------
@@ -379,6 +299,16 @@ class Writer:
         return all(cleared)
 
     @property
+    def making(self) -> Making:
+        """What makes new content."""
+        return Making(self.tree, self.blobs, self.notes)
+
+    @property
+    def left_alone(self) -> tuple[str, ...]:
+        """Where what someone else wrote meanwhile is kept."""
+        return tuple(sorted({where for _, where in self.theirs}))
+
+    @property
     def leftovers(self) -> Leftovers:
         """What is under hidden names."""
         return Leftovers(self.tree, self.blobs, self.theirs)
@@ -394,9 +324,3 @@ class Writer:
             self.tree.rename(parked, operation.path)
         elif self.tree.lstat(operation.temp) is None:
             self.tree.rename(parked, operation.temp)
-
-
-def _wanted(operation: Operation) -> Node:
-    if operation.after is None:
-        raise AssertionError(f"{operation.kind} of {operation.path} has nothing to write")
-    return operation.after
