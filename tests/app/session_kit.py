@@ -131,6 +131,7 @@ class LineSearch:
         self.contexts: list[Context] = []
         self.learnt: list[tuple[Act, tuple[str, ...]]] = []
         self.index = IndexState()
+        self.cause = ""
 
     async def search(self, query: str, *, limit: int = 20, context: Context = NOWHERE) -> list[Hit]:
         self.asked.append(query)
@@ -143,6 +144,9 @@ class LineSearch:
             if query in line
         ]
         return hits[:limit]
+
+    async def why_nothing(self, query: str) -> str:
+        return self.cause if query else ""
 
     async def state(self) -> IndexState:
         return self.index

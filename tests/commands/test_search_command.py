@@ -78,6 +78,7 @@ def test_nothing_found_is_no_failure_and_wrong_words_are(shop: Path) -> None:
     code, out, _ = search(shop, "zebra", "--json")
     assert (code, json.loads(out)["results"]) == (0, [])
     assert search(shop, "zebra")[2] == "Nothing was found.\n"
+    assert search(shop, "lang:rust total")[2] == "No file here is lang:rust; there are md, py.\n"
     code, out, err = search(shop, "total", "-C", "nowhere")
     assert (code > 0, out) == (True, "")
     assert "no such folder" in err

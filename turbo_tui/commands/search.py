@@ -32,7 +32,10 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
     with closing(Client(home, learns=learns)) as client:
         hits = client.search(query, limit=limit, complete=True)
         index = client.index
+        cause = "" if hits else client.cause(query)
     tell_state(index)
+    if cause:
+        tell(f"{plain(cause)}\n")
     if as_json:
         results = [
             {
@@ -48,7 +51,7 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
         return
     for hit in hits:
         sys.stdout.write(encodable(in_words(hit), sys.stdout))
-    if not hits:
+    if not hits and not cause:
         tell("Nothing was found.\n")
 
 

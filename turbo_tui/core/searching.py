@@ -77,6 +77,7 @@ class IndexState:
         age_s: Seconds since it was last compared with the files; 0 where files are watched.
         note: What the user should know, as that the index was made anew; or nothing.
         vectors_pending: Files whose vectors are still missing.
+        changes: Counts up whenever something in it changed.
     """
 
     files: int = 0
@@ -89,6 +90,7 @@ class IndexState:
     age_s: float = 0.0
     note: str = ""
     vectors_pending: int = 0
+    changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,19 @@ class Search(Protocol):
 
 class Knowledge(Search, Protocol):
     """Find places, and say how far the index is."""
+
+    @property
+    def index(self) -> IndexState:
+        """What the index held when it answered last."""
+        ...
+
+    async def why_nothing(self, query: str) -> str:
+        """Return the plain cause why a query finds nothing; nothing where there is none.
+
+        Raises:
+            ToolError: No answer can be had.
+        """
+        ...
 
     async def state(self) -> IndexState:
         """Return what the index holds now, without waiting for it."""

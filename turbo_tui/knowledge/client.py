@@ -79,6 +79,17 @@ class Client:
             hits = [_hit(each) for each in cast("list[dict[str, object]]", answer["hits"])]
         return hits
 
+    def cause(self, query: str) -> str:
+        """Return why a query finds nothing, where there is a plain cause; blocks.
+
+        Raises:
+            ToolError: The worker cannot be started or does not answer.
+        """
+        said = ""
+        for answer in self._follow({"do": "cause", "query": query}, ANSWER_S):
+            said = str(answer["cause"])
+        return said
+
     def build(self) -> Iterator[IndexState]:
         """Have all files indexed, and yield how far that is; the last is the end.
 

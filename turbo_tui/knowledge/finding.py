@@ -121,7 +121,7 @@ class Finder:
         """Return the places most like another one, a file once."""
         index = narrowed(self._index, query)
         known = self._index.files.get(path)
-        if known is None or not known.chunks:
+        if known is None or not known.chunks or line > known.file.text().count("\n") + 1:
             return []
         at = max(0, bisect_right(known.chunks, (line, line)) - 1) if line else 0
         number = known.first + at

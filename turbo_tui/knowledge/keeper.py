@@ -211,6 +211,7 @@ class Keeper:
             note=self._store.note or (CUT if self._tree.cut else self._meaning.note),
             vectors=self._meaning.state,
             vectors_pending=len(self._meaning.waiting),
+            changes=self.index.changes,
         )
 
     def _changed(self, paths: Iterable[str] | None) -> None:

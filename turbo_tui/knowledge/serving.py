@@ -9,6 +9,7 @@
     {"id": 2, "more": true, "index": {…}}    as it goes on
     {"id": 2, "index": {…}}                  all files are in it, and on disk
 
+`{"do": "cause", "query": "lang:rust x"}` answers with `cause`, why nothing is found, and `index`.
 `{"do": "state"}` answers with `index` alone, `{"do": "learn", "act": "opened", "paths": ["a.py"]}`
 and `{"do": "forget"}` likewise; `learned` says whether what was learnt counts. A request that is
 not understood ends the connection.
@@ -26,6 +27,7 @@ from threading import Lock, Thread
 from typing import cast
 
 from turbo_tui.core.searching import NOWHERE, Act, Context
+from turbo_tui.knowledge.causes import cause_of
 from turbo_tui.knowledge.habits import Habits
 from turbo_tui.knowledge.keeper import Keeper
 
@@ -86,6 +88,10 @@ class Clients:
         match request["do"]:
             case "search":
                 yield self._search(request, connection)
+            case "cause":
+                with self._keeper.turn:
+                    cause = cause_of(self._keeper.index, str(request["query"]))
+                yield {"cause": cause, "index": asdict(self._keeper.state())}
             case "index":
                 yield from self._index()
             case "state" | "learn" | "forget":

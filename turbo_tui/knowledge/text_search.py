@@ -25,6 +25,8 @@ class TextSearch:
     def __init__(self, home: Home, *, learns: bool = True) -> None:
         self._client = Client(home, learns=learns)
         self._turn = Lock()
+        self._looker = Client(home, learns=False)  # a search that takes long is not waited for
+        self._looking = Lock()
 
     @property
     def index(self) -> IndexState:
@@ -60,16 +62,29 @@ class TextSearch:
 
         return await asyncio.to_thread(ask)
 
+    async def why_nothing(self, query: str) -> str:
+        """Return why a query finds nothing, where there is a plain cause.
+
+        Raises:
+            ToolError: The worker did not answer.
+        """
+
+        def ask() -> str:
+            with self._turn:
+                return self._client.cause(query)
+
+        return await asyncio.to_thread(ask)
+
     async def state(self) -> IndexState:
-        """Return what the index holds now, without waiting for it.
+        """Return what the index holds now, without waiting for it or for a search.
 
         Raises:
             ToolError: The worker did not answer.
         """
 
         def ask() -> IndexState:
-            with self._turn:
-                return self._client.state()
+            with self._looking:
+                return self._looker.state()
 
         return await asyncio.to_thread(ask)
 
@@ -98,3 +113,4 @@ class TextSearch:
     async def close(self) -> None:
         """Leave the worker."""
         self._client.close()
+        self._looker.close()
