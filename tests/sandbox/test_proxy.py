@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.sandbox.confining import needs_bubblewrap, outside, place_in, script
+from tests.sandbox.confining import (
+    descriptors,
+    left_open,
+    needs_bubblewrap,
+    outside,
+    place_in,
+    script,
+)
 from turbo_tui.core.command import Command, Grants
 from turbo_tui.core.errors import SandboxError
 from turbo_tui.core.ports import CommandResult
@@ -27,7 +34,7 @@ from turbo_tui.sandbox.confine.proxy import (
     Proxy,
 )
 from turbo_tui.sandbox.confine.proxy_requests import Refused, read_request
-from turbo_tui.sandbox.confine.reaching import inner_python, proxy_variables, reaching
+from turbo_tui.sandbox.confine.reaching import inner_python, proxy_variables
 from turbo_tui.sandbox.place import Place
 
 # --- rules -------------------------------------------------------------------
@@ -565,14 +572,15 @@ async def test_a_rule_that_cannot_be_read_runs_nothing(
 
 async def test_nothing_is_left_open_afterwards(bubblewrap: Bubblewrap, place: Place) -> None:
     await run(bubblewrap, place, "print(1)", "a.example")
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - pathlib is no better
+    before = descriptors()
 
     for _ in range(3):
         await run(bubblewrap, place, "print(1)", "a.example")
-    async with reaching(Grants(network="hosts")) as reach:
-        os.close(reach.pass_fds[0])
+    grants = Grants(network="hosts", hosts=("a.example",))
+    with pytest.raises(SandboxError, match="missing"):  # it comes to no start
+        await bubblewrap.run(place, Command(("true",), cwd="missing", grants=grants))
 
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - as above
+    assert await left_open(before) == {}
 
 
 def test_programs_find_the_proxy_but_not_for_servers_of_their_own() -> None:

@@ -160,7 +160,7 @@ class Bubblewrap:
             *command.argv,
         )
         launch = self._launch(place, options, argv, command.grants, stdin=command.stdin)
-        return await run_tree(replace(launch, pass_fds=launch.pass_fds + reach.pass_fds), bounds)
+        return await run_tree(replace(launch, lent_fds=reach.lent_fds), bounds)
 
     def _launch(
         self,

@@ -53,12 +53,12 @@ class Reach:
 
     Attributes:
         argv: Put before the command: opens the socket inside and becomes what follows.
-        pass_fds: Descriptors that it inherits.
+        lent_fds: Descriptors that it inherits, closed with this.
         proxy: Where its attempts are noted; None when no proxy is needed.
     """
 
     argv: tuple[str, ...] = ()
-    pass_fds: tuple[int, ...] = ()
+    lent_fds: tuple[int, ...] = ()
     proxy: Proxy | None = None
 
     def noted(self, result: CommandResult) -> CommandResult:
@@ -83,17 +83,16 @@ async def reaching(grants: Grants) -> AsyncGenerator[Reach]:
     proxy = Proxy(AllowList(grants.hosts))
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    number = os.dup(theirs.fileno())  # closed by whoever starts the command
-    theirs.close()
     accepting = asyncio.ensure_future(_accept_listener(ours, proxy))
     try:
-        argv = (str(inner_python()), "-I", "-S", "-c", _INSIDE, str(number))
-        yield Reach(argv, (number,), proxy)
+        argv = (str(inner_python()), "-I", "-S", "-c", _INSIDE, str(theirs.fileno()))
+        yield Reach(argv, (theirs.fileno(),), proxy)
     finally:
         accepting.cancel()
         with suppress(asyncio.CancelledError):
             await accepting
         ours.close()
+        theirs.close()
         await proxy.close()
 
 
@@ -111,6 +110,10 @@ async def _accept_listener(ours: socket.socket, proxy: Proxy) -> None:
     loop.add_reader(ours, receive)
     try:
         handle = await came
+    except asyncio.CancelledError:
+        if came.done() and not came.cancelled() and (handle := came.result()) is not None:
+            os.close(handle)  # it came in the same turn of the loop
+        raise
     finally:
         loop.remove_reader(ours)
     if handle is not None:

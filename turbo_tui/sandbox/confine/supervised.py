@@ -93,7 +93,12 @@ async def run_supervised(
         order["argv"] = [*confinement.prefix, *command.argv]
         status_read, order["status_fd"] = os.pipe()
         os.set_blocking(status_read, False)
-        order_fd = _order_file(order)
+        try:
+            order_fd = _order_file(order)
+        except BaseException:
+            os.close(status_read)
+            os.close(order["status_fd"])
+            raise
         python = (sys.executable, "-I", "-S", str(SCRIPT), str(order_fd))
         try:
             return await run_tree(

@@ -44,6 +44,7 @@ class Launch:
         stdin_fd: A descriptor to take instead, closed here once the starter has it.
         pass_fds: Descriptors that the starter inherits beside its standard ones; they are
             closed here once it has them.
+        lent_fds: More of them, which whoever opened them closes.
         status_fd: Read end of a pipe on which the starter writes lines of JSON: bubblewrap's
             `--json-status-fd`, of which the supervisor writes `exit-code` alone, and, as words
             of its own, `session` and `usage`.
@@ -57,6 +58,7 @@ class Launch:
     stdin: bytes = b""
     stdin_fd: int | None = None
     pass_fds: tuple[int, ...] = ()
+    lent_fds: tuple[int, ...] = ()
     status_fd: int | None = None
     supervised: bool = False
     worker: bool = False
@@ -69,17 +71,19 @@ def start(launch: Launch) -> Tree:
         SandboxError: It cannot be started.
     """
     read_end, write_end = open_pipe()
-    source = launch.stdin_fd if launch.stdin_fd is not None else _source(launch.stdin)
+    theirs = [write_end, *launch.pass_fds]
     # The supervisor looks after itself, and asks its tree to end before it kills.
     guarded: Mapping[str, str] = {} if launch.supervised else marked()
     try:
+        source = launch.stdin_fd if launch.stdin_fd is not None else _source(launch.stdin)
+        theirs.append(source)
         process = Spawned(
             launch.argv,
             env={**launch.env, **guarded},
             cwd=launch.cwd,
             stdin=source,
             output=write_end,
-            pass_fds=launch.pass_fds,
+            pass_fds=(*launch.pass_fds, *launch.lent_fds),
         )
     except (OSError, ValueError) as error:  # the latter for a null byte in a word
         if guarded:
@@ -92,7 +96,7 @@ def start(launch: Launch) -> Tree:
             "`turbo-tui doctor` shows what works here."
         ) from error
     finally:
-        for fd in (write_end, source, *launch.pass_fds):
+        for fd in theirs:
             os.close(fd)
     return Tree(process, read_end, launch, guarded=bool(guarded))
 
