@@ -85,6 +85,13 @@ def test_nothing_found_is_no_failure_and_wrong_words_are(shop: Path) -> None:
     assert search(shop, "total", "-k", "0")[0] == 2
 
 
+def test_a_query_may_begin_with_the_minus_of_a_filter(shop: Path) -> None:
+    code, out, _ = search(shop, "-k", "5", "-kind:docs total", "--json")
+
+    assert code == 0
+    assert [each["path"] for each in json.loads(out)["results"]] == ["lib/prices.py"]
+
+
 def test_an_index_is_built_ahead_told_and_found_again(shop: Path) -> None:
     code, out, err = turbo(shop, "index", "--json")
     assert (code, err) == (0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import closing
 
@@ -15,8 +16,20 @@ from turbo_tui.knowledge.client import Client
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
 
+_MINUS = re.compile(r"-(?:path|lang|kind):")
 
-@click.command("search")
+
+class _Command(click.Command):
+    """Takes a query that begins with a filter's minus: `-kind:tests retry` is no `-k`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        queries = [each for each in args if _MINUS.match(each)]
+        if queries and "--" not in args:
+            args = [*(each for each in args if each not in queries), "--", *queries]
+        return super().parse_args(ctx, args)
+
+
+@click.command("search", cls=_Command)
 @click.argument("query")
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
 @click.option("-k", "limit", default=10, type=click.IntRange(1, 1000), help="Places at most.")
