@@ -262,7 +262,9 @@ def test_a_class_of_java_is_found_by_its_package(folder: Folder) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        'File "/venv/lib/site-packages/mail/session.py", line 1, in connect',
+        'File "/venv/lib/site-packages/session.py", line 1, in connect',
+        'File "/venv/lib/site-packages/other/session.py", line 1, in connect',
+        'File "/venv/lib/site-packages/py/mail/session.py", line 1, in connect',
         'File "/srv/app/mail/session.py", line 99, in connect',
         'File "/srv/app/other/session.py", line 1, in connect',
         'File "<string>", line 1, in <module>',
@@ -270,6 +272,30 @@ def test_a_class_of_java_is_found_by_its_package(folder: Folder) -> None:
 )
 def test_a_place_that_is_not_in_the_workspace_is_none(folder: Folder, line: str) -> None:
     assert not [hit for hit in folder.find(line, limit=9) if "stack trace" in hit.why]
+
+
+@pytest.mark.parametrize(
+    ("installed", "ours"),
+    [
+        ("/usr/lib/python3.11/site-packages/mail/session.py", "mail/session.py"),
+        ("/app/node_modules/@news/reader/lib/wire.ts", "packages/reader/lib/wire.ts"),
+        ("node_modules/reader/lib/wire.ts", "packages/reader/lib/wire.ts"),
+    ],
+)
+def test_a_trace_of_an_installed_copy_leads_to_ours_after_places_that_are_ours(
+    folder: Folder, root: Path, installed: str, ours: str
+) -> None:
+    put(root, {"packages/reader/lib/wire.ts": "export const a = 1\n"})
+    trace = (
+        f'  File "{installed}", line 1, in connect\n'
+        '  File "/srv/app/shop/orders.py", line 5, in place_order\n'
+        f'  File "{installed}", line 1, in connect\nOSError: no\n'
+    )
+
+    hits = [hit for hit in folder.find(trace, limit=9) if hit.why[0].startswith("stack trace")]
+
+    assert [hit.path for hit in hits] == ["shop/orders.py", ours]
+    assert hits[1].why == ("stack trace of a copy", "in connect")
 
 
 def test_an_absolute_path_means_that_very_file(folder: Folder, root: Path) -> None:

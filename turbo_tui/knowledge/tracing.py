@@ -24,6 +24,8 @@ _LIBRARY = re.compile(
 def places(index: Index, trace: Trace, pending: Iterable[SourceFile] = ()) -> list[Hit]:
     """Return the places of a trace that are in the workspace, the innermost first.
 
+    Places in installed packages that ours may be a copy of follow.
+
     Args:
         index: What is searched.
         trace: Whose frames are looked up.
@@ -37,19 +39,25 @@ def places(index: Index, trace: Trace, pending: Iterable[SourceFile] = ()) -> li
         if (name := path.rpartition("/")[2]) in wanted:
             by_name.setdefault(name, []).append(path)
     found: dict[tuple[str, Span], Hit] = {}
-    for frame in trace.frames[:MOST_FRAMES]:
-        path = meant(frame, by_name.get(frame.path.rpartition("/")[2], ()), files)
+    told = [(each, by_name.get(each.path.rpartition("/")[2], ())) for each in trace.frames]
+    told = told[:MOST_FRAMES]
+    ours = [(frame, meant(frame, paths, files), "stack trace") for frame, paths in told]
+    copies = [(frame, copied(frame, paths), "stack trace of a copy") for frame, paths in told]
+    for frame, path, said in (*ours, *copies):
         if path is None:
             continue
         lines = files[path].text().split("\n")
         if frame.line > len(lines):
             continue  # the file was another one then
         span = around(index, path, frame.line, len(lines))
-        why = ("stack trace", f"in {frame.name}") if frame.name else ("stack trace",)
+        why = (said, f"in {frame.name}") if frame.name else (said,)
         shown = lines[frame.line - 1].strip()[:SHOWN_CHARS]
         score = round(1 / (1 + len(found)), 4)
         found.setdefault((path, span), Hit(path, *span, score, shown, why, frame.line))
     return list(found.values())
+
+
+_PACKAGES = re.compile(r".*(?:^|/)(?:site-packages|dist-packages|node_modules/(?:@[^/]+/)?[^/]+)/")
 
 
 def meant(frame: Frame, paths: Iterable[str], files: dict[str, SourceFile]) -> str | None:
@@ -69,6 +77,19 @@ def meant(frame: Frame, paths: Iterable[str], files: dict[str, SourceFile]) -> s
     if not written.startswith("/"):
         ours = ours or [p for p in paths if f"/{p}".endswith(f"/{written}")]
     return max(ours, key=lambda path: (_shared(path, written), -len(path)), default=None)
+
+
+def copied(frame: Frame, paths: Iterable[str]) -> str | None:
+    """Return our file that an installed one is a copy of: its whole path in its package ends ours.
+
+    Who maintains a library is sent traces of installations of it.
+    """
+    installed = _PACKAGES.match(frame.path)
+    written = frame.path[installed.end() :] if installed else ""
+    if "/" not in written:
+        return None
+    ours = [path for path in paths if f"/{path}".endswith(f"/{written}")]
+    return min(ours, key=len, default=None)
 
 
 def _shared(one: str, other: str) -> int:
