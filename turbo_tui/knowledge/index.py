@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from turbo_tui.knowledge.chunks import Span
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.digest import Digest
+from turbo_tui.knowledge.gathered import Gathered
 from turbo_tui.knowledge.postings import MOST, Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, terms
 
+_AT_ONCE = 500  # files that queries wait for
 BEST_FILES = 300  # of those that only share words with a query; the rest is never looked at
 
 
@@ -82,32 +84,61 @@ class Index:
 
     def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
         """Take a file in; it takes the place of what was known of its path."""
-        self.changes += 1
         self.remove(file.path)
-        pure = PurePosixPath(file.path)
         place = Counter(terms(file.path))
         everything = _with_place(digest, place)
         lengths = (digest.lengths + np.uint32(place.total())).tolist()
-        known = Indexed(
-            file,
-            key,
-            digest.chunks,
-            self.chunks.add_many(*everything, lengths),
-            digest.defined,
-            frozenset(terms(pure.name.partition(".")[0] or pure.name)),
-            frozenset(terms(" ".join(pure.parts[:-1]))),
-        )
+        first = self.chunks.add_many(*everything, lengths)
+        known = _indexed(file, key, digest.chunks, first, digest.defined)
         if digest.chunks:
             self.firsts.append(known.first)
             self.placed.append(known)
-        self.files[file.path] = known
+        self._enter(known)
+        return known
+
+    def attach(
+        self, files: Sequence[tuple[SourceFile, str]], gathered: Gathered, turn: Lock
+    ) -> None:
+        """Take many files in at once, as `add` does one by one.
+
+        Args:
+            files: With the keys of their contents, in the order of `gathered`.
+            gathered: What is known of them.
+            turn: Held for moments: queries find more and more of the files.
+        """
+        each_file = zip(files, gathered.chunks(), gathered.defined(), strict=True)
+        first = self.chunks.numbers
+        fresh: list[Indexed] = []
+        for (file, key), chunks, defined in each_file:
+            fresh.append(_indexed(file, key, chunks, first, defined))
+            first += len(chunks)
+        with turn:
+            for known in fresh:
+                self.remove(known.file.path)
+            self.firsts.append(self.chunks.attach(gathered))
+            self.placed.append(None)  # owns what follows until the next file is there
+        for at in range(0, len(fresh), _AT_ONCE):
+            with turn:
+                for known in fresh[at : at + _AT_ONCE]:
+                    if known.chunks:
+                        self.placed[-1] = known
+                        self.firsts.append(known.first + len(known.chunks))
+                        self.placed.append(None)
+                    self._enter(known)
+        with turn:
+            self.firsts.pop()
+            self.placed.pop()
+
+    def _enter(self, known: Indexed) -> None:
+        """Have a file found by its path and by what it defines."""
+        self.changes += 1
+        self.files[known.file.path] = known
         if abs(len(self.chunks) - self._referenced_at) > self._referenced_at // 10:
             self.referenced.clear()
             self._referenced_at = len(self.chunks)
-        file.known = digest.defined
-        for each in digest.defined:
-            self.defining[joined(each.name)].setdefault(file.path, []).append(each)
-        return known
+        known.file.known = known.defined
+        for each in known.defined:
+            self.defining[joined(each.name)].setdefault(known.file.path, []).append(each)
 
     def remove(self, path: str) -> None:
         """Leave a file out from now on, if it is known."""
@@ -175,6 +206,23 @@ class Index:
             held = held[np.argpartition(best[held], -most)[-most:]]
         found = (self.placed[at] for at in held.tolist())
         return [known for known in found if known is not None]
+
+
+def _indexed(
+    file: SourceFile,
+    key: str,
+    chunks: tuple[Span, ...],
+    first: int,
+    defined: tuple[Definition, ...],
+) -> Indexed:
+    folder, _, name = file.path.rpartition("/")
+    names = frozenset(terms(name.partition(".")[0] or name))
+    return Indexed(file, key, chunks, first, defined, names, _folder_terms(folder))
+
+
+@lru_cache(maxsize=10_000)
+def _folder_terms(folder: str) -> frozenset[str]:
+    return frozenset(terms(folder))
 
 
 def _with_place(

@@ -39,6 +39,8 @@ REST_S = 5.0  # without work, after which the processes that read files are ende
 MOST_UNSAVED = 8 * BATCH_FILES
 STUCK_S = 30.0
 PREPARED_FILES = 500  # at once
+MANY_FILES = 200  # that come from the store at once
+MOST_BLOCKS = 50  # of such files, in which each term is looked for
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
 AGAIN_S = 1.0  # after the process that writes was ended
@@ -384,10 +386,27 @@ class Keeper:
                 wanted.setdefault(key, []).append(file)
             if self._over.is_set():
                 return
+        if sum(map(len, wanted.values())) >= MANY_FILES and self.index.chunks.blocks < MOST_BLOCKS:
+            self._recall_all(wanted)
         with closing(self._store.get(list(wanted))) as found:
             for key, digest in found:
                 for file in wanted[key]:
                     self._put(file, key, digest)
+                    if not self._store.has(file, key):
+                        self._remember(file, key, ())
+                if self._over.is_set():
+                    return
+
+    def _recall_all(self, wanted: dict[str, list[SourceFile]]) -> None:
+        """Take in as many of the files as the store gives at once; leave the rest in `wanted`."""
+        files = [(file, key) for key, several in wanted.items() for file in several]
+        with closing(self._store.gather([(file.path, key) for file, key in files])) as found:
+            for which, gathered in found:
+                some = [files[at] for at in which]
+                self.index.attach(some, gathered, self.turn)
+                for file, key in some:
+                    self._pending.pop(file.path, None)
+                    wanted.pop(key, None)
                     if not self._store.has(file, key):
                         self._remember(file, key, ())
                 if self._over.is_set():

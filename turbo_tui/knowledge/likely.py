@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turbo_tui.knowledge.index import Index
-from turbo_tui.knowledge.postings import Postings
 from turbo_tui.knowledge.tree import SourceFile
 from turbo_tui.knowledge.words import joined, parts_of, stem
 
@@ -26,11 +25,9 @@ class Likely:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._terms = ""
         self._paths: list[str] = []
         self._lower = ""
         self._changes = -1
-        self._made_of: tuple[Postings, int] | None = None
 
     def files(
         self, text: str, scores: NDArray[np.float32], part: Index
@@ -94,15 +91,8 @@ class Likely:
         # What holds the whole word holds its beginning as well.
         parts = (short,) if whole.startswith(short) else (whole, short)
         for part in filter(None, parts):
-            found += _lines_with(self._terms_in_lines(), part, MOST_TERMS)
+            found += self._index.chunks.spelled(part, MOST_TERMS)
         return found
-
-    def _terms_in_lines(self) -> str:
-        vocabulary = self._index.chunks.vocabulary
-        made_of = self._index.chunks, len(vocabulary)
-        if made_of != self._made_of:
-            self._made_of, self._terms = made_of, _in_lines(vocabulary)
-        return self._terms
 
     def _paths_with(self, letters: str) -> list[str]:
         """Return paths that hold some letters, small or not."""

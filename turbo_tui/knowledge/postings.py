@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, KeysView, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from turbo_tui.knowledge.gathered import Gathered
 
 _K1, _B = 1.2, 0.75
 MOST = 255  # times that a term counts; one byte beside the document's number
@@ -20,9 +23,13 @@ class Postings:
 
     A term's documents are 32-bit words, `number << 8 | count`: room for 16.7 million. Most terms
     stand in a single document: of those the word itself is held, not an array.
+
+    What came from the store at once stays as it came, beside what was added since.
     """
 
     def __init__(self) -> None:
+        self._blocks: list[_Block] = []
+        self._spelled: tuple[int, bytes] = 0, b""
         self._by_term: dict[str, array[int] | int] = {}
         self._lengths = array("i")
         self._live = 0
@@ -81,6 +88,17 @@ class Postings:
         self._norms = None
         return first
 
+    def attach(self, gathered: Gathered) -> int:
+        """Take in many files' documents and return the number of the first."""
+        first = len(self._lengths)
+        words = gathered.words + np.uint32(first << 8)
+        self._blocks.append(_Block(gathered.terms, gathered.ends, words))
+        self._lengths.frombytes(gathered.lengths.astype(np.int32).tobytes())
+        self._live += len(gathered.lengths)
+        self._total += int(gathered.lengths.sum())
+        self._norms = None
+        return first
+
     def remove(self, number: int) -> None:
         """Leave a document out from now on."""
         if self._lengths[number] != _REMOVED:
@@ -99,13 +117,12 @@ class Postings:
         live = np.array(self._lengths, np.int32) != _REMOVED
         renumbered = np.cumsum(live) - 1
         fresh = Postings()
-        for term in list(self._by_term):
-            words = self._words(term)
-            old = words >> np.uint32(8)
-            kept = live[old]
-            if kept.any():
-                new = renumbered[old[kept]].astype(np.uint32)
-                fresh._put(term, (new << np.uint32(8)) | (words[kept] & np.uint32(MOST)))
+        fresh._blocks = [each.renumbered(live, renumbered) for each in self._blocks]
+        for term, held in list(self._by_term.items()):
+            words = np.array((held,) if isinstance(held, int) else held, np.uint32)
+            words = _renumbered(words, live, renumbered)[0]
+            if len(words):
+                fresh._put(term, words)
         fresh._lengths.extend(length for length in self._lengths if length != _REMOVED)
         fresh._live, fresh._total = self._live, self._total
         return fresh, np.where(live, renumbered, -1)
@@ -114,14 +131,26 @@ class Postings:
         self._by_term[term] = int(words[0]) if len(words) == 1 else array("I", words.tobytes())
 
     @property
-    def vocabulary(self) -> KeysView[str]:
-        """All terms, those of removed documents included."""
-        return self._by_term.keys()
+    def blocks(self) -> int:
+        """How often many files were taken in at once: a term is looked for in each."""
+        return len(self._blocks)
+
+    def spelled(self, letters: str, most: int) -> list[str]:
+        """Return terms that hold some letters, those of removed documents included."""
+        if self._spelled[0] != len(self._by_term):
+            added = "\n".join(["", *self._by_term, ""])
+            self._spelled = len(self._by_term), added.encode("utf-8", "surrogatepass")
+        wanted = letters.encode("utf-8", "surrogatepass")
+        found: list[str] = []
+        for lines in (*(each.terms for each in self._blocks), self._spelled[1]):
+            found += _lines_with(lines, wanted, most - len(found))
+        return list(dict.fromkeys(found))
 
     def frequency(self, term: str) -> int:
         """Return how many documents hold a term, removed ones included."""
         held = self._by_term.get(term, ())
-        return 1 if isinstance(held, int) else len(held)
+        added = 1 if isinstance(held, int) else len(held)
+        return added + sum(len(each.of(term)) for each in self._blocks)
 
     def rarity(self, term: str) -> float:
         """Return a term's weight: large for a rare one."""
@@ -155,10 +184,12 @@ class Postings:
 
     def _words(self, term: str) -> NDArray[np.uint32]:
         held = self._by_term.get(term, ())
-        if isinstance(held, int):
-            return np.array((held,), np.uint32)
         # A view of an array would forbid it to grow as long as anyone keeps the view.
-        return np.array(held, np.uint32) if held else np.zeros(0, np.uint32)
+        added = np.array((held,) if isinstance(held, int) else held, np.uint32)
+        parts = [words for each in self._blocks if len(words := each.of(term))]
+        if len(parts) == 1 and not len(added):
+            return parts[0]
+        return np.concatenate((*parts, added)) if parts else added
 
     def _document_norms(self) -> NDArray[np.float32]:
         """What a document's length adds to a term's count; infinite for a removed one."""
@@ -169,3 +200,62 @@ class Postings:
             norms[lengths == _REMOVED] = np.inf
             self._norms, self._scored = norms, None
         return self._norms
+
+
+class _Block:
+    """What many files brought: terms in order, and behind each other the words of each."""
+
+    def __init__(self, terms: bytes, ends: NDArray[np.uint32], words: NDArray[np.uint32]) -> None:
+        self.terms = terms
+        self._ends, self._words = ends, words
+        self._lines = _Lines(terms)
+
+    def of(self, term: str) -> NDArray[np.uint32]:
+        """Return a term's words."""
+        wanted = term.encode("utf-8", "surrogatepass")
+        at = bisect_left(self._lines, wanted)
+        if at == len(self._lines) or self._lines[at] != wanted:
+            return self._words[:0]
+        return self._words[self._ends[at - 1] if at else 0 : self._ends[at]]
+
+    def renumbered(self, live: NDArray[np.bool_], numbers: NDArray[np.int64]) -> _Block:
+        """Return it without what was removed; the terms stay."""
+        words, kept = _renumbered(self._words, live, numbers)
+        counted = np.concatenate((np.zeros(1, np.int64), np.cumsum(kept)))
+        return _Block(self.terms, counted[self._ends].astype(np.uint32), words)
+
+
+class _Lines:
+    """Lines of a text that begins and ends with a line's end, without a copy of each."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+        self._breaks = array("I", breaks.astype(np.uint32).tobytes())
+
+    def __len__(self) -> int:
+        return max(0, len(self._breaks) - 1)
+
+    def __getitem__(self, at: int) -> bytes:
+        return self._text[self._breaks[at] + 1 : self._breaks[at + 1]]
+
+
+def _renumbered(
+    words: NDArray[np.uint32], live: NDArray[np.bool_], numbers: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Return the words of documents that are left under their new numbers, and which are."""
+    old = words >> np.uint32(8)
+    kept = live[old]
+    new = numbers[old[kept]].astype(np.uint32)
+    return (new << np.uint32(8)) | (words[kept] & np.uint32(MOST)), kept
+
+
+def _lines_with(lines: bytes, letters: bytes, most: int) -> list[str]:
+    """Return lines that hold some letters; `lines` begins and ends with a line's end."""
+    found: list[str] = []
+    at = lines.find(letters)
+    while at >= 0 and len(found) < most:
+        start, end = lines.rfind(b"\n", 0, at) + 1, lines.find(b"\n", at)
+        found.append(lines[start:end].decode("utf-8", "surrogatepass"))
+        at = lines.find(letters, end)
+    return found

@@ -20,6 +20,8 @@ from typing import cast
 
 from turbo_tui.knowledge.digest import PARTS, Digest, unpacked
 from turbo_tui.knowledge.frames import Head
+from turbo_tui.knowledge.gathered import Gathered
+from turbo_tui.knowledge.gathered import unpacked as all_of
 from turbo_tui.knowledge.store_process import RequestFailedError, StoreProcess, Why
 from turbo_tui.knowledge.tree import SourceFile, Stamp
 from turbo_tui.languages.source_files import regular_bytes
@@ -205,6 +207,23 @@ class Store:
                 if same and json.loads(said) == self._version and file.parent != self._folder:
                     found.append((file.stat().st_mtime, file.parent))
         return max(found)[1] if found else None
+
+    def gather(
+        self, files: Sequence[tuple[str, str]]
+    ) -> Generator[tuple[list[int], Gathered], None, None]:
+        """Yield files brought together: which of the given, by path and key, and what is known.
+
+        Where that fails `get` tells why.
+        """
+        if not files or not self.usable:
+            return
+        asked = self._process.follow({"do": "gather", "files": list(files)}, until="files")
+        try:
+            with closing(asked) as answers:
+                for head, parts in answers:
+                    yield cast("list[int]", head["files"]), all_of(parts)
+        except (RequestFailedError, ValueError, KeyError, TypeError):
+            return
 
     def get(self, keys: Sequence[str]) -> Generator[tuple[str, Digest], None, None]:
         """Yield the digests that are there; the rest is for the files to tell."""

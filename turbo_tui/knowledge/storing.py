@@ -27,6 +27,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -57,7 +58,9 @@ VECTORS = pa.schema(
     ]
 )
 TABLES = {"contents": CONTENTS, "files": FILES, "vectors": VECTORS}
+LENGTHS = PARTS.index("lengths")
 BATCH_ROWS = 256
+GATHERED_CHUNKS = 100_000  # at once: some 500 MB while they are brought together
 MOST_ROWS = 2**31 - 1
 FEW = 200  # keys that are asked for by name; more are found by reading all
 VERSIONS = 40  # after so many additions the table is packed
@@ -98,6 +101,7 @@ class Database:
     folder: Path
     turn: int = 0
     added: int = 0
+    tidied: int = 0  # when so many were added: each time all is written, so it comes ever rarer
     tables: dict[str, LanceTable] = field(default_factory=dict[str, "LanceTable"])
 
     def open(self, version: str) -> tuple[dict[str, Row], list[str]]:
@@ -150,8 +154,9 @@ class Database:
             self.turn += 1
             self.tables["files"].add(self._file_rows(rows))
         self.added += 1
-        if self.added % VERSIONS == 0:
+        if self.added >= self.tidied + max(VERSIONS, self.tidied // 2):
             self.tidy()
+            self.tidied = self.added
 
     def _file_rows(self, rows: Sequence[Row]) -> pa.Table:
         names = [each.name for each in FILES][:-1]
@@ -278,6 +283,23 @@ def _answer(database: Database, head: Head, parts: list[bytes], answers: BinaryI
             rows = [cast("Row", tuple(row)) for row in cast("list[list[object]]", head["rows"])]
             database.put(contents, rows)
             send(answers, {})
+        case "gather" | "get" | "get_vectors":
+            _give(database, head, answers)
+        case "put_vectors":
+            places = cast("list[tuple[str, str]]", head["places"])
+            rows_of = [(path, key, part) for (path, key), part in zip(places, parts, strict=True)]
+            database.put_vectors(str(head["model"]), rows_of)
+            send(answers, {})
+        case _:
+            database.tidy()
+            send(answers, {})
+
+
+def _give(database: Database, head: Head, answers: BinaryIO) -> None:
+    """Answer in several messages; the last one is empty."""
+    match head["do"]:
+        case "gather":
+            _gather(database, cast("list[tuple[str, str]]", head["files"]), answers)
         case "get":
             for found in database.contents(cast("list[str]", head["keys"])):
                 send(
@@ -286,19 +308,31 @@ def _answer(database: Database, head: Head, parts: list[bytes], answers: BinaryI
                     [part for _, held in found for part in held],
                 )
             send(answers, {"keys": []})
-        case "put_vectors":
-            places = cast("list[tuple[str, str]]", head["places"])
-            rows_of = [(path, key, part) for (path, key), part in zip(places, parts, strict=True)]
-            database.put_vectors(str(head["model"]), rows_of)
-            send(answers, {})
-        case "get_vectors":
+        case _:
             for found in database.vectors(str(head["model"])):
                 places = [(path, key) for path, key, _ in found]
                 send(answers, {"places": places}, [rows for _, _, rows in found])
             send(answers, {"places": []})
-        case _:
-            database.tidy()
-            send(answers, {})
+
+
+def _gather(database: Database, files: list[tuple[str, str]], answers: BinaryIO) -> None:
+    """Answer with the files whose contents are there, as many at once as are worth it."""
+    from turbo_tui.knowledge.gathering import gather  # noqa: PLC0415  opening does without
+
+    places: dict[str, list[int]] = {}
+    for at, (_, key) in enumerate(files):
+        places.setdefault(key, []).append(at)
+    some: list[tuple[int, list[bytes]]] = []
+    size = 0
+    for found in chain(database.contents(list(places)), (None,)):
+        for key, parts in found or ():
+            some += [(at, parts) for at in places[key]]
+            size += len(places[key]) * (len(parts[LENGTHS]) // 4)
+        if some and (found is None or size >= GATHERED_CHUNKS):
+            paths = [(files[at][0], parts) for at, parts in some]
+            send(answers, {"files": [at for at, _ in some]}, gather(paths).packed())
+            some, size = [], 0
+    send(answers, {"files": []})
 
 
 if __name__ == "__main__":
