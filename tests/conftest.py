@@ -26,10 +26,15 @@ os.environ.setdefault("TURBO_TUI_WORKER_IDLE_S", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count lines by the plain tests alone: counting doubles what hundreds of examples take."""
+    """Count no lines where that shows nothing new: it takes as long again as the test, and more.
+
+    A journey runs the app in another process; what hundreds of examples try, plain tests run too.
+    """
     for item in items:
-        if is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("no_cover")
+        if isinstance(item, pytest.Function):
+            is_journey = item.path.parent.name == "journeys" and "turbo" in item.fixturenames
+            if is_journey or is_hypothesis_test(item.obj):
+                item.add_marker("no_cover")
 
 
 END_S = 10.0  # for what was told to end and has not been given a processor yet
