@@ -379,6 +379,18 @@ def test_one_step_is_taken_back_by_its_name(place: Workspace, run: Run) -> None:
     assert (code, "Step '1' has not landed; these have: 2" in err) == (2, True)
 
 
+def test_a_step_given_for_a_session_is_told_how_it_is_named(place: Workspace, run: Run) -> None:
+    begin(place, PLAN, land(place, "1", {"a": "1"}))
+
+    code, _, err = run("undo", "1")
+    assert code == 2
+    assert "'1' is a step of the newest session here, and a session is expected there." in err
+    assert "`turbo-tui session undo --step 1` takes it back." in err
+    assert "session redo --step all` lands them again" in run("redo", "all")[2]
+    assert "There is no session 's9'" in run("undo", "s9")[2]
+    assert tree(place) == {"a": "1"}
+
+
 def test_an_undo_that_a_crash_kept_from_the_log_is_not_done_twice(
     place: Workspace, run: Run
 ) -> None:
@@ -455,7 +467,8 @@ def test_a_conflict_is_named_with_its_lines_and_all_its_sides(place: Workspace, 
             ),
             (
                 "turbo-tui: nothing was written. First undo step 2, on the same files, or settle "
-                "these; then undo again."
+                "these; then undo again. The app settles them place by place: `turbo-tui session "
+                "resume`, then T."
             ),
         ]
         assert tree(place) == before
@@ -475,7 +488,7 @@ def test_a_redo_of_all_is_whole_or_nothing(place: Workspace, run: Run) -> None:
 
     assert (code, tree(place)) == (1, {"b": "mine"})
     assert "b: a file stands there that was not there when step 2 was undone" in err
-    assert err.endswith("nothing was written. Settle these files, then redo again.\n")
+    assert "nothing was written. Settle these files, then redo again. The app settles" in err
 
 
 def test_a_redo_that_rests_on_another_names_it(place: Workspace, run: Run) -> None:

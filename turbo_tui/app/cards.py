@@ -232,7 +232,7 @@ def _turn_card(views: Views, turn: Turn) -> Card:
     if decided.clashing:
         title = f"{name} can be {word} now: all conflicts are settled."
         return Card(key, title, (), choices, "review", subject=turn.key)
-    title = f"{name}: your files changed since. Both changes merge; LOOK, then {do_it.word}."
+    title = f"{name}: your files changed since. Both changes merge; look, then {do_it.word}."
     whys = tuple(f"{path}: {why}" for path, why in state.conflicts.items())[:3]
     return Card(key, title, whys, choices, "bad", subject=turn.key)
 
@@ -252,7 +252,7 @@ def _own_review_card(state: StepState) -> Card:
     if state.status == "conflict":
         whys = tuple(f"{path}: {why}" for path, why in state.conflicts.items())[:3]
         if state.merged:
-            title = f"{name}: your files changed meanwhile. Both changes merge; LOOK, then land."
+            title = f"{name}: your files changed meanwhile. Both changes merge; look, then land."
             return Card(key, title, whys, (APPROVE, LOOK, REJECT, RETRY, SKIP), "bad")
         title = f"{name} was not landed: your files changed meanwhile."
         return Card(key, title, whys, (RETRY, LOOK, REJECT, SKIP), "bad")
@@ -274,9 +274,9 @@ def _stuck_card(state: StepState) -> Card:
     edit = Choice("edit_step", "e", "edit it")
     if state.status == "rejected":
         undone = state.reason == "undone"
-        title = (
-            f"{name} was {'taken back' if undone else 'rejected'}; nothing of it is in your files."
-        )
+        title = f"{name} was rejected; nothing of it is in your files."
+        if undone:  # what was settled, or left out of it, may stand there
+            title = f"{name} was taken back."
         choices = (RETRY, edit, SKIP, REPLAN)
         return Card(key, title, (), choices, "info", subject=state.step.id)
     word = "failed" if state.status == "failed" else "was cut off"

@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from turbo_tui.app.card_keys import CARD_KEYS
 from turbo_tui.app.shapes import PANES, TABBED, Arrangement, PaneName, Shape, shape_of, too_small
+from turbo_tui.app.typing_screen import PAUSE_S, TypingScreen
 from turbo_widgets.key_bar import KeyBar, live_keys
 from turbo_widgets.plan_pane import PlanPane, PlanValue
 from turbo_widgets.prompt import Prompt
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from turbo_widgets.tab_strip import TabStrip
 
 _SHORT_REVIEW = 2  # lines
-_PAUSE_S = 0.4  # after a key in a field, nothing takes the keys elsewhere
 
 
-class SessionScreen(Screen[None]):
+class SessionScreen(TypingScreen):
     """Show values, take keys; what a key means is done by the desk once a session is open."""
 
     DEFAULT_CSS = """
@@ -94,14 +93,12 @@ class SessionScreen(Screen[None]):
 
     def __init__(self, title: str = "", *, clock: Callable[[], float] = time.monotonic) -> None:
         # Most terminals are wide: set before anything is styled, it costs no second styling.
-        super().__init__(classes="-wide")
+        super().__init__(clock=clock, classes="-wide")
         self.desk: Desk | None = None
         self._title = title
-        self._clock = clock
         self._arrangement = Arrangement()
         self._card: Card | None = None
         self._news: set[PaneName] = set()
-        self._typed_at = -60.0
         self._settled = False
         self._parked: Widget | None = None  # what had the keys before the window became tiny
         self._furniture: Furniture | None = None
@@ -263,7 +260,7 @@ class SessionScreen(Screen[None]):
             }
             fitting = tuple(c for c in card.choices if here.get(c.action, True))
             card = replace(card, choices=fitting, lines=self._fitting_lines(card))
-            if self._in_editor:  # the room is for what is written, and escape would drop it
+            if self.in_editor:  # the room is for what is written, and escape would drop it
                 card = replace(card, lines=(), choices=())
         self.furniture.bar.show(card)
 
@@ -283,9 +280,9 @@ class SessionScreen(Screen[None]):
         name: PaneName | None = next((known for known, _, _ in PANES if known == place), None)
         if name is None or not self.is_current:
             return
-        if self.in_field and self._clock() - self._typed_at < _PAUSE_S:
+        if self.just_typed:
             # Whoever has just typed may go on: wait, then look again.
-            self.set_timer(_PAUSE_S, lambda: self.lead_to(step_id, place))
+            self.set_timer(PAUSE_S, lambda: self.lead_to(step_id, place))
             return
         if self.typing:
             if self.shape in {"wide", "short"} and name == "plan":
@@ -294,28 +291,6 @@ class SessionScreen(Screen[None]):
             self.open_pane(name, focus=False)
             return
         self.open_pane(name)
-
-    # --- typing ------------------------------------------------------------------
-
-    @property
-    def in_field(self) -> bool:
-        """A field has the keys."""
-        return isinstance(self.focused, Input) or self._in_editor
-
-    @property
-    def typing(self) -> bool:
-        """The user is in a field that has text."""
-        focused = self.focused
-        return self._in_editor or (isinstance(focused, Input) and bool(focused.value))
-
-    @property
-    def _in_editor(self) -> bool:
-        # Not by its class: what an editor needs is not loaded at the start.
-        return self.focused is not None and self.focused.has_class("takes-text")
-
-    def on_input_changed(self) -> None:
-        """Remember when something was typed."""
-        self._typed_at = self._clock()
 
     # --- actions -------------------------------------------------------------------
 

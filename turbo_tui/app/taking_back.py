@@ -107,10 +107,8 @@ class TakingBack:
         except TurboError as error:
             self._house.tell(str(error), bad=True)
             return
-        if done.conflicts:
-            self._house.tell("Your files changed once more; nothing was written.", bad=True)
-            return
-        self._tell_done(turn.step_id, turn.way, done)
+        if not done.conflicts:  # else the card says so
+            self._tell_done(turn.step_id, turn.way, done)
 
     def _tell_done(self, step_id: str, way: Way, done: Landing) -> None:
         said = _DONE[way].format(step_id) if done.landing_id else "Nothing was written."

@@ -54,6 +54,7 @@ class TurboApp(Wishes, App[int]):
     ENABLE_COMMAND_PALETTE = True
     CSS = """
     ToastRack { dock: top; align: right top; margin-top: 2; }
+    Toast { width: auto; max-width: 80%; padding: 0 1; }
     App:nocolor RowsView > .rows--cursor { text-style: reverse; }
     App:nocolor RowsView > .rows--cursor-idle { text-style: bold; }
     """

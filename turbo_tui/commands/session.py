@@ -274,6 +274,8 @@ def undo_command(
 
     What landed or was changed since stays, as far as it touches other lines. Where it touches
     the same ones nothing is written, and exit is 1.
+
+    ID names a session; a step of it is named by --step: `turbo-tui session undo --step s2`.
     """
     _turn(session, "undo", step_id, path, dry_run=dry_run, here=here, as_json=as_json)
 
@@ -290,7 +292,8 @@ def redo_command(
 ) -> None:
     """Land again what was taken back: by default the step that was undone last.
 
-    As with undo, nothing is written where the same lines were changed since; exit 1 then.
+    As with undo, nothing is written where the same lines were changed since; exit 1 then. A
+    step is named by --step.
     """
     _turn(session, "redo", step_id, path, dry_run=dry_run, here=here, as_json=as_json)
 
@@ -307,7 +310,10 @@ def _turn(
 ) -> None:
     from turbo_tui.commands import undoing  # noqa: PLC0415
 
-    place, session_id = _found(session, path, here=here)
+    try:
+        place, session_id = _found(session, path, here=here)
+    except SessionError as error:
+        raise _meant_step(session, way, path, here=here) or error from None
     outcome = asyncio.run(undoing.turn(place, session_id, step_id, way=way, dry_run=dry_run))
     if as_json:
         write_json(undoing.as_json(outcome, session_id, way, dry_run=dry_run))
@@ -339,6 +345,26 @@ def _found(session: str, path: str, *, here: bool) -> tuple[Workspace, str]:
     if where and where != str(place.root):
         place = _elsewhere(place, where)
     return place, session_id
+
+
+def _meant_step(
+    given: str, way: Literal["undo", "redo"], path: str, *, here: bool
+) -> UsageError | None:
+    """Return what to say to who gave a step where a session is expected; None if it is none."""
+    try:
+        _, newest = _found("", path, here=here)
+        steps = _views(open_workspace(path, here=here), newest).plan.known_ids
+    except SessionError:
+        return None
+    if given not in {*steps, "all"}:
+        return None
+    what, it = f"{given!r} is a step of the newest session here", "it"
+    if given not in steps:
+        what, it = "'all' means every step", "them"
+    does = f"takes {it} back" if way == "undo" else f"lands {it} again"
+    return UsageError(
+        f"{what}, and a session is expected there. `turbo-tui session {way} --step {given}` {does}."
+    )
 
 
 def _elsewhere(place: Workspace, where: str) -> Workspace:

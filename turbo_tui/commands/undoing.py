@@ -361,4 +361,5 @@ def refused_in_words(outcome: Outcome, way: Way) -> list[str]:
         )
     if outcome.stuck:
         return [*notes, *named, *outcome.stuck]
-    return [*notes, *named, f"nothing was written. {what_next}"]
+    app = "The app settles them place by place: `turbo-tui session resume`, then T."
+    return [*notes, *named, f"nothing was written. {what_next} {app}"]
