@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import cast
 
@@ -25,7 +25,7 @@ from turbo_tui.knowledge.definitions import LONGEST_LINE, Definition, definition
 from turbo_tui.knowledge.grammars import Grammar, grammar_for
 from turbo_tui.knowledge.parsing import Parsed
 from turbo_tui.knowledge.postings import MOST
-from turbo_tui.knowledge.words import joined, joined_name, terms
+from turbo_tui.knowledge.words import counted, joined, joined_name
 
 FORM = 1  # of the fields below; what else makes a digest different is in MAKERS
 MAKERS = (
@@ -87,19 +87,25 @@ def digest(path: str, content: bytes, parse: Parse) -> Digest:
     by_term: dict[str, list[int]] = {}
     lengths: list[int] = []
     for which, (first, last) in enumerate(chunks):
-        names = " ".join(each.name for each in defined if first <= each.line <= last)
-        counts = Counter(terms("\n".join(lines[first - 1 : last])))
-        counts.update(terms(names))
-        lengths.append(counts.total())
-        counts.update(uses.get(which, ()))
+        names = [each.name for each in defined if first <= each.line <= last]
+        counts = counted("\n".join((*lines[first - 1 : last], *names)))
+        lengths.append(sum(counts.values()))
+        for term in uses.get(which, ()):
+            counts[term] = counts.get(term, 0) + 1
+        number = which << 8
         for term, count in counts.items():
-            by_term.setdefault(term, []).append(which << 8 | min(count, MOST))
+            word = number | (count if count < MOST else MOST)  # noqa: FURB136  a third sooner
+            held = by_term.get(term)
+            if held is None:
+                by_term[term] = [word]
+            else:
+                held.append(word)
     return Digest(
         tuple(chunks),
         tuple(defined),
         tuple(by_term),
-        np.array([len(held) for held in by_term.values()], np.uint16),
-        np.array([word for held in by_term.values() for word in held], np.uint32),
+        np.array(list(map(len, by_term.values())), np.uint16),
+        np.array(list(chain.from_iterable(by_term.values())), np.uint32),
         np.array(lengths, np.uint32),
     )
 

@@ -229,24 +229,24 @@ def _with_place(
     digest: Digest, place: Counter[str]
 ) -> tuple[Sequence[str], Sequence[int], NDArray[np.uint32]]:
     """Return a digest's terms, sizes and words with the terms of the path in every chunk."""
-    sizes = digest.sizes.tolist()
+    shared = {term: at for at, term in enumerate(digest.terms) if term in place}
+    names, sizes = list(digest.terms), digest.sizes.tolist()
+    ends = np.cumsum(digest.sizes, dtype=np.int64)
     chunks = np.arange(len(digest.chunks), dtype=np.uint32)
-    at = dict(zip(digest.terms, np.cumsum(digest.sizes, dtype=np.int64).tolist(), strict=True))
     kept = np.ones(len(digest.words), np.bool_)
-    taken: dict[str, int] = {}
     added: list[NDArray[np.uint32]] = []
     for term, count in place.items():
         counts = np.full(len(chunks), count, np.uint32)
-        end = at.get(term)
-        if end is not None:
-            held = digest.words[end - sizes[digest.terms.index(term)] : end]
+        at = shared.get(term)
+        if at is not None:
+            here = slice(ends[at] - sizes[at], ends[at])
+            held = digest.words[here]
             counts[held >> np.uint32(8)] += held & np.uint32(MOST)
-            kept[end - len(held) : end] = False
-            taken[term] = len(held)
+            kept[here] = False
         added.append((chunks << np.uint32(8)) | np.minimum(counts, MOST))
-    pairs = [each for each in zip(digest.terms, sizes, strict=True) if each[0] not in taken]
-    return (
-        [*(term for term, _ in pairs), *place],
-        [*(size for _, size in pairs), *(len(chunks),) * len(place)],
-        np.concatenate((digest.words[kept], *added)).astype(np.uint32, copy=False),
-    )
+    for at in reversed(shared.values()):
+        del names[at], sizes[at]
+    names += place
+    sizes += [len(chunks)] * len(place)
+    words = np.concatenate((digest.words[kept], *added))
+    return names, sizes, words.astype(np.uint32, copy=False)

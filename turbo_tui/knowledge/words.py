@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -30,6 +31,15 @@ def terms(text: str) -> Iterator[str]:
     """Yield the terms of a text, in order: every name's stemmed parts, and the name joined."""
     for word in _WORD.findall(text):
         yield from terms_of(word)
+
+
+def counted(text: str) -> dict[str, int]:
+    """Return how often each term is in a text: as `Counter(terms(text))`, a word once."""
+    counts: dict[str, int] = {}
+    for word, times in Counter(_WORD.findall(text)).items():
+        for term in terms_of(word):
+            counts[term] = counts.get(term, 0) + times
+    return counts
 
 
 def asked_terms(text: str) -> list[str]:
