@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
@@ -13,16 +12,19 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from turbo_widgets.diff_text import Layer, coloured
+from turbo_widgets.knowledge_query import (
+    ending_of,
+    has_language,
+    of_language,
+    of_next_kind,
+    similar_to,
+)
+from turbo_widgets.knowledge_rows import file_rows, hit_rows, said_row
 from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
-from turbo_widgets.rows import NO_ITEM, Row, RowsView, Span
-from turbo_widgets.text import clean_line, fit_path, plural, wrap
+from turbo_widgets.rows import NO_ITEM, RowsView
+from turbo_widgets.text import clean_line, plural, wrap
 
-_KINDS = ("code", "tests", "docs", "config")  # the key goes from one to the next, then to all
-_KIND = re.compile(r"(?<!\S)kind:\S*\s?")
-_LANGUAGE = re.compile(r"(?<!\S)lang:\S*\s?")
-_FILTER = re.compile(r"(?<!\S)-?(?:kind|lang|path|like):\S*")
-_WORD = re.compile(r"\w{2,}")
+_FRAME = 4  # cells beside a title
 LINE_END = "↵"  # of a line that was pasted; the search reads it as one
 
 
@@ -76,6 +78,7 @@ class KnowledgePane(Vertical):
         Binding("s", "similar", "Similar"),
         Binding("t", "kind", "Kind of file"),
         Binding("l", "language", "This language"),
+        Binding("w", "reasons", "Why, in full"),
         Binding("f", "query", "New search"),
         Binding("escape", "back", "Back"),
     ]
@@ -115,6 +118,9 @@ class KnowledgePane(Vertical):
         self._hit_cursor = 0
         self._pinned: frozenset[str] = frozenset()
         self._progress = IndexProgress()
+        self._went_ahead = False  # to results that are still to come
+        self._whole = False  # reasons in rows of their own
+        self._trail: list[str] = []  # queries to come back to
 
     def compose(self) -> ComposeResult:
         """Lay out query field and results."""
@@ -147,12 +153,41 @@ class KnowledgePane(Vertical):
         return self._preview
 
     def show_hits(self, query: str, hits: tuple[SearchHit, ...], note: str = "") -> None:
-        """Show what was found, unless the query has changed since it was asked."""
+        """Show what was found, unless the query has changed since it was asked.
+
+        Another answer to the same query, as the index has grown, leaves the cursor on its place
+        and the file that is shown.
+        """
         if query != self.field.value.strip():
             return
-        self._query, self._hits, self._note, self._preview = query, hits, note, None
-        self._lay_out(cursor=0)
-        self.places.scroll_to(y=0, animate=False)
+        kept = self._stood_on() if query == self._query else None
+        self._query, self._hits, self._note = query, hits, note
+        if kept is not None:
+            self._hit_cursor = _nearest(kept, hits)
+        if self._preview is not None and kept is not None:
+            self._entitle()
+            return
+        self._preview = None
+        if kept is None:
+            self._hit_cursor = 0
+        self._lay_out(cursor=self._hit_cursor)
+        if kept is None:
+            self.places.scroll_to(y=0, animate=False)
+        elif hits:
+            self.places.move_to(self._hit_cursor)
+        if self._went_ahead and not hits and self.places.has_focus:
+            self.field.focus()
+        self._went_ahead = False
+
+    def _stood_on(self) -> SearchHit | None:
+        """Return the result that the user has gone to."""
+        chosen = self._preview is not None or self.places.has_focus or self._hit_cursor > 0
+        return self._hits[self._hit_cursor] if chosen and self._hits else None
+
+    @property
+    def _waits(self) -> bool:
+        """Whether the query has no answer yet."""
+        return self.field.value.strip() not in {"", self._query}
 
     def show_pins(self, paths: Collection[str]) -> None:
         """Mark the files that go with the next task."""
@@ -163,7 +198,10 @@ class KnowledgePane(Vertical):
         """Say how far the index is."""
         if progress != self._progress:
             self._progress = progress
-            self._entitle()
+            if self._preview is None:
+                self._lay_out()
+            else:
+                self._entitle()
 
     def show_preview(self, preview: Preview) -> None:
         """Show a file at its line."""
@@ -188,77 +226,62 @@ class KnowledgePane(Vertical):
                 said.append("pinned")
         else:
             said = [plural(len(self._hits), "place")] if self._query else []
-            said.extend(part for part in (self._progress.words, self._progress.note) if part)
-        self.border_title = clean_line(" · ".join(("Knowledge", *said)))
+            said = ["searching …"] if self._waits else said
+            whole = len(_title(*said, self._progress.words)) <= self.size.width - _FRAME
+            said.append(self._progress.words if whole else self._progress.brief)
+        self.border_title = clean_line(_title(*said))
 
     def _lay_out_file(self, preview: Preview, cursor: int | None) -> None:
         self._entitle()
-        lines = preview.text.split("\n")
-        if lines and not lines[-1]:
-            lines.pop()
-        digits = len(str(len(lines)))
-        wanted = _asked(self._query)
-        first, last = preview.span if preview.span[0] else (preview.line, preview.line)
-        rows: list[Row] = []
-        for number, line in enumerate(lines, 1):
-            inside = first <= number <= last
-            text = clean_line(line.rstrip("\r"))
-            layers: list[Layer] = [*preview.marks.get(number, ())]
-            if inside and wanted is not None:
-                layers.extend((*found.span(), "match") for found in wanted.finditer(text))
-            spans = coloured(text, (0, len(text)), ("plain",), layers)
-            rows.append(
-                Row(
-                    ((f"{number:>{digits}}  ", "accent" if inside else "dim"), *spans),
-                    item=number - 1,
-                    band="band" if inside else "plain",
-                )
-            )
-        self.places.set_rows(rows or [Row((("The file is empty.", "dim"),))], cursor=cursor)
+        self.places.set_rows(file_rows(preview, self._query), cursor=cursor)
 
     def _lay_out_hits(self, cursor: int | None) -> None:
         room = self.places.room
         self._entitle()
+        notes = [clean_line(note) for note in (self._note, self._progress.note) if note]
         if not self._hits:
-            text = self._note or (
-                f"Nothing found for “{clean_line(self._query)}”."
-                if self._query
-                else "Type a name, a phrase or a question. lang:py, path:src/ and kind:tests "
+            notes = [self._without_hits(), *notes[bool(self._note) :]]
+            self.places.set_rows([said_row(line) for note in notes for line in wrap(note, room)])
+            return
+        rows = hit_rows(self._hits, self._query, self._pinned, room, whole=self._whole)
+        rows.extend(said_row(line) for note in notes for line in wrap(note, room))
+        self.places.set_rows(rows, cursor=cursor)
+
+    def _without_hits(self) -> str:
+        """Say why there is no result."""
+        left, asked = self._progress.pending, clean_line(self.field.value.strip())
+        if self._waits:
+            return f"Searching for “{asked}” …"
+        if not self._query:
+            return (
+                "Type a name, a phrase or a question. lang:py, path:src/ and kind:tests "
                 "narrow it; with a minus they leave out. Enter on a result shows the file there."
             )
-            self.places.set_rows([Row(((line, "dim"),)) for line in wrap(text, room)])
-            return
-        rows: list[Row] = []
-        wanted = _asked(self._query)
-        for place, hit in enumerate(self._hits):
-            where = fit_path(clean_line(f"{hit.path}:{hit.line}"), room)
-            end: list[Span] = [("pinned  ", "good")] if hit.path in self._pinned else []
-            why = _fitting(hit.why, room - len(where) - sum(len(text) for text, _ in end) - 2)
-            end.extend([(why, "dim")] if why else [])
-            rows.append(Row(((where, "accent"),), item=place, end=tuple(end)))
-            text = f"  {clean_line(hit.text.strip())}"
-            found: list[Layer] = (
-                [(*match.span(), "strong") for match in wanted.finditer(text)] if wanted else []
-            )
-            rows.append(Row(tuple(coloured(text, (0, len(text)), ("plain",), found)), item=place))
-        if self._note:
-            rows.extend(Row(((line, "dim"),)) for line in wrap(self._note, room))
-        self.places.set_rows(rows, cursor=cursor)
+        if left:
+            files = plural(left, "file")
+            return f"Nothing found for “{asked}” yet; {files} of the project are still to be read."
+        return clean_line(self._note) or f"Nothing found for “{asked}”."
 
     # --- commands --------------------------------------------------------------
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search as the user types."""
         event.stop()
+        if self.field.has_focus:
+            self._trail.clear()
         if not event.value.strip():
             self._query, self._hits, self._note, self._preview = "", (), "", None
+        if not self._hits:
             self._lay_out()
+        self._entitle()
+        self._went_ahead = False
         self.post_message(self.QueryChanged(event.value.strip()))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go from the query to its results."""
+        """Go from the query to its results, also where they are still to come."""
         event.stop()
-        if self._hits:
+        self._went_ahead = self._waits
+        if self._hits or self._waits:
             self.places.focus()
 
     def on_rows_view_cursor_moved(self) -> None:
@@ -277,17 +300,23 @@ class KnowledgePane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what the focus and the results allow."""
-        if action == "open":
-            return self.places.has_focus and self._preview is None and bool(self._hits)
-        if action in {"editor", "pin", "similar", "language"}:
-            return self.places.has_focus and self._selected() is not None
-        if action == "query":
-            return self.places.has_focus
-        if action == "kind":
-            return self.places.has_focus and self._preview is None and bool(self._query)
-        if action == "back":
-            return self._preview is not None or (self.field.has_focus and bool(self.field.value))
-        return super().check_action(action, parameters)
+        here, place = self.places.has_focus, self._selected()
+        listed = here and self._preview is None
+        match action:
+            case "open" | "reasons" | "kind":
+                return listed and bool(self._query if action == "kind" else self._hits)
+            case "editor" | "pin" | "similar":
+                return here and place is not None
+            case "language":
+                ending = ending_of(place[0]) if place else ""
+                return here and bool(ending or has_language(self.field.value))
+            case "query":
+                return here
+            case "back":
+                has_former = self.field.value if self.field.has_focus else self._trail
+                return self._preview is not None or bool(has_former)
+            case _:
+                return super().check_action(action, parameters)
 
     def action_open(self) -> None:
         """Ask for the file of the result under the cursor."""
@@ -305,31 +334,31 @@ class KnowledgePane(Vertical):
             self.post_message(self.PinWanted(place[0]))
 
     def action_similar(self) -> None:
-        """Find places like the one under the cursor."""
+        """Find places like the one under the cursor; escape comes back to this query."""
         if (place := self._selected()) is not None:
-            self._ask(f"like:{place[0]}:{place[1]}")
+            self._trail.append(self.field.value)
+            self._ask(similar_to(*place))
 
     def action_kind(self) -> None:
         """Narrow the search to the next kind of file; after the last one, to none."""
-        asked = self.field.value
-        now = next((kind for kind in _KINDS if f"kind:{kind}" in asked.split()), None)
-        following = _KINDS[0] if now is None else (*_KINDS[1:], None)[_KINDS.index(now)]
-        words = _KIND.sub("", asked).strip()
-        self._ask(words if following is None else f"{words} kind:{following}")
+        self._ask(of_next_kind(self.field.value))
 
     def action_language(self) -> None:
         """Narrow the search to the language of the file under the cursor, or do so no longer."""
-        if (place := self._selected()) is not None:
-            ending = place[0].rpartition("/")[2].rpartition(".")[2].lower()
-            words = _LANGUAGE.sub("", self.field.value).strip()
-            narrowed = f"lang:{ending}" in self.field.value.split()
-            self._ask(words if narrowed or not ending else f"{words} lang:{ending}")
+        place = self._selected()
+        self._ask(of_language(self.field.value, place[0] if place else ""))
 
     def _ask(self, query: str) -> None:
         """Put a query in the field, which asks for it; the results keep the keys."""
         self._preview = None
         self.field.value = query
         self.places.focus()
+
+    def action_reasons(self) -> None:
+        """Show all that speaks for each place, or as much as fits beside it."""
+        self._whole = not self._whole
+        self._lay_out()
+        self.places.move_to(self._hit_cursor)
 
     def action_query(self) -> None:
         """Go to the query field."""
@@ -342,22 +371,19 @@ class KnowledgePane(Vertical):
             self._lay_out(cursor=self._hit_cursor)
             self.places.move_to(self._hit_cursor)
             self.places.focus()
-        else:
+        elif self.field.has_focus:
             self.field.value = ""
+        elif self._trail:
+            self._ask(self._trail.pop())
 
 
-def _fitting(reasons: Sequence[str], room: int) -> str:
-    """Return as many reasons as fit, the first ones: a row's end that does not fit is left out."""
-    shown = ""
-    for reason in map(clean_line, reasons):
-        longer = f"{shown} · {reason}" if shown else reason
-        if len(longer) > room:
-            break
-        shown = longer
-    return shown
+def _title(*parts: str) -> str:
+    return " · ".join(("Knowledge", *filter(None, parts)))
 
 
-def _asked(query: str) -> re.Pattern[str] | None:
-    """Return what finds the words of a query; None where it has none."""
-    words = sorted(set(_WORD.findall(_FILTER.sub(" ", query))), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, words)), re.IGNORECASE) if words else None
+def _nearest(wanted: SearchHit, hits: Sequence[SearchHit]) -> int:
+    """Return where a result is among others: the same line, else the first of its file."""
+    places = [(hit.path, hit.line) for hit in hits]
+    if (wanted.path, wanted.line) in places:
+        return places.index((wanted.path, wanted.line))
+    return next((at for at, (path, _) in enumerate(places) if path == wanted.path), 0)

@@ -69,14 +69,21 @@ class IndexProgress:
     @property
     def words(self) -> str:
         """What there is to say; nothing when all is in it."""
-        if not self.pending:
+        rate = f", {self.rate:,.0f} a second" if self.rate else ""
+        all_files = f"{self.files + self.pending:,} files"
+        said = f"indexing {self.files:,} of {all_files}{rate}{self._left}"
+        return said if self.pending else ""
+
+    @property
+    def brief(self) -> str:
+        """The same for a narrow place."""
+        said = f"{self.files:,} of {self.files + self.pending:,} indexed{self._left}"
+        return said if self.pending else ""
+
+    @property
+    def _left(self) -> str:
+        if self.left_s is None:
             return ""
-        said = f"indexing {self.files:,} of {self.files + self.pending:,} files"
-        if self.rate:
-            said += f", {self.rate:,.0f} a second"
-        if self.left_s is not None:
-            left = (
-                f"{self.left_s:.0f} s" if self.left_s < _LONG_S else f"{self.left_s / 60:.0f} min"
-            )
-            said += f", {left} left"
-        return said
+        is_long = self.left_s >= _LONG_S
+        left = f"{self.left_s / 60:.0f} min" if is_long else f"{self.left_s:.0f} s"
+        return f", {left} left"
