@@ -160,6 +160,17 @@ def test_what_is_there_already_is_no_session(run: Run) -> None:
     assert (done.code, done.out) == (0, "Nothing to change: the files read so already.\n")
 
 
+def test_a_whole_file_is_told_with_how_many_lines_became_how_many(root: Path, run: Run) -> None:
+    (root / "a.py").write_text(A * 3)
+    answer = f"**a.py**\n```python\n{A}```\n"
+
+    refused, taken = run("apply", given=answer), run("apply", "--format", "whole", given=answer)
+
+    assert (refused.code, "has 2 lines where the file has 6" in refused.err) == (1, True)
+    assert "update a.py (was there, replaced as a whole: 6 lines become 2)" in taken.out
+    assert (root / "a.py").read_text() == A
+
+
 @pytest.mark.parametrize(
     ("words", "given", "code", "why"),
     [

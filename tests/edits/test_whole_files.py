@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.edit_trees import Refused, after
-from turbo_tui.edits.formats import parse
+from tests.edit_trees import Refused, after, applied
+from turbo_tui.edits.formats import FormatName, parse
 from turbo_tui.edits.values import EditSyntaxError
 
 FILES = {"a.txt": "before\n", "src/b.py": "x = 1\n"}
@@ -104,3 +104,44 @@ def test_the_last_line_end_stays_as_it_was_under_a_last_line_that_stays() -> Non
 )
 def test_code_that_only_looks_left_out_is_written(line: str) -> None:
     assert after(FILES, f"a.txt\n```\n{line}\n```\n")["a.txt"] == f"{line}\n"
+
+
+SIX = "def a():\n    x = 1\n    return x\n\ndef b():\n    x = 1\n    return x\n"
+
+
+@pytest.mark.parametrize("head", ["**d.py**\n```python\n", "d.py\n```\n", "```python d.py\n"])
+def test_a_fence_with_half_of_the_file_or_less_is_the_file_only_where_that_is_said(
+    head: str,
+) -> None:
+    answer = f"{head}def b():\n    x = 2\n    return x\n```\n"
+
+    with pytest.raises(Refused, match="has 3 lines where the file has 6") as refused:
+        after({"d.py": SIX}, answer)
+
+    assert "--format whole" in refused.value.failures[0].advice
+    assert after({"d.py": SIX}, answer, "whole")["d.py"] == "def b():\n    x = 2\n    return x\n"
+
+
+@pytest.mark.parametrize(
+    "before", [SIX.replace("    return x\n", "", 1), SIX.replace("def a", "\n\n\n\ndef a")]
+)
+def test_what_is_most_of_a_file_or_of_a_short_one_is_all_of_it(before: str) -> None:
+    rows = [row for row in before.split("\n") if row.strip()]
+    kept = "\n".join(rows[: 1 if len(rows) < 6 else 4]) + "\n"
+
+    assert after({"d.py": before}, f"d.py\n```\n{kept}```\n") == {"d.py": kept}
+
+
+@pytest.mark.parametrize("form", ["auto", "whole"])
+@pytest.mark.parametrize("body", ["", "\n \n"])
+def test_a_fence_with_nothing_in_it_empties_no_file(form: FormatName, body: str) -> None:
+    with pytest.raises(Refused, match="nothing in it"):
+        after(FILES, f"a.txt\n```\n{body}```\n", form)
+
+    assert after({"a.txt": "\n"}, f"a.txt\n```\n{body}```\n", form) == {"a.txt": body}
+
+
+def test_how_many_lines_became_how_many_is_told_of_a_file_that_is_replaced() -> None:
+    (file,) = applied({"d.py": SIX}, "d.py\n```\nx\ny\n```\n", "whole").files
+
+    assert (file.replaced, file.lines) == (True, (7, 2))

@@ -195,7 +195,7 @@ def _failed(failure: Failure) -> Iterator[str]:
 
 def _edited(file: EditedFile) -> str:
     origin = f" (from {plain(file.moved_from)})" if file.moved_from else ""
-    extra = " (replaced as a whole)" if file.replaced else ""
+    extra = f" ({_anew(file)})" if file.replaced else ""
     at = ", ".join(
         f"line {place.line}" + ("" if place.rung == "exact" else f" ({place.rung})")
         for place in file.places[:_MOST_PLACES]
@@ -203,6 +203,15 @@ def _edited(file: EditedFile) -> str:
     more = len(file.places) - _MOST_PLACES
     at += f" and {more} more" if more > 0 else ""
     return f"{file.action:<7}{plain(file.path)}{origin}{extra}{': ' if at else ''}{at}"
+
+
+def _anew(file: EditedFile) -> str:
+    said = "was there, replaced as a whole"
+    if file.lines is None:
+        return said
+    were, are = file.lines
+    some = "1 line becomes" if were == 1 else f"{were:,} lines become"
+    return f"{said}: {some} {are:,}"
 
 
 def in_json(outcome: Outcome) -> dict[str, object]:

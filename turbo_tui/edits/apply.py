@@ -33,7 +33,7 @@ def apply_to(parsed: Parsed, tree: Reading) -> Applied:
     Every failure of every file is collected; with one there are no files.
     """
     moving = {edit.path for edit in parsed.edits if edit.moved_to}
-    draft = _Draft(tree, envelope=parsed.format == "patch", moving=moving)
+    draft = _Draft(tree, envelope=parsed.format == "patch", named=parsed.named, moving=moving)
     for number, edit in enumerate(parsed.edits):
         draft.take(edit)
         if len(draft.failures) >= _MOST_FAILURES:
@@ -63,12 +63,15 @@ class _Touched:
 class _Draft:
     """The files as the edits so far leave them."""
 
-    def __init__(self, tree: Reading, *, envelope: bool, moving: Collection[str]) -> None:
+    def __init__(
+        self, tree: Reading, *, envelope: bool, named: bool, moving: Collection[str]
+    ) -> None:
         self.failures: list[Failure] = []
         self.notes: list[str] = []
         self._tree = tree
         self._targets = Targets(tree)
         self._envelope = envelope
+        self._named = named
         self._touched: dict[str, _Touched] = {}
         self._before: dict[str, bytes | None] = {}
         # Files that change places in a diff: a name's old file waits until its own turn.
@@ -239,7 +242,7 @@ class _Draft:
         if state.content is None:
             state.content = edit.content.encode("utf-8", "surrogateescape")
         else:
-            refuse_left_out(state.content, edit.content)
+            refuse_left_out(state.content, edit.content, may_be_a_part=not self._named)
             state.content = rewritten(state.content, edit.content).encode()
         state.written_at = edit.at or 1
 
@@ -302,7 +305,10 @@ class _Draft:
             elif before is not None:
                 if state.content != before or state.mode:
                     anew = not places and state.content != before
-                    yield EditedFile(path, "update", state.content, "", state.mode, places, anew)
+                    lines = _lines(before, state.content) if anew else None
+                    yield EditedFile(
+                        path, "update", state.content, "", state.mode, places, anew, lines
+                    )
             elif moved.get(state.came_from) == path and self._is_gone(state.came_from):
                 yield EditedFile(
                     path,
@@ -323,6 +329,16 @@ class _Draft:
 
     def _is_gone(self, path: str) -> bool:
         return self._touched[path].content is None
+
+
+def _lines(*contents: bytes) -> tuple[int, int] | None:
+    """Count the lines of two contents; None when one is no text."""
+    try:
+        texts = [decode(content).text for content in contents]
+    except NotTextError:
+        return None
+    before, after = (text.count("\n") + bool(text and text[-1] != "\n") for text in texts)
+    return before, after
 
 
 def _refuse_rest(text: str) -> None:

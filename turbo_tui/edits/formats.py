@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -62,7 +63,8 @@ def parse(text: str, format: FormatName = "auto", *, exists: Exists) -> Parsed: 
             raise EditSyntaxError(f"{error}\n{hint}", error.line) from None
     order = _order_of_appearance(lines)
     if not order:
-        return _parsed("whole", lines, [_read("whole", lines, exists)], auto=True)
+        found = _read("whole", lines, exists)
+        return replace(_parsed("whole", lines, [found], auto=True), named=False)
     every: list[Found] = []
     rest = lines
     used: EditFormat | None = None
@@ -76,7 +78,7 @@ def parse(text: str, format: FormatName = "auto", *, exists: Exists) -> Parsed: 
             every.append(found)
             used = used or name
             rest = masked(rest, found.spans)
-    return _parsed(used or order[0], lines, every, auto=used is None)
+    return replace(_parsed(used or order[0], lines, every, auto=used is None), named=False)
 
 
 def _order_of_appearance(lines: Sequence[str]) -> list[EditFormat]:

@@ -13,6 +13,8 @@ from turbo_tui.edits.outcome import RefusedError
 from turbo_tui.edits.text_file import TextFile, decode
 from turbo_tui.edits.values import Chunk
 
+_LONG = 6  # rows that are not blank, from which on half of them may be a part of a file
+
 
 def replaced(file: TextFile, chunks: Sequence[Chunk]) -> Replaced:
     """Return a file with chunks replaced.
@@ -82,19 +84,40 @@ def rewritten(before: bytes, content: str) -> TextFile:
     return file.replaced(0, len(text), content)
 
 
-def refuse_left_out(before: bytes, content: str) -> None:
+def refuse_left_out(before: bytes, content: str, *, may_be_a_part: bool) -> None:
     """Refuse a whole file that leaves some of itself out.
 
+    Where it `may_be_a_part` nobody said that it is all of the file: a fence under a file's name
+    often holds no more than what changes.
+
     Raises:
-        RefusedError: A line stands for others.
+        RefusedError: A line stands for others, or too much of the file is missing.
     """
-    number = left_out(content, decode(before).text)
+    text = decode(before).text
+    were, are = _told_rows(text), _told_rows(content)
+    if were and not are:
+        raise RefusedError(
+            "there is nothing in it, and the file is not empty", "Delete a file by *** Delete File:"
+        )
+    if may_be_a_part and were >= _LONG and are * 2 <= were:
+        lines = f"{are:,} line{'s' if are > 1 else ''}"
+        raise RefusedError(
+            f"it has {lines} where the file has {were:,} (blank ones not counted), so it may be "
+            "a part of the file",
+            "If that is all of the file, say --format whole; else write what changes as "
+            "SEARCH/REPLACE blocks.",
+        )
+    number = left_out(content, text)
     if number:
         line = content.split("\n")[number - 1].strip()
         raise RefusedError(
             f"line {number} of the new text, {line[:60]!r}, stands for code that is left out",
             "Write all of the file, or edit only what changes.",
         )
+
+
+def _told_rows(text: str) -> int:
+    return sum(1 for row in text.split("\n") if row.strip())
 
 
 def _replaced_unnumbered(file: TextFile, chunks: Sequence[Chunk]) -> Replaced | None:

@@ -76,11 +76,13 @@ class Parsed:
 
     Attributes:
         shell: Shell blocks that stood beside the edits: returned, never run.
+        named: The format was asked for; else the looks of the answer told it.
     """
 
     format: EditFormat
     edits: tuple[FileEdit, ...]
     shell: tuple[str, ...] = ()
+    named: bool = True
 
 
 class EditSyntaxError(ValueError):
