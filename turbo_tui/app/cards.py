@@ -67,7 +67,7 @@ def card_for(  # noqa: PLR0911  one return per kind of card
     if planning:
         return _busy_card(views, ())
     turn = views.turns.waiting
-    if turn is not None and chosen == turn.key and not busy:
+    if turn is not None and turn.is_about(chosen) and not busy:
         return _turn_card(views, turn)
     waiting = [
         state for state in views.plan.steps if state.reviewable and state.step.id not in deciding

@@ -168,7 +168,8 @@ class Desk:
         """Bring the undo or redo that waits to be settled before the user."""
         turn = self._run.views.turns.waiting
         if turn is not None:
-            self.feed.select(turn.key)
+            self._screen.query_one(PlanPane).select(turn.step_id)
+            self.feed.select(turn.step_id)
             self._screen.open_pane("diff")
 
     @property

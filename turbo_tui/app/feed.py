@@ -108,10 +108,13 @@ class Feed:
         views = self._run.views
         if not self.step_id:
             return None
-        return views.turns.state(self.step_id) or views.plan.state(self.step_id)
+        turn = views.turns.waiting
+        if turn is not None and turn.is_about(self.step_id):
+            return turn.state
+        return views.plan.state(self.step_id)
 
     def select(self, step_id: str) -> None:
-        """Show another step's changes; or those of an undo or redo, by its key."""
+        """Show another step's changes; or what its undo or redo, which waits, would change."""
         if step_id != self.step_id:
             self.step_id = step_id
             self._fresh = True
@@ -202,8 +205,8 @@ class Feed:
             return
         self._seen.leading = wanted
         if turn is not None:
-            self.step_id = turn.key
-            self._panes.lead_to("", wanted[1])
+            self.step_id = turn.step_id
+            self._panes.lead_to(turn.step_id, wanted[1])
             return
         following = plan.next_step()
         target = state or following

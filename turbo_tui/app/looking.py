@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.plain import plain
-from turbo_tui.core.searching import Act, Context, IndexState
+from turbo_tui.core.searching import NOWHERE, Act, Context, IndexState
 from turbo_widgets.knowledge_values import IndexProgress, Preview, SearchHit
 from turbo_widgets.lexing import marks_near
 from turbo_widgets.plan_pane import PlanPane
@@ -29,6 +31,7 @@ _SEARCH_PAUSE_S = 0.15
 _FIRST_LOOK_S = 1.0  # the first frame and the first keys come before the index
 _LOOK_S = 0.5  # while it grows
 _REST_S = 5.0
+_AGAIN_S = 2.0  # between answers to one query while the index grows
 
 
 class Looking:
@@ -46,6 +49,11 @@ class Looking:
         self._opened = opened
         self._pinned: list[str] = []
         self._seen = ""  # the file that was shown or opened last
+        self._wanted = ""  # the newest query
+        self._context = NOWHERE  # that it was asked from
+        self._searching = False
+        self._answered: IndexState | None = None  # what the answer that is shown was made from
+        self._answered_at = 0.0
 
     @property
     def pinned(self) -> tuple[str, ...]:
@@ -90,21 +98,45 @@ class Looking:
 
     def search(self, query: str) -> None:
         """Find places, once the user pauses."""
+        self._wanted = query
         if query:
-            self._house.in_background(self._search(query), group="search")
+            self._house.in_background(self._search_soon(query), group="search")
 
-    async def _search(self, query: str) -> None:
+    async def _search_soon(self, query: str) -> None:
         await asyncio.sleep(_SEARCH_PAUSE_S)
-        pane = self._screen.furniture.knowledge
-        search = self._opened.search
-        if search is None:
+        if self._opened.search is None:
+            pane = self._screen.furniture.knowledge
             pane.show_hits(query, (), "Search is not available in this session.")
+        elif not self._searching:  # else that search goes on with the newest query
+            self._house.in_background(self._search(self._opened.search), group="searching")
+
+    async def _search(self, search: Knowledge) -> None:
+        """Answer the newest query; one search at a time, as a worker that hangs would hold each."""
+        self._searching = True
+        asked = ""
+        try:
+            while asked != self._wanted:
+                asked = self._wanted
+                self._context = self.context
+                await self._answer(search, asked)
+        finally:
+            self._searching = False
+        if search.index.pending or not search.index.files:
+            self.follow_index(after_s=_LOOK_S)
+
+    async def _answer(self, search: Knowledge, query: str) -> None:
+        pane = self._screen.furniture.knowledge
+        if not query:
             return
         try:
-            found = await search.search(query, context=self.context)
+            found = await search.search(query, context=self._context)
+            state = search.index
+            cause = "" if found else await search.why_nothing(query)
         except TurboError as error:
+            self._answered = None
             pane.show_hits(query, (), str(error))
             return
+        self._answered = _content(state)
         hits = tuple(
             SearchHit(
                 hit.path,
@@ -115,22 +147,37 @@ class Looking:
             )
             for hit in found
         )
-        pane.show_hits(query, hits)
+        pane.show_progress(progress_of(state))
+        if hits or cause or state.files:  # else no file was looked at yet
+            pane.show_hits(query, hits, cause)
 
-    def follow_index(self) -> None:
+    def follow_index(self, after_s: float = _FIRST_LOOK_S) -> None:
         """Let the index be made ahead of the first search, and say how far it is."""
         if self._opened.search is not None:
-            self._house.in_background(self._follow(self._opened.search), group="index")
+            self._house.in_background(self._follow(self._opened.search, after_s), group="index")
 
-    async def _follow(self, search: Knowledge) -> None:
-        await asyncio.sleep(_FIRST_LOOK_S)
+    async def _follow(self, search: Knowledge, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        before = IndexState()
         while True:
             try:
                 state = await search.state()
             except TurboError as error:
                 state = IndexState(note=str(error))
+            else:
+                await self._answer_again(search, state)
             self._screen.furniture.knowledge.show_progress(progress_of(state))
-            await asyncio.sleep(_LOOK_S if state.pending else _REST_S)
+            is_growing = state.pending or _content(state) != _content(before)
+            before = state
+            await asyncio.sleep(_LOOK_S if is_growing else _REST_S)
+
+    async def _answer_again(self, search: Knowledge, state: IndexState) -> None:
+        """Ask again what was answered from less than the index holds now."""
+        is_older = self._answered is not None and self._answered != _content(state)
+        since = time.monotonic() - self._answered_at
+        if is_older and not self._searching and (since > _AGAIN_S or not state.pending):
+            self._answered_at = time.monotonic()
+            await self._answer(search, self._wanted)
 
     def preview(self, path: str, line: int, span: tuple[int, int]) -> None:
         """Show a file of the real tree at a line (1-based); `span` is the place meant."""
@@ -139,6 +186,9 @@ class Looking:
     async def _preview(self, path: str, line: int, span: tuple[int, int]) -> None:
         try:
             seen = await asyncio.to_thread(_seen, self._opened.root, path, line, span)
+        except FileNotFoundError:
+            self._house.tell(f"{path} is no longer there; search again.", bad=True)
+            return
         except OSError as error:
             self._house.tell(f"{path} cannot be shown: {error.strerror or error}", bad=True)
             return
@@ -154,6 +204,8 @@ class Looking:
             return
         if not editor:
             self._house.tell("No editor is named: set EDITOR, for example EDITOR=vim.", bad=True)
+        elif not (self._opened.root / path).exists():
+            self._house.tell(f"{path} is no longer there; search again.", bad=True)
         elif self._opened.run.busy:
             self._house.tell("Wait until the step is done, then open the editor.", bad=True)
         else:
@@ -172,6 +224,11 @@ class Looking:
             pane.show(project_value(await look()))
         except TurboError as error:
             self._house.tell(str(error), bad=True)
+
+
+def _content(state: IndexState) -> IndexState:
+    """Return of a state what answers depend on."""
+    return replace(state, pending=0, rate=0.0, left_s=None, age_s=0.0, note="", vectors_pending=0)
 
 
 def progress_of(state: IndexState) -> IndexProgress:

@@ -33,6 +33,10 @@ class Turn:
         """What decisions on it name as their step."""
         return self.state.step.id
 
+    def is_about(self, name: str) -> bool:
+        """Tell whether it is shown under a name: its own, or its step's."""
+        return name in {self.key, self.step_id}
+
     @property
     def sides(self) -> Sides:
         """What its versions are called."""
