@@ -81,7 +81,7 @@ def names_of(*, vectors: bool) -> list[str]:
     return [
         *("best_chunk", "top_chunks", "all_chunks", "pairs", *similar),
         *("name_overlap", "name_coverage", "name_akin", "name_rarity", "folder_overlap"),
-        *("defines", "referenced", *KINDS),
+        *("defines", "defines_like", "referenced", *KINDS),
     ]
 
 

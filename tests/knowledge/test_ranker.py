@@ -60,11 +60,14 @@ def test_what_a_file_is_beside_the_thing_itself_is_known_by_its_path() -> None:
     assert kinds("data.json") == ["data"]
     assert kinds(".agents/SKILL.md") == ["prose", "hidden"]
     assert kinds("app/view.html.erb") == ["template", "data"]
+    assert kinds("lib/_internal/a.py") == kinds("internal/a.go") == ["internal"]
+    assert kinds("lib/_fields.py") == []
 
 
 def test_a_kind_that_the_query_names_is_not_in_the_way() -> None:
     assert kinds("tests/test_a.py", query="which test covers this") == []
     assert kinds("src/v3/types.ts", "src/v4/types.ts", query="types of v3") == []
+    assert kinds("_internal/a.py", query="internals of a") == []
 
 
 def test_every_feature_and_kind_has_a_weight_with_vectors_and_without(
@@ -99,6 +102,52 @@ def test_a_file_by_name_and_words_comes_before_its_test_and_its_older_version(
 
     assert hits[0].path == "v2/auth.py"
     assert set(paths(hits)[1:]) == {"v1/auth.py", "tests/test_auth.py", "notes.md"}
+
+
+def test_a_file_that_defines_a_name_like_the_query_comes_before_one_that_only_uses_the_words(
+    tmp_path: Path, folder: Folder
+) -> None:
+    found = written(
+        folder,
+        tmp_path,
+        a_dot_py="# retry a failed request\ndef one():\n    pass\n",
+        b_dot_py="# retry a failed request\ndef retry_request(): ...\n",
+    )
+    asked = "retrying a request that failed"
+
+    assert paths(ranker.rank(found.index, asked, limit=2)) == ["b.py", "a.py"]
+
+    (tmp_path / "b.py").write_text("# retry a failed request\ndef two():\n    pass\n")
+    found.refresh()
+
+    assert paths(ranker.rank(found.index, asked, limit=2)) == ["a.py", "b.py"]
+
+
+def test_a_member_is_that_of_what_is_typed_before_it(tmp_path: Path, folder: Folder) -> None:
+    lua = "function A:close()\n  return 1\nend\n\nfunction B:close()\n  return 2\nend\n"
+    rb = "class A\n  def close\n  end\nend\nclass B\n  def close\n  end\nend\n"
+    found = written(folder, tmp_path, a_dot_lua=lua, b_dot_rb=rb)
+
+    for asked in ("B:close", "B#close"):
+        hits = ranker.rank(found.index, asked, limit=2)
+        assert {(hit.path, hit.start_line) for hit in hits} == {("a.lua", 5), ("b.rb", 6)}
+
+
+def test_a_mark_in_a_name_may_be_typed_or_not(tmp_path: Path, folder: Folder) -> None:
+    found = written(folder, tmp_path, a_dot_ts="\n\nexport class $ZodCheck {}\n")
+
+    hits = [ranker.rank(found.index, name, limit=1)[0] for name in ("$ZodCheck", "ZodCheck")]
+
+    assert [(hit.start_line, hit.why[0]) for hit in hits] == [(3, "defines $ZodCheck")] * 2
+
+
+def test_a_script_without_an_ending_is_code(tmp_path: Path, folder: Folder) -> None:
+    script = "#!/bin/sh\ndeploy_site() {\n  rsync\n}\n"
+    index = written(folder, tmp_path, bin__deploy=script, bin__data="deploy site\n").index
+
+    found = candidates(index, ask("how the site is deployed"))
+
+    assert [each.kinds for each in found] == [["data"], []]
 
 
 def test_the_definition_with_a_body_is_shown_not_the_import_of_the_same_name(

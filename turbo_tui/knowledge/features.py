@@ -16,7 +16,7 @@ from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.file_kinds import kinds_of, newest_versions
 from turbo_tui.knowledge.grammars import grammar_of
 from turbo_tui.knowledge.index import Index, Indexed
-from turbo_tui.knowledge.words import joined
+from turbo_tui.knowledge.words import joined, terms_of
 
 MOST_FILES = 150  # that share words with the query
 MOST_SIMILAR = 50  # files, by their vectors
@@ -24,6 +24,7 @@ TOP = 3  # chunks
 MANY_FILES = 4  # a name defined in more tells little about where it is referenced
 MANY_REFERENCES = 8  # e to the power of it: more count no further
 SHORTEST_AKIN = 3  # letters that two words share from their beginning
+KEPT_NAMES = 3000  # files whose names are kept taken apart
 CLOSEST = 2  # files later, being similar counts half
 _RANKS = {"class": 1.0, "type": 1.0, "module": 0.95, "function": 0.95, "method": 0.9, "macro": 0.9}
 
@@ -92,6 +93,7 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
             "name_rarity": rare_coverage(own, rarity.keys(), rare),
             "folder_overlap": overlap(known.folder_terms, rarity),
             "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
+            "defines_like": defines_like(index, known, rarity),
             "referenced": referenced(index, known),
         }
     _add_fits(found, words, pairs, similar)
@@ -133,6 +135,35 @@ def rare_coverage(parts: list[str], wanted: AbstractSet[str], rarity: dict[str, 
         return 0.0
     held = sum(rarity[part] for part in parts if part in wanted)
     return held / (sum(rarity[part] for part in parts) or 1.0) if held else 0.0
+
+
+def defines_like(index: Index, known: Indexed, rarity: dict[str, float]) -> float:
+    """How much alike the query and a name are that a file defines: what both share, of both.
+
+    Names of a single part, and values, say little about what a file is for.
+    """
+    apart = _names_apart(index, known)
+    names = {parts for term in rarity if term in apart for parts in apart[term]}
+    if not names:
+        return 0.0
+    shares = ((rarity.keys() & parts, len(parts)) for parts in names)
+    best = max(sum(rarity[term] for term in held) * len(held) / many for held, many in shares)
+    return best / (sum(rarity.values()) or 1.0)
+
+
+def _names_apart(index: Index, known: Indexed) -> dict[str, list[frozenset[str]]]:
+    """Return the names that a file defines, taken apart, by each of their parts."""
+    path = known.file.path
+    found = index.names_apart.get(path)
+    if found is None:
+        if len(index.names_apart) >= KEPT_NAMES:
+            index.names_apart.clear()
+        found = index.names_apart[path] = {}
+        names = {each.name for each in known.defined if each.kind != "value"}
+        for parts in {frozenset(_parts(terms_of(name))) for name in names}:
+            for part in parts if len(parts) > 1 else ():
+                found.setdefault(part, []).append(parts)
+    return found
 
 
 def referenced(index: Index, known: Indexed) -> float:
@@ -243,7 +274,7 @@ class _Chunks:
         return np.bincount(owners, values, len(self._sizes)).tolist()
 
 
-def _parts(name: frozenset[str]) -> list[str]:
+def _parts(name: Iterable[str]) -> list[str]:
     return [term for term in name if not term.startswith("=")]
 
 

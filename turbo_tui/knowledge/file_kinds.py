@@ -20,6 +20,7 @@ _NAMED = {
     kind: re.compile(rf"(?:^|[/_.-])(?:{words})(?=[/_.-]|$)", re.IGNORECASE)
     for kind, words in _WORDS.items()
 }
+_INTERNAL = re.compile(r"(?:^|/)(?:_(?!_)\w+|internals?|impl|details?|private)(?=/)", re.IGNORECASE)
 _TEMPLATES = (".erb", ".tt", ".tpl", ".tmpl", ".mustache", ".hbs", ".j2")
 _TWINS = {
     ".h": (".c", ".cc", ".cpp", ".cxx", ".m"),
@@ -32,7 +33,7 @@ _VERSION = re.compile(r"(?:^|(?<=/))v(\d+)(?=/)")
 
 KINDS = (
     *("test", "compat", "example", "template"),
-    *("prose", "data", "hidden", "header", "older"),
+    *("prose", "data", "hidden", "internal", "header", "older"),
 )
 
 
@@ -68,6 +69,8 @@ def _by_path(path: str) -> tuple[str, ...]:
         kinds.append("data")
     if path.startswith(".") or "/." in path:
         kinds.append("hidden")
+    if _INTERNAL.search(path):
+        kinds.append("internal")
     return tuple(kinds)
 
 
