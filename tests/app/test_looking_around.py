@@ -61,6 +61,61 @@ async def test_the_pane_says_how_far_the_index_is_and_what_was_given_up(tmp_path
         await seat.sees("deep.js hung its grammar and 1 more")
 
 
+async def test_places_are_asked_for_again_as_the_index_grows_and_the_cursor_stays(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path)
+    stand.search.index = IndexState(files=1, pending=1)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("line 31")
+        await seat.sees("api.py:31")
+        await seat.press("enter")
+        (stand.root / "aaa.py").write_text("line 31\n")
+        stand.search.index = IndexState(files=2, changes=1)
+        await seat.sees("aaa.py:1")
+        await seat.press("enter")
+        await seat.sees("Knowledge · api.py:31")
+
+
+async def test_nothing_is_not_said_to_be_found_before_a_file_was_looked_at(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("zebra")
+        await seat.until(lambda: stand.search.asked)
+        await seat.sees("Searching for “zebra” …")
+        (stand.root / "new.py").write_text("zebra\n")
+        stand.search.index = IndexState(files=2, changes=1)
+        await seat.sees("new.py:1")
+
+
+async def test_the_plain_cause_of_nothing_found_is_said(tmp_path: Path) -> None:
+    stand = Stand(tmp_path)
+    stand.search.cause = "No file here is lang:rust; there are py."
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("zebra lang:rust")
+        await seat.sees("No file here is lang:rust; there are py.")
+
+
+async def test_a_file_that_is_gone_is_neither_shown_nor_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDITOR", "vi")
+    stand = Stand(tmp_path)
+    (stand.root / "gone.py").write_text("zebra\n")
+    async with seated(stand, BIG) as seat:
+        await seat.press("escape", "4")
+        await seat.type("zebra")
+        await seat.sees("gone.py:1")
+        (stand.root / "gone.py").unlink()
+        await seat.press("enter", "o")
+        await seat.sees("gone.py is no longer there; search again.")
+
+    assert stand.search.learnt == []
+
+
 async def test_a_search_is_asked_from_where_the_user_is(tmp_path: Path) -> None:
     stand = Stand(tmp_path)
     async with seated(stand, BIG) as seat:

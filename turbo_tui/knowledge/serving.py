@@ -89,9 +89,7 @@ class Clients:
             case "search":
                 yield self._search(request, connection)
             case "cause":
-                with self._keeper.turn:
-                    cause = cause_of(self._keeper.index, str(request["query"]))
-                yield {"cause": cause, "index": asdict(self._keeper.state())}
+                yield self._cause(str(request["query"]))
             case "index":
                 yield from self._index()
             case "state" | "learn" | "forget":
@@ -128,6 +126,15 @@ class Clients:
             )
             state = keeper.state()
         return {"hits": [asdict(hit) for hit in hits], "index": asdict(state)}
+
+    def _cause(self, query: str) -> Request:
+        keeper = self._keeper
+        looked = keeper.settled(1, within_s=0)
+        with keeper.turn:
+            state = keeper.state()
+            whole = looked and not state.pending
+            cause = cause_of(keeper.index, query) if whole else ""
+        return {"cause": cause, "index": asdict(state)}
 
     def _index(self) -> Iterator[Request]:
         until = time.monotonic() + COMPLETE_S
