@@ -194,3 +194,51 @@ async def test_an_undo_takes_a_change_of_a_moved_file_back_with_it(tmp_path: Pat
     await place.house.run.settle_turn()
     assert place.text("long.txt") == "".join(LINES).replace("line 30", "my thirty")
     assert not (place.root / "moved.txt").exists()
+
+
+@pytest.mark.parametrize("take", ["mine", "theirs"])
+async def test_a_new_file_that_the_user_went_on_with_is_kept_or_goes_with_its_folder(
+    tmp_path: Path, take: ev.Take
+) -> None:
+    place = Landed(tmp_path, {"d/new.txt": b"new\n", "fresh.txt": b"fresh\n"})
+    await place.staged()
+    await place.approve()
+    place.write("d/new.txt", "new, and mine\n")
+    await place.house.run.undo()
+    assert place.decided_on_it.open_clashes == {"d/new.txt": (WHOLE,)}
+    place.say("d/new.txt", WHOLE, take)
+    await place.house.run.settle_turn()
+
+    assert not (place.root / "fresh.txt").exists()
+    assert (place.root / "d").exists() == (take == "mine")
+    if take == "mine":
+        assert place.text("d/new.txt") == "new, and mine\n"
+
+
+async def test_an_undo_with_something_in_its_way_is_tried_again(place: Landed) -> None:
+    run = place.house.run
+    (place.root / "long.txt").unlink()
+    (place.root / "long.txt").mkdir()
+    await run.undo()
+    assert place.decided_on_it.blocked == ("long.txt",)
+    with pytest.raises(UsageError, match="move that away and try again"):
+        place.say("long.txt", WHOLE, "theirs")
+    assert (await run.settle_turn()).conflicts
+    assert place.text("easy.txt") == "".join(THEIRS)
+    (place.root / "long.txt").rmdir()
+    place.write("long.txt", "".join(THEIRS))
+    assert (await run.settle_turn()).conflicts == ()
+
+    assert place.text("long.txt") == place.text("easy.txt") == "".join(LINES)
+
+
+async def test_what_waits_ends_as_the_session_goes_on(place: Landed) -> None:
+    run = place.house.run
+    place.write("long.txt", SINCE)
+    await run.undo()
+    run.give_task("something else")
+    await run.idle()
+
+    assert run.views.turns.waiting is None
+    with pytest.raises(UsageError, match="No undo or redo waits"):
+        await run.settle_turn()
