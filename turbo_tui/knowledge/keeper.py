@@ -1,8 +1,8 @@
-"""Keeps an index as the files are: in threads of its own, while queries are answered.
+"""Keeps an index as the files are: in a thread of its own, while queries are answered.
 
 Everything that changes the index happens file by file with `turn` held, for a millisecond or so.
 Files come from the store where their content was seen before, else from the processes that read
-them; what is new is handed to the store some files at a time.
+them, a file that is saved meanwhile before all others; what is new is handed to `saving`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Condition, Event, Lock, Thread
 
 from turbo_tui.core.searching import IndexState
+from turbo_tui.knowledge.backlog import Backlog
 from turbo_tui.knowledge.digest import Digest, key_of
 from turbo_tui.knowledge.features import referenced
 from turbo_tui.knowledge.file_kinds import kinds_of
@@ -21,6 +22,7 @@ from turbo_tui.knowledge.finding import Finder
 from turbo_tui.knowledge.index import Index
 from turbo_tui.knowledge.meaning import Meaning, Row
 from turbo_tui.knowledge.parser import Parser
+from turbo_tui.knowledge.saving import BATCH_FILES, Saving
 from turbo_tui.knowledge.store import Store
 from turbo_tui.knowledge.tree import (
     MOST_FILES,
@@ -32,26 +34,23 @@ from turbo_tui.knowledge.tree import (
 )
 from turbo_tui.knowledge.watching import Watch
 
-BATCH_FILES = 256  # that are written to the store at once
 QUICK_WALK_S = 0.25  # a tree that is walked so quickly is walked whenever somebody asks
 SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to do
 REST_S = 5.0  # without work, after which the processes that read files are ended
-MOST_UNSAVED = 8 * BATCH_FILES
-STUCK_S = 30.0
+FEW = 16  # files are parsed sooner than a store at rest is asked
+HEED_S = 0.2  # between looks at what was saved while others are read
+AT_MOST = 0.1  # of the time goes into walking the tree while files are read
 PREPARED_FILES = 500  # at once
 MANY_FILES = 200  # that come from the store at once
 MOST_BLOCKS = 50  # of such files, in which each term is looked for
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
-AGAIN_S = 1.0  # after the process that writes was ended
 SAVE_S = 1.0  # whoever ends a worker waits no longer for it
 CUT = (
     f"Only the first {MOST_FILES:,} files here are searched: name folders to leave out in "
     ".turbo/ignore, or search in one of them."
 )
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
-
-Unsaved = tuple[SourceFile, str, Sequence[bytes]]  # its key, and its digest unless that is kept
 
 
 class Keeper:
@@ -77,52 +76,45 @@ class Keeper:
         self._tree = SourceTree(root, notes)
         self._parser = Parser(over=self._over)
         self._store = store
-        self._pending: dict[str, SourceFile] = {}
+        self._saving = Saving(store, self._over)
+        self._backlog = Backlog()
         self._no_text: dict[str, Stamp] = {}
-        self._unsaved: list[Unsaved] = []
-        self._gone: list[str] = []
         self._news = Condition()
         self._touched: set[str] = set()
         self._asked = 1
         self._done = 0  # of what was asked: in the index
-        self._kept = 0  # and on disk
-        self._rounds = self._rounds_kept = 0
         self._busy, self._tries = True, False
-        self._walked_at = 0.0
-        self._began = 0.0
-        self._began_with = 0
-        self._opened = Event()
+        self._walked_at = self._heeded_at = 0.0
         self._filled = False
         self._watch = Watch(self._changed)
-        self._threads = [
-            Thread(target=each, name=each.__name__, daemon=True) for each in (self._run, self._keep)
-        ]
+        self._thread = Thread(target=self._run, name="keeper", daemon=True)
 
     def start(self) -> None:
         """Begin."""
-        for each in self._threads:
-            each.start()
+        self._thread.start()
+        self._saving.start()
 
     @property
     def works(self) -> bool:
         """Whether its threads run and its store is there; else a new worker is better."""
-        return all(each.is_alive() for each in self._threads) and not self._store.lost
+        return self._thread.is_alive() and self._saving.works and not self._store.lost
 
     def stop(self) -> None:
         """End the threads; what is unsaved is saved, unless that takes long."""
         self._over.set()
         with self._news:
             self._news.notify_all()
+        self._saving.stop()
         until = time.monotonic() + SAVE_S
-        for each in self._threads:
-            each.join(max(0.0, until - time.monotonic()))
-        self._store.abandon()  # it may hang with its disk
-        for each in self._threads:
-            each.join(SAVE_S)
+        self._thread.join(SAVE_S)
+        if not self._saving.join(max(0.0, until - time.monotonic())) or self._thread.is_alive():
+            self._store.abandon()  # it may hang with its disk
+        self._thread.join(SAVE_S)
         self._watch.stop()
         self._parser.close()
         self._meaning.close()
-        self._store.close()
+        if self._saving.join(SAVE_S) and not self._thread.is_alive():
+            self._store.close()
 
     def near(self, paths: Sequence[str]) -> None:
         """Say which files the user is at: their chunks are compared by meaning first."""
@@ -148,13 +140,10 @@ class Keeper:
             within_s: So long at most; False when it passed.
             kept: And on disk, where there is room.
         """
-
-        def is_so() -> bool:
-            return (self._kept if kept else self._done) >= wanted
-
         with self._news:
-            self._news.wait_for(lambda: is_so() or self._over.is_set(), within_s)
-            return is_so()
+            self._news.wait_for(lambda: self._done >= wanted or self._over.is_set(), within_s)
+            done = self._done >= wanted
+        return done and (not kept or self._saving.kept(wanted, within_s=within_s))
 
     def filled(self, *, within_s: float) -> bool:
         """Wait until all that can be compared by meaning is; tell whether it is."""
@@ -190,7 +179,7 @@ class Keeper:
     def pending(self, *, within_s: float = PENDING_S) -> Iterator[SourceFile]:
         """Yield files that are not in the index yet, as many as can be read in so long."""
         until = time.monotonic() + within_s
-        for file in list(self._pending.values()):
+        for file in list(self._backlog.files.values()):
             file.text()
             yield file
             if time.monotonic() > until:
@@ -198,16 +187,13 @@ class Keeper:
 
     def state(self) -> IndexState:
         """Say what the index holds."""
-        pending = len(self._pending)
-        spent = time.monotonic() - self._began
-        done = self._began_with - pending
-        rate = done / spent if pending and done > 0 and spent > 0 else 0.0
+        rate, left_s = self._backlog.pace()
         return IndexState(
             files=len(self.index.files),
             chunks=len(self.index.chunks),
-            pending=pending,
-            rate=round(rate, 1),
-            left_s=round(pending / rate, 1) if rate else None,
+            pending=len(self._backlog.files),
+            rate=rate,
+            left_s=left_s,
             given_up=tuple(sorted(self._parser.given_up)),
             age_s=0.0 if self._watch.works else round(time.monotonic() - self._walked_at, 3),
             note=self._store.note or (CUT if self._tree.cut else self._meaning.note),
@@ -235,16 +221,17 @@ class Keeper:
                 if not self._prepare() and not self._compare() and not self._heard():
                     self._rest()
                 continue
-            if asked > self._done or not self._touch(touched):
+            quick = self._tree.walk_s < QUICK_WALK_S
+            if asked > self._done or quick or not self._touch(touched):
                 self._look()
             self._take_in()
-            if not self._pending:
+            if not self._backlog.files:
                 self._watch.over(self._tree.folders)
             with self._news:
                 self._filled = self._followed = False
                 self._done = max(self._done, asked)
-                self._rounds += 1
                 self._busy = False
+                self._saving.whole(self._done)
                 self._news.notify_all()
 
     def _heard(self) -> bool:
@@ -289,7 +276,7 @@ class Keeper:
     def _rest(self) -> None:
         self._parser.close()
         self._store.rest()
-        if self._store.behind and self._opened.is_set() and self._store.recover():
+        if self._store.behind and self._saving.opened.is_set() and self._store.recover():
             self._changed(None)
         waited = time.monotonic() - self._walked_at
         if not self._watch.works and waited > 10 * self._tree.walk_s:
@@ -297,8 +284,6 @@ class Keeper:
 
     def _touch(self, paths: set[str]) -> bool:
         """Look at known files alone; False where a look at all of them is called for."""
-        if self._tree.walk_s < QUICK_WALK_S:
-            return False
         by_place = {file.absolute: file for file in self._tree.known.values()}
         changed: dict[str, SourceFile] = {}
         for path in paths:
@@ -308,7 +293,7 @@ class Keeper:
             if stamp != file.stamp:
                 changed[file.path] = SourceFile(file.path, file.absolute, stamp)
         self._tree.known.update(changed)
-        self._begin(changed)
+        self._backlog.add(changed.values())
         return True
 
     def _look(self) -> None:
@@ -322,62 +307,61 @@ class Keeper:
                 self.index.remove(path)
         if self.index.chunks.wasteful:
             self.index.pack(self.turn)
-        with self._news:
-            self._gone = [path for path in list(self._store.files) if path not in files]
-        self._begin(
-            {
-                path: file
-                for path, file in files.items()
-                if path not in held
+        self._saving.keep_only(files)
+        textless = self._no_text
+        self._backlog.set(
+            file
+            for path, file in files.items()
+            if textless.get(path) != file.stamp
+            and (
+                path not in held
                 or held[path].file.stamp != file.stamp
                 or (lacks and not self._store.has(file, held[path].key))
-            }
+            )
         )
 
     def _catches_up(self) -> bool:
         """Tell whether the store takes again what it had no room for."""
-        store, at_once = self._store, self._tries
-        self._tries = False
-        if not self._opened.is_set() or not store.behind or not store.recover(at_once=at_once):
+        at_once, self._tries = self._tries, False
+        if not self._saving.opened.is_set() or not self._store.behind:
             return False
-        store.behind = False
-        return True
-
-    def _begin(self, changed: dict[str, SourceFile]) -> None:
-        known = self._no_text
-        self._pending = {
-            path: file for path, file in changed.items() if known.get(path) != file.stamp
-        }
-        self._began, self._began_with = time.monotonic(), len(self._pending)
+        self._store.behind = not self._store.recover(at_once=at_once)
+        return not self._store.behind
 
     def _take_in(self) -> None:
         """Take in what is pending: what the store knows from there, the rest from the files."""
-        while self._pending and not self._over.is_set():
-            asked_store = self._opened.is_set()
-            if asked_store and self._store.keys:
+        opened = self._saving.opened
+        while self._backlog.files and not self._over.is_set():
+            asked_store = opened.is_set()
+            if asked_store and self._store.keys and len(self._backlog.files) > FEW:
                 self._recall()
-            with closing(self._parser.read(list(self._pending.values()))) as reading:
+            with closing(self._parser.read(self._backlog.take())) as reading:
                 for file, key, digest, parts, _ in reading:
-                    self._put(file, key, digest)
-                    if digest is not None:
-                        self._remember(file, key, parts)
-                    if self._over.is_set() or asked_store != self._opened.is_set():
+                    if self._put(file, key, digest) and digest is not None:
+                        self._saving.add(file, key, parts)
+                    self._heed()
+                    if self._over.is_set() or asked_store != opened.is_set():
                         break  # by now the store may know the rest
 
-    def _remember(self, file: SourceFile, key: str, parts: Sequence[bytes]) -> None:
-        """Have a file written, when there is time; wait where too many are to be written."""
+    def _heed(self) -> None:
+        """Put what was saved meanwhile before what is left to read."""
+        now = time.monotonic()
+        if not self._touched or now < self._heeded_at + HEED_S:
+            return
+        self._heeded_at = now
         with self._news:
-            self._unsaved.append((file, key, parts))
-            if len(self._unsaved) == BATCH_FILES:
-                self._news.notify_all()
-            self._news.wait_for(
-                lambda: len(self._unsaved) < MOST_UNSAVED or self._over.is_set(), STUCK_S
-            )
+            touched, self._touched = self._touched, set()
+        if self._touch(touched):
+            return
+        if AT_MOST * (now - self._walked_at) > self._tree.walk_s:
+            self._look()
+        else:
+            self._changed(touched)
 
     def _recall(self) -> None:
         """Take in files whose content the store has, however it came there."""
         wanted: dict[str, list[SourceFile]] = {}
-        for file in list(self._pending.values()):
+        for file in list(self._backlog.files.values()):
             stamp, key = self._store.files.get(file.path, (None, ""))
             if stamp != file.stamp:
                 content = content_of(file.absolute)
@@ -391,9 +375,8 @@ class Keeper:
         with closing(self._store.get(list(wanted))) as found:
             for key, digest in found:
                 for file in wanted[key]:
-                    self._put(file, key, digest)
-                    if not self._store.has(file, key):
-                        self._remember(file, key, ())
+                    if self._put(file, key, digest) and not self._store.has(file, key):
+                        self._saving.add(file, key, ())
                 if self._over.is_set():
                     return
 
@@ -405,62 +388,22 @@ class Keeper:
                 some = [files[at] for at in which]
                 self.index.attach(some, gathered, self.turn)
                 for file, key in some:
-                    self._pending.pop(file.path, None)
+                    self._backlog.done(file)
                     wanted.pop(key, None)
                     if not self._store.has(file, key):
-                        self._remember(file, key, ())
+                        self._saving.add(file, key, ())
                 if self._over.is_set():
                     return
 
-    def _put(self, file: SourceFile, key: str, digest: Digest | None) -> None:
+    def _put(self, file: SourceFile, key: str, digest: Digest | None) -> bool:
+        """Take a file in; False where it went meanwhile, or what it is now was quicker."""
+        if file.path not in self._backlog.files:
+            return False
         with self.turn:
             if digest is None:
                 self.index.remove(file.path)
                 self._no_text[file.path] = file.stamp
             else:
                 self.index.add(file, key, digest)
-            self._pending.pop(file.path, None)
-
-    def _keep(self) -> None:
-        """Have what is new written, in a thread of its own: opening a store takes seconds."""
-        if self._store.exists:
-            self._open()
-        while True:
-            with self._news:
-                self._news.wait_for(self._is_to_save)
-                over, done, rounds = self._over.is_set(), self._done, self._rounds
-                some, gone = self._unsaved[:BATCH_FILES], self._gone
-            if some or gone:
-                if not self._opened.is_set():  # so late: a first answer does not wait for it
-                    self._open()
-                if not self._saved(some, gone):
-                    if over or self._over.wait(AGAIN_S):
-                        return
-                    continue
-            with self._news:
-                del self._unsaved[: len(some)]
-                self._gone = [path for path in self._gone if path not in gone]
-                if not self._unsaved and not self._gone:
-                    self._kept, self._rounds_kept = done, rounds
-                    if over:
-                        return
-                self._news.notify_all()
-
-    def _is_to_save(self) -> bool:
-        whole = self._rounds_kept < self._rounds or self._over.is_set()
-        return whole or len(self._unsaved) >= BATCH_FILES
-
-    def _saved(self, some: list[Unsaved], gone: list[str]) -> bool:
-        """Write; False where it is to be tried again. Without a disk it is left for later."""
-        fresh = [each for each in some if not self._store.has(each[0], each[1])]
-        gone = [path for path in gone if path in self._store.files]
-        contents = [(key, parts) for _, key, parts in fresh if parts]
-        files = [(file, key) for file, key, _ in fresh]
-        if not files and not gone:
-            return True
-        kept = self._store.put(contents, files, gone)
-        return kept or not (self._store.usable or self._over.is_set())
-
-    def _open(self) -> None:
-        self._store.open()
-        self._opened.set()
+            self._backlog.done(file)
+        return True

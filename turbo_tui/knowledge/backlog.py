@@ -1,0 +1,66 @@
+"""Files that an index does not hold as they are now, those saved last first."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from turbo_tui.knowledge.tree import SourceFile, Stamp
+
+
+class Backlog:
+    """What is to be read; one thread changes it, others may look at it.
+
+    Attributes:
+        files: By path.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, SourceFile] = {}
+        self._waiting: deque[SourceFile] = deque()
+        self._taken: dict[str, Stamp] = {}  # and not done yet
+        self._since = 0.0
+        self._began_with = 0
+
+    def set(self, files: Iterable[SourceFile]) -> None:
+        """Have these files read and no others; those that were taken are not taken again."""
+        if not self.files:
+            self._since, self._began_with = time.monotonic(), 0
+        done = self._began_with - len(self.files)
+        self.files = {file.path: file for file in files}
+        self._began_with = done + len(self.files)
+        self._order()
+
+    def add(self, files: Iterable[SourceFile]) -> None:
+        """Have these files read before the others."""
+        self.set([*{**self.files, **{file.path: file for file in files}}.values()])
+
+    def take(self) -> Iterator[SourceFile]:
+        """Yield each file once, also those that are added meanwhile; those not done, once more."""
+        self._taken.clear()
+        self._order()
+        while self._waiting:
+            file = self._waiting.popleft()
+            self._taken[file.path] = file.stamp
+            yield file
+
+    def done(self, file: SourceFile) -> None:
+        """Take note that a file was read as it was then."""
+        if self._taken.get(file.path) == file.stamp:
+            del self._taken[file.path]
+        if file.path in self.files and self.files[file.path].stamp == file.stamp:
+            del self.files[file.path]
+
+    def pace(self) -> tuple[float, float | None]:
+        """Return files per second and the seconds that are left; 0 and None while unknown."""
+        left, spent = len(self.files), time.monotonic() - self._since
+        done = self._began_with - left
+        if not left or done <= 0 or spent <= 0:
+            return 0.0, None
+        return round(done / spent, 1), round(left * spent / done, 1)
+
+    def _order(self) -> None:
+        latest = sorted(self.files.values(), key=lambda file: -file.stamp[0])
+        taken = self._taken
+        self._waiting = deque(file for file in latest if taken.get(file.path) != file.stamp)
