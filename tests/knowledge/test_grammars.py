@@ -407,7 +407,7 @@ def test_text_that_says_nothing_has_no_grammar() -> None:
         ("a.hs", "f :: Int -> Int\nf 0 = 1\nf n = n\n\nx = 3\n", "f 1-3, x 5-5"),
         ("a.hs", "data P = P\n  { deep :: Int\n  }\n", "P 1-3, deep 2-2"),
         ("a.ts", "export function f(a: 1): 1;\nexport function f(a: 2) {\n}\n", "f 1-3"),
-        ("a.py", "def f():\n    pass\n\n\n\ndef f():\n    pass\n", "f 1-2, f 6-7"),
+        ("a.lua", "function A:f()\nend\nfunction B:f()\nend\n", "f 1-2, f 3-4"),
     ],
 )
 def test_a_signature_and_clauses_that_follow_it_are_one_definition(

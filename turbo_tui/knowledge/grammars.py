@@ -32,6 +32,7 @@ class Grammar:
         calls: Functions whose call defines what it names.
         heads: First words of lists that define what their second word names, with its kind.
         references: Node types that use what is defined elsewhere.
+        clauses: Definitions of one name that follow each other are one.
         is_code: Its files say how something works.
     """
 
@@ -40,6 +41,7 @@ class Grammar:
     calls: frozenset[str]
     heads: dict[str, str]
     references: tuple[str, ...]
+    clauses: bool = False
     is_code: bool = True
 
     @property
@@ -88,6 +90,7 @@ def _table() -> tuple[dict[str, Grammar], dict[str, Grammar]]:
             frozenset(cast("list[str]", row.get("calls", ()))),
             {word: kind for kind, words in _heads(row).items() for word in words},
             tuple(cast("list[str]", row.get("reference", ()))),
+            bool(row.get("clauses")),
             not row.get("data"),
         )
         by_ending |= dict.fromkeys(cast("list[str]", row["endings"]), grammar)

@@ -65,7 +65,8 @@ def parse(source: bytes, grammar: Grammar) -> Parsed:
     used -= {(name, line) for name, _, line, _ in found}
     defining = grammar.calls | grammar.heads.keys()
     references = sorted(each for each in used if each[0] not in defining)
-    return Parsed(by_syntax(root), list(_together(found)), references)
+    defined = _together(found) if grammar.clauses else (Definition(*each) for each in found)
+    return Parsed(by_syntax(root), list(defined), references)
 
 
 def _together(found: Iterable[tuple[str, str, int, int]]) -> Iterator[Definition]:
