@@ -171,6 +171,17 @@ def test_a_whole_file_is_told_with_how_many_lines_became_how_many(root: Path, ru
     assert (root / "a.py").read_text() == A
 
 
+def test_a_file_that_another_takes_the_place_of_is_named(root: Path, run: Run) -> None:
+    (root / "b").write_text("of\nworth\n")
+
+    done = run(
+        "apply", given="*** Begin Patch\n*** Update File: a.py\n*** Move to: b\n*** End Patch\n"
+    )
+
+    assert "update b (was there, replaced by a.py, which moved here: 2 lines become 2)" in done.out
+    assert "delete a.py" in done.out
+
+
 @pytest.mark.parametrize(
     ("words", "given", "code", "why"),
     [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.edit_trees import Refused, after
+from tests.edit_trees import Refused, after, applied
 from turbo_tui.edits.formats import parse
 from turbo_tui.edits.patch_envelope import find
 from turbo_tui.edits.values import EditSyntaxError
@@ -160,6 +160,32 @@ def test_an_added_file_may_replace_one_and_need_no_plus_when_no_line_has_one() -
     assert after({"a": "old\n"}, patch("*** Add File: a", "+new")) == {"a": "new\n"}
     assert after({}, patch("*** Add File: a", "new", "", "lines")) == {"a": "new\n\nlines\n"}
     assert after({}, patch("*** Add File: a")) == {"a": ""}
+
+
+@pytest.mark.parametrize(
+    ("lines", "by", "counted"),
+    [
+        (("*** Update File: a", "*** Move to: b"), "a", (3, 1)),
+        (("*** Update File: a", "*** Move to: b", "-x", "+y"), "a", (3, 1)),
+        (("*** Add File: b", "+1", "+2"), "", (3, 2)),
+        (("*** Add File: b", "+1", "+2", "*** Update File: b", "-2", "+3"), "", (3, 2)),
+    ],
+)
+def test_a_file_whose_place_is_taken_is_told_with_what_took_it(
+    lines: tuple[str, ...], by: str, counted: tuple[int, int]
+) -> None:
+    files = applied({"a": "x\n", "b": "of\nmuch\nworth\n"}, patch(*lines)).files
+
+    (file,) = (each for each in files if each.path == "b")
+    assert (file.replaced, file.replaced_by, file.lines) == (True, by, counted)
+
+
+def test_a_file_that_comes_back_to_its_place_is_not_replaced() -> None:
+    moved = ("*** Update File: a", "*** Move to: b", "-x", "+y", "*** Update File: b")
+
+    (file,) = applied({"a": "x\nz\n"}, patch(*moved, "*** Move to: a")).files
+
+    assert (file.path, file.replaced) == ("a", False)
 
 
 @pytest.mark.parametrize("head", ["", "*** Update File: a\n"])

@@ -206,7 +206,8 @@ def _edited(file: EditedFile) -> str:
 
 
 def _anew(file: EditedFile) -> str:
-    said = "was there, replaced as a whole"
+    mover = plain(file.replaced_by)
+    said = "was there, replaced " + (f"by {mover}, which moved here" if mover else "as a whole")
     if file.lines is None:
         return said
     were, are = file.lines

@@ -51,10 +51,12 @@ class _Touched:
     Attributes:
         content: What it holds now; None when it is gone.
         came_from: The path that its file had before any edit; empty when an edit made it.
+        anew: All of its text was written by one edit, nothing found in what was there.
     """
 
     content: bytes | None
     came_from: str
+    anew: bool = False
     written_at: int = 0
     mode: int = 0
     places: list[Place] = field(default_factory=list[Place])
@@ -183,7 +185,7 @@ class _Draft:
             state.content = rewritten(state.content, content).encode()
         else:
             state.content = content.encode("utf-8", "surrogateescape")
-        state.written_at = edit.at or 1
+        state.written_at, state.anew = edit.at or 1, True
         state.mode = edit.mode or state.mode
 
     def _delete(self, edit: FileEdit) -> None:
@@ -244,7 +246,7 @@ class _Draft:
         else:
             refuse_left_out(state.content, edit.content, may_be_a_part=not self._named)
             state.content = rewritten(state.content, edit.content).encode()
-        state.written_at = edit.at or 1
+        state.written_at, state.anew = edit.at or 1, True
 
     def _whole_path(self, path: str) -> str:
         """Return where a whole file goes; the `path/to/` of the instructions is no folder."""
@@ -304,11 +306,7 @@ class _Draft:
                     yield EditedFile(path, "delete", None)
             elif before is not None:
                 if state.content != before or state.mode:
-                    anew = not places and state.content != before
-                    lines = _lines(before, state.content) if anew else None
-                    yield EditedFile(
-                        path, "update", state.content, "", state.mode, places, anew, lines
-                    )
+                    yield _updated(path, before, state, state.content)
             elif moved.get(state.came_from) == path and self._is_gone(state.came_from):
                 yield EditedFile(
                     path,
@@ -329,6 +327,21 @@ class _Draft:
 
     def _is_gone(self, path: str) -> bool:
         return self._touched[path].content is None
+
+
+def _updated(path: str, before: bytes, state: _Touched, content: bytes) -> EditedFile:
+    mover = state.came_from if state.came_from != path else ""
+    anew = content != before and (state.anew or bool(mover))
+    return EditedFile(
+        path,
+        "update",
+        content,
+        mode=state.mode,
+        places=tuple(state.places),
+        replaced=anew,
+        replaced_by=mover if anew else "",
+        lines=_lines(before, content) if anew else None,
+    )
 
 
 def _lines(*contents: bytes) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ class EditedFile:
         mode: Permission bits that were asked for; 0 when none were.
         places: Where its chunks were found, in the order of the answer.
         replaced: It took the place of another file, or was written anew as a whole.
+        replaced_by: The path of the file that moved here and took its place.
         lines: How many lines were there and are now, where it was replaced as a whole by text.
         like: An existing file whose permissions a new one takes over: what it was moved from.
     """
@@ -36,6 +37,7 @@ class EditedFile:
     mode: int = 0
     places: tuple[Place, ...] = ()
     replaced: bool = False
+    replaced_by: str = ""
     lines: tuple[int, int] | None = None
     like: str = ""
 
