@@ -45,9 +45,11 @@ TOPICS: list[tuple[str, str]] = [
         (
             "4 (or /) searches the project: a name, a phrase, a question. Words of the query"
             " narrow it: lang:py, path:src/ (or a pattern, path:src/*.c), kind:code, tests, docs or"
-            " config; with a minus they leave out. A stack trace, pasted, leads to its places.\n"
-            "enter shows the place, o opens it in your editor, s finds places like it, t goes"
-            " through the kinds of file, l keeps to its language.\n"
+            " config; with a minus they leave out. Between double quotes a phrase is meant as it"
+            " stands. A stack trace, pasted, leads to its places.\n"
+            "enter shows the place, o opens it in your editor, s finds places like it (esc comes"
+            " back), t goes through the kinds of file, l keeps to its language, w shows all that"
+            " speaks for each place.\n"
             "p pins a file: it is given to the next task, and named in the task line until then."
         ),
     ),
@@ -57,8 +59,8 @@ TOPICS: list[tuple[str, str]] = [
             "T shows what landed, newest first, each with what it brought. enter compares your"
             " files now with those right after it. u takes a landing back and r lands it again, any"
             " of them, not only the last. Where you have changed the same lines since, nothing is"
-            " written; settle it in the changes as at a landing (there > has it as before the step),"
-            " then a takes that back. What left your machine is named; it cannot be taken back."
+            " written; settle it in the changes as at a landing (there > has it as before the"
+            " step), then a takes that back. What left your machine is named; it cannot be taken back."
         ),
     ),
     (
