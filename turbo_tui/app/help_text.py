@@ -60,7 +60,8 @@ TOPICS: list[tuple[str, str]] = [
             " files now with those right after it. u takes a landing back and r lands it again, any"
             " of them, not only the last. Where you have changed the same lines since, nothing is"
             " written; settle it in the changes as at a landing (there > has it as before the"
-            " step), then a takes that back. What left your machine is named; it cannot be taken back."
+            " step), then a takes that back. What left your machine is named; it cannot be taken"
+            " back."
         ),
     ),
     (
