@@ -219,7 +219,7 @@ def asked_of(index: Index, tree: Path) -> dict[str, float]:
     """Ask an index: CPU milliseconds of a query by kind, and the memory of this process."""
     import psutil
 
-    from turbo_tui.knowledge.features import referenced
+    from turbo_tui.knowledge.features import prepare
     from turbo_tui.knowledge.file_kinds import kinds_of
     from turbo_tui.knowledge.finding import Finder
 
@@ -227,7 +227,7 @@ def asked_of(index: Index, tree: Path) -> dict[str, float]:
     begun = time.process_time()
     for known in index.files.values():
         kinds_of(known.file.path, (), {})
-        referenced(index, known)  # as the worker does while it has nothing else to do
+    prepare(index, index.files.values())  # as the worker does while it has nothing else to do
     prepared = time.process_time() - begun
     finder = Finder(index)
     by_kind: dict[str, float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from turbo_tui.knowledge import keeper as keeper_module
+from turbo_tui.knowledge import postings
 from turbo_tui.knowledge.asked import ask
 from turbo_tui.knowledge.digest import digest, key_of, packed, unpacked
 from turbo_tui.knowledge.features import candidates
@@ -66,7 +68,8 @@ def told(index: Index) -> tuple[object, ...]:
     return (
         {path: (each.chunks, each.first, each.defined) for path, each in index.files.items()},
         {path: (each.name_terms, each.folder_terms) for path, each in index.files.items()},
-        index.defining,
+        [index.defining.get(name) for name in ("=parseline", "=page", "=nowhere")],
+        index.chunks.frequencies(TERMS),
         list(index.firsts),
         [index.chunks.frequency(term) for term in TERMS],
         [sorted(index.chunks.holding(term).tolist()) for term in TERMS],
@@ -127,8 +130,8 @@ def test_what_is_damaged_in_the_store_is_no_answer(tmp_path: Path) -> None:
 class LateParser(Parser):
     """Reads nothing before the store is open."""
 
-    def __init__(self, there: Event) -> None:
-        super().__init__()
+    def __init__(self, there: Event, over: Event) -> None:
+        super().__init__(over=over)
         self._there = there
 
     def read(self, files: Iterable[SourceFile]) -> Generator[Read, None, None]:
@@ -151,6 +154,7 @@ class ToldStore(Store):
 def test_a_workspace_that_is_opened_again_takes_its_files_in_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keeper_module, "FEW", 0)
     monkeypatch.setattr(keeper_module, "MANY_FILES", 3)
     root = tmp_path / "project"
     for path, text in TEXTS.items():
@@ -171,7 +175,7 @@ def test_a_workspace_that_is_opened_again_takes_its_files_in_at_once(
     first.stop()
     (root / "parser/line.py").write_text("def parse_line(text):\n    return text.split(1)\n")
     there.clear()
-    monkeypatch.setattr(keeper_module, "Parser", lambda **_: LateParser(there))
+    monkeypatch.setattr(keeper_module, "Parser", partial(LateParser, there))
     again = kept()
 
     found = again.finder.find("parse the page", limit=9)
@@ -179,3 +183,14 @@ def test_a_workspace_that_is_opened_again_takes_its_files_in_at_once(
     assert again.index.chunks.blocks == 1
     assert again.index.files.keys() == first.index.files.keys()
     assert [hit.path for hit in found] == [hit.path for hit in expected]
+
+
+def test_the_terms_of_many_names_are_counted_at_once_as_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = attached(before=1)
+    one_by_one = [index.chunks.frequency(term) for term in TERMS]
+
+    monkeypatch.setattr(postings, "MANY_TERMS", 1)
+
+    assert list(index.chunks.frequencies(TERMS).values()) == one_by_one

@@ -169,26 +169,29 @@ def _names_apart(index: Index, known: Indexed) -> dict[str, list[frozenset[str]]
 def referenced(index: Index, known: Indexed) -> float:
     """How often what a file defines is named in the workspace; logarithmic."""
     path = known.file.path
-    found = index.referenced.get(path)
-    if found is None:
-        found = index.referenced[path] = _referenced(index, known)
-    return found
+    if path not in index.referenced:
+        prepare(index, [known])
+    return index.referenced[path]
 
 
-def _referenced(index: Index, known: Indexed) -> float:
-    total = 0
-    for name in {each.name for each in known.defined}:
-        key = joined(name)
-        if len(name) >= SHORTEST_AKIN and len(index.defining.get(key, ())) < MANY_FILES:
-            total += index.chunks.frequency(key)
-    return min(1.0, math.log1p(total) / MANY_REFERENCES)
+def prepare(index: Index, files: Iterable[Indexed]) -> None:
+    """Work out how often it is named what files define: for many at once sooner than in turn."""
+    telling: dict[str, list[str]] = {}
+    for known in files:
+        names = {each.name for each in known.defined if len(each.name) >= SHORTEST_AKIN}
+        keys = map(joined, names)
+        telling[known.file.path] = [k for k in keys if len(index.defining.paths(k)) < MANY_FILES]
+    counts = index.chunks.frequencies({key for keys in telling.values() for key in keys})
+    for path, keys in telling.items():
+        total = sum(counts[key] for key in keys)
+        index.referenced[path] = min(1.0, math.log1p(total) / MANY_REFERENCES)
 
 
 def definitions_named(index: Index, asked: Asked) -> dict[str, list[tuple[float, Definition]]]:
     """Return the definitions that a query names, by path, with how surely they are meant."""
     found: dict[str, list[tuple[float, Definition]]] = defaultdict(list)
     for key, name in asked.names.items():
-        places = index.defining.get(key, {})
+        places = index.defining.get(key)
         # In a sentence a plain word is rarely a name; a compound or capitalised one is.
         is_plain = name.islower() and "_" not in name and " " not in name
         sure = 0.5 if is_plain and not asked.is_symbol else 1.0

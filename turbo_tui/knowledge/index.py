@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turbo_tui.knowledge.chunks import Span
+from turbo_tui.knowledge.defining import Defining
 from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.digest import Digest
 from turbo_tui.knowledge.gathered import Gathered
 from turbo_tui.knowledge.postings import MOST, Postings
 from turbo_tui.knowledge.tree import SourceFile
-from turbo_tui.knowledge.words import joined, terms
+from turbo_tui.knowledge.words import terms
 
 _AT_ONCE = 500  # files that queries wait for
 BEST_FILES = 300  # of those that only share words with a query; the rest is never looked at
@@ -70,7 +71,7 @@ class Index:
         names_apart: The names that a file defines, taken apart, once that was asked: path -> part
             -> all parts of each.
         left_out: Places in `placed` whose scores do not count, where only a part is looked at.
-        defining: `joined` name -> path -> definitions.
+        defining: Definitions by `joined` name.
     """
 
     def __init__(self) -> None:
@@ -83,7 +84,7 @@ class Index:
         self.referenced: dict[str, float] = {}
         self.names_apart: dict[str, dict[str, list[frozenset[str]]]] = {}
         self._referenced_at = 0
-        self.defining: dict[str, dict[str, list[Definition]]] = defaultdict(dict)
+        self.defining = Defining(self.files)
 
     def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
         """Take a file in; it takes the place of what was known of its path."""
@@ -140,8 +141,7 @@ class Index:
             self.referenced.clear()
             self._referenced_at = len(self.chunks)
         known.file.known = known.defined
-        for each in known.defined:
-            self.defining[joined(each.name)].setdefault(known.file.path, []).append(each)
+        self.defining.add(known.file.path, known.defined)
 
     def remove(self, path: str) -> None:
         """Leave a file out from now on, if it is known."""
@@ -155,10 +155,7 @@ class Index:
             self.placed[bisect_right(self.firsts, known.first) - 1] = None
         for number in known.numbers:
             self.chunks.remove(number)
-        for key in {joined(each.name) for each in known.defined}:
-            self.defining[key].pop(path, None)
-            if not self.defining[key]:
-                del self.defining[key]
+        self.defining.remove(path, known.defined)
 
     def pack(self, turn: Lock) -> NDArray[np.int64]:
         """Number all chunks anew, without those that were removed.

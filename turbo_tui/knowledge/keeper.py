@@ -16,7 +16,7 @@ from threading import Condition, Event, Lock, Thread
 from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.backlog import Backlog
 from turbo_tui.knowledge.digest import Digest, key_of
-from turbo_tui.knowledge.features import referenced
+from turbo_tui.knowledge.features import prepare
 from turbo_tui.knowledge.file_kinds import kinds_of
 from turbo_tui.knowledge.finding import Finder
 from turbo_tui.knowledge.index import Index
@@ -40,7 +40,7 @@ REST_S = 5.0  # without work, after which the processes that read files are ende
 FEW = 16  # files are parsed sooner than a store at rest is asked
 HEED_S = 0.2  # between looks at what was saved while others are read
 AT_MOST = 0.1  # of the time goes into walking the tree while files are read
-PREPARED_FILES = 500  # at once
+PREPARED_FILES = 20_000  # at once, in a second
 MANY_FILES = 200  # that come from the store at once
 MOST_BLOCKS = 50  # of such files, in which each term is looked for
 PENDING_S = 0.3
@@ -248,10 +248,9 @@ class Keeper:
         """Work out ahead what queries ask of files; tell whether there is more."""
         held = self.index.referenced
         left = [known for path, known in self.index.files.items() if path not in held]
+        prepare(self.index, left[:PREPARED_FILES])  # what it looks at, this thread alone changes
         for known in left[:PREPARED_FILES]:
-            with self.turn:
-                referenced(self.index, known)
-                kinds_of(known.file.path, (), {})
+            kinds_of(known.file.path, (), {})
         return len(left) > PREPARED_FILES
 
     def _compare(self) -> bool:

@@ -42,7 +42,7 @@ class Likely:
         index = self._index
         held = self._chunks(text)
         keys = [joined(word) for word in _WORD.findall(text)]
-        names = {path for key in keys for path in index.defining.get(key, ())}
+        names = {path for key in keys for path in index.defining.paths(key)}
         if " " not in text:
             names.update(self._paths_with(text.lower()))
         found = {

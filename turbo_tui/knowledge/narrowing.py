@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from turbo_tui.core.searching import FileKind, Query
-from turbo_tui.knowledge.definitions import Definition
 from turbo_tui.knowledge.file_kinds import kinds_of
 from turbo_tui.knowledge.grammars import grammar_of
 from turbo_tui.knowledge.index import Index
@@ -39,26 +38,5 @@ def narrowed(index: Index, query: Query) -> Index:
     part.firsts, part.referenced = index.firsts, index.referenced
     part.names_apart = index.names_apart
     part.left_out = [at for at, each in enumerate(part.placed) if each is None]
-    part.defining = _Defining(index, part)
+    part.defining = index.defining.within(part.files)
     return part
-
-
-class _Defining(dict[str, dict[str, list[Definition]]]):
-    """Definitions by name, of some files; found when they are asked for."""
-
-    def __init__(self, index: Index, part: Index) -> None:
-        super().__init__()
-        self._index, self._part = index, part
-
-    def __missing__(self, key: str) -> dict[str, list[Definition]]:
-        found = {
-            path: each
-            for path, each in self._index.defining.get(key, {}).items()
-            if path in self._part.files
-        }
-        self[key] = found
-        return found
-
-    def get(self, key: str, default: object = None) -> dict[str, list[Definition]]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        del default
-        return self[key]

@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from turbo_tui.knowledge.gathered import Gathered
 
 _K1, _B = 1.2, 0.75
 MOST = 255  # times that a term counts; one byte beside the document's number
+MANY_TERMS = 5000  # whose number is sooner found by a look at all
 _REMOVED = -1
 
 
@@ -35,6 +36,7 @@ class Postings:
         self._live = 0
         self._total = 0
         self._norms: NDArray[np.float32] | None = None
+        self._rarity: dict[str, float] = {}  # of terms that were asked for since it changed
         self._scored: tuple[tuple[str, ...], NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
@@ -148,14 +150,34 @@ class Postings:
 
     def frequency(self, term: str) -> int:
         """Return how many documents hold a term, removed ones included."""
+        return self._added(term) + sum(len(each.of(term)) for each in self._blocks)
+
+    def _added(self, term: str) -> int:
         held = self._by_term.get(term, ())
-        added = 1 if isinstance(held, int) else len(held)
-        return added + sum(len(each.of(term)) for each in self._blocks)
+        return 1 if isinstance(held, int) else len(held)
+
+    def frequencies(self, terms: Collection[str]) -> dict[str, int]:
+        """Return how many documents hold each of some terms, for many as quickly as can be."""
+        if len(terms) < MANY_TERMS:
+            return {term: self.frequency(term) for term in terms}
+        found = {
+            term: 1 if isinstance(h := self._by_term.get(term, ()), int) else len(h)
+            for term in terms
+        }
+        for block in self._blocks:
+            held = block.frequencies()
+            for term in found:
+                found[term] += held.get(term.encode("utf-8", "surrogatepass"), 0)
+        return found
 
     def rarity(self, term: str) -> float:
         """Return a term's weight: large for a rare one."""
-        held = min(self.frequency(term), self._live)
-        return math.log(1 + (self._live - held + 0.5) / (held + 0.5))
+        self._document_norms()
+        known = self._rarity.get(term)
+        if known is None:
+            held = min(self.frequency(term), self._live)
+            known = self._rarity[term] = math.log(1 + (self._live - held + 0.5) / (held + 0.5))
+        return known
 
     def holding(self, term: str) -> NDArray[np.uint32]:
         """Return the numbers of the documents that hold a term, removed ones included."""
@@ -199,6 +221,7 @@ class Postings:
             norms = (_K1 * (1 - _B) + _K1 * _B / mean * lengths).astype(np.float32)
             norms[lengths == _REMOVED] = np.inf
             self._norms, self._scored = norms, None
+            self._rarity.clear()
         return self._norms
 
 
@@ -217,6 +240,11 @@ class _Block:
         if at == len(self._lines) or self._lines[at] != wanted:
             return self._words[:0]
         return self._words[self._ends[at - 1] if at else 0 : self._ends[at]]
+
+    def frequencies(self) -> dict[bytes, int]:
+        """Return how many documents hold each term."""
+        sizes = np.diff(self._ends, prepend=0).tolist()
+        return dict(zip(self.terms.split(b"\n")[1:-1], sizes, strict=True))
 
     def renumbered(self, live: NDArray[np.bool_], numbers: NDArray[np.int64]) -> _Block:
         """Return it without what was removed; the terms stay."""
