@@ -21,7 +21,7 @@ from tests.sandbox.confining import (
 )
 from turbo_tui.core.command import ANY_NETWORK, NOTHING, Command
 from turbo_tui.core.errors import SandboxError
-from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
+from turbo_tui.sandbox.confine.bubblewrap import PROGRAM, Bubblewrap
 from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.confine.seccomp import REFUSED
 from turbo_tui.sandbox.place import Confiner
@@ -76,6 +76,26 @@ async def test_another_home_folder_is_hidden_wherever_it_lies(
 
     assert "the-secret" in seen.output
     assert "the-secret" not in hidden.output
+
+
+@pytest.mark.skipif(not ROOT, reason="of others it hides whole places alone")
+async def test_a_closed_folder_that_goes_as_it_is_to_be_covered_stops_no_command(
+    far_home: Path, tmp_path: Path
+) -> None:
+    await needs_bubblewrap()
+    closed = far_home / "closed"
+    closed.mkdir(mode=0o700)
+    program = tmp_path / "bwrap"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --help ] || rmdir -- {closed} 2>&-\nexec {PROGRAM} "$@"\n'
+    )
+    program.chmod(0o755)
+
+    result = await Bubblewrap(program=str(program)).run(
+        place_in(tmp_path / "ws"), Command(("echo", "ran"))
+    )
+
+    assert (result.output, result.exit_code) == ("ran\n", 0)
 
 
 async def test_a_folder_of_ours_is_hidden_wherever_it_lies(

@@ -147,7 +147,14 @@ class Bubblewrap:
             # Until it ends: nothing says when bubblewrap has made its mounts and the command runs.
             if mounts_below(options, place.workspace) and not await turn.alone():
                 options = self._view.options(place, command, limits)
-            return await self._run_cold(place, command, options, reach, bounds)
+            try:
+                return await self._run_cold(place, command, options, reach, bounds)
+            except SandboxError:
+                # What was to be covered may have gone since: nothing can be mounted there then.
+                now = self._view.options(place, command, limits)
+                if now == options or mounts_below(now, place.workspace):
+                    raise
+                return await self._run_cold(place, command, now, reach, bounds)
 
     async def _run_cold(
         self, place: Place, command: Command, options: Sequence[str], reach: Reach, bounds: Bounds

@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,10 +198,14 @@ class Tree:
         if self.process.returncode is not None:
             await self._bury_all()
         else:  # the kernel takes its time, and nothing below is ours before that
-            burial = self._loop.create_task(self._bury_later())
-            _burials.add(burial)
-            burial.add_done_callback(_burials.discard)
+            self._keep(self._bury_later())
         await self._output.close()
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        """Go on with it when the command is over."""
+        burial = self._loop.create_task(work)
+        _burials.add(burial)
+        burial.add_done_callback(_burials.discard)
 
     async def _bury_later(self) -> None:
         with adopting_orphans():
@@ -295,14 +299,22 @@ class Tree:
         try:
             await asyncio.wait_for(gone.wait(), GONE_S)
         except TimeoutError:  # much memory takes its time; nothing of it runs any more
-            self._loop.add_reader(pidfd, self._reap_late, pidfd)
+            adopting = ExitStack()
+            adopting.enter_context(adopting_orphans())
+            self._keep(self._bury_late(pidfd, gone, adopting))
             return None
         self._loop.remove_reader(pidfd)
         return _reap(pidfd)
 
-    def _reap_late(self, pidfd: int) -> None:
-        self._loop.remove_reader(pidfd)
-        _reap(pidfd)
+    async def _bury_late(self, pidfd: int, gone: asyncio.Event, adopting: ExitStack) -> None:
+        """Reap it once it is dead, and what becomes ours only then."""
+        with adopting:
+            try:
+                await gone.wait()
+            finally:
+                self._loop.remove_reader(pidfd)
+                _reap(pidfd)
+            await self._bury_orphans()
 
 
 def _reap(pidfd: int) -> Counted | None:
