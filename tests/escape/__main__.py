@@ -17,8 +17,9 @@ def main(arguments: list[str]) -> int:
     only = tuple(word for word in arguments if not word.startswith("-"))
     wanted = (*USUAL, *COPIES) if "--copies" in arguments else USUAL
     outcomes: dict[str, Outcome] = {}
+    made = {group: run(group, only) for group in dict.fromkeys(each.group for each in wanted)}
     for configuration in wanted:
-        outcome = outcomes[configuration.name] = run(configuration, only)
+        outcome = outcomes[configuration.name] = made[configuration.group][configuration]
         said = outcome.crashed or outcome.refused or f"{outcome.rung} {counts(outcome)}"
         sys.stderr.write(f"{configuration.name}: {said}\n")
     titles = {each.name: each.title for each in (*ATTEMPTS, *HOST)}

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.escape.attempts import Result
 from tests.escape.world import Ground
@@ -22,7 +22,7 @@ from turbo_tui.core.ports import Guarantee
 HERE = Path(__file__).parents[2]
 NOBODY = 65534
 ROOT = os.geteuid() == 0
-RUN_S = 300.0
+RUN_S = 500.0  # all rungs of a user, on a busy machine
 # It runs, it starts itself, and it loads what was copied.
 _WORKS = (
     "import subprocess, sys, tests.escape.run;"
@@ -42,7 +42,12 @@ class Configuration:
     @property
     def name(self) -> str:
         """Short, unique."""
-        return "-".join((self.rung, self.user, *(["copy"] if self.kind == "copy" else [])))
+        return f"{self.rung}-{self.group}"
+
+    @property
+    def group(self) -> str:
+        """Of those that are run together."""
+        return self.user + ("-copy" if self.kind == "copy" else "")
 
 
 USUAL = (
@@ -71,11 +76,13 @@ class Outcome:
     crashed: str = ""
 
 
-def run(configuration: Configuration, only: tuple[str, ...] = ()) -> Outcome:
-    """Make the attempts in a process of its own, as the user that the configuration names."""
-    if configuration.user == "root" and not ROOT:
-        return Outcome({}, refused="only root can try what root can do")
-    as_other = ROOT and configuration.user == "user"
+def run(group: str, only: tuple[str, ...] = ()) -> dict[Configuration, Outcome]:
+    """Make the attempts of a group in a process of its own, as the user whom the group names."""
+    found = [each for each in (*USUAL, *COPIES) if each.group == group]
+    user, kind = found[0].user, found[0].kind
+    if user == "root" and not ROOT:
+        return dict.fromkeys(found, Outcome({}, refused="only root can try what root can do"))
+    as_other = ROOT and user == "user"
     with contextlib.ExitStack() as made:
         ground = made.enter_context(_ground(NOBODY if as_other else os.geteuid()))
         secret = f"secret-{secrets.token_hex(12)}"
@@ -84,7 +91,8 @@ def run(configuration: Configuration, only: tuple[str, ...] = ()) -> Outcome:
             code = made.enter_context(_code())
             python = _python_for(NOBODY, code)
             if python is None:
-                return Outcome({}, refused="no Python 3.11 here that an ordinary user can run")
+                why = "no Python 3.11 here that an ordinary user can run"
+                return dict.fromkeys(found, Outcome({}, refused=why))
             command, env["PYTHONPATH"] = [*_become(NOBODY), python], str(code)
         env |= {
             "HOME": f"{ground.far}/home",
@@ -92,8 +100,8 @@ def run(configuration: Configuration, only: tuple[str, ...] = ()) -> Outcome:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         told = {
-            "rung": configuration.rung,
-            "kind": configuration.kind,
+            "rungs": [each.rung for each in found],
+            "kind": kind,
             "ground": asdict(ground),
             "secret": secret,
             "only": only,
@@ -109,8 +117,13 @@ def run(configuration: Configuration, only: tuple[str, ...] = ()) -> Outcome:
             timeout=RUN_S,
         )
     if done.returncode != 0:
-        return Outcome({}, crashed=(done.stderr or done.stdout).strip()[-3000:])
+        crashed = (done.stderr or done.stdout).strip()[-3000:]
+        return dict.fromkeys(found, Outcome({}, crashed=crashed))
     answer = json.loads(done.stdout)
+    return {each: _outcome(answer[each.rung]) for each in found}
+
+
+def _outcome(answer: dict[str, Any]) -> Outcome:
     if "refused" in answer:
         return Outcome({}, refused=answer["refused"])
     results = [Result(**each) for each in answer["results"]]

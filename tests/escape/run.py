@@ -1,6 +1,6 @@
-"""Make every attempt in one configuration, as the user this runs as: `python -m tests.escape.run`.
+"""Make every attempt on some rungs, as the user this runs as: `python -m tests.escape.run`.
 
-What to do comes as JSON on stdin: the rung, the ground, the secret. What came of it goes to
+What to do comes as JSON on stdin: the rungs, the ground, the secret. What came of it goes to
 stdout as JSON. It starts with no terminal and makes its own.
 """
 
@@ -19,7 +19,6 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal, cast
 
@@ -57,12 +56,12 @@ class Wanted:
     """What a run is told.
 
     Attributes:
-        rung: The confiner.
+        rungs: The confiners; the controls are made once for all of them.
         kind: How stages are made.
         only: Names of attempts; empty for all.
     """
 
-    rung: str
+    rungs: tuple[str, ...]
     kind: Literal["auto", "overlay", "copy"]
     ground: Ground
     secret: str
@@ -181,9 +180,9 @@ def _read_for(process: subprocess.Popen[bytes], within_s: float, sign: str) -> b
 # --- in a stage -----------------------------------------------------------------------
 
 
-async def stages_of(world: World, wanted: Wanted) -> tuple[WorkspaceStages, Confiner]:
+async def stages_of(world: World, wanted: Wanted, rung: str) -> tuple[WorkspaceStages, Confiner]:
     """Open what the app opens."""
-    probed = await probe(world.state, rung=wanted.rung)
+    probed = await probe(world.state, rung=rung)
     stages = open_stages(
         world.workspace,
         world.state,
@@ -334,39 +333,54 @@ async def on_host(attempt: HostAttempt, arena: Arena, rung: str) -> Result:
     return Result(attempt.name, "gap" if known else "BROKE")
 
 
-async def run(wanted: Wanted) -> dict[str, object]:
-    """Make all attempts; return the report and the results as JSON values."""
+async def run(wanted: Wanted) -> dict[str, dict[str, object]]:
+    """Make all attempts; return the report and the results of each rung as JSON values."""
     attempts = tuple(each for each in ATTEMPTS if not wanted.only or each.name in wanted.only)
     terminal = Terminal()
-    times = [time.monotonic()]
+    started = time.monotonic()
     world = World(wanted.ground, "free", wanted.secret, attempts, terminal).build()
     try:
         free = await asyncio.to_thread(controls, world, attempts)
     finally:
         world.close()
-    times.append(time.monotonic())
-    world = World(wanted.ground, "held", wanted.secret, attempts, terminal).build()
-    try:
-        stages, confiner = await stages_of(world, wanted)
-        report = stages.report
-        held = await confined(world, stages, attempts)
-        arena = Arena(world.far / "arena", wanted.secret, confiner, wanted.kind)
-        staged = [
-            await on_host(each, arena, wanted.rung)
-            for each in HOST
-            if not wanted.only or each.name in wanted.only
-        ]
-    finally:
-        world.close()
-    times.append(time.monotonic())
-    results = [judge(each, wanted.rung, free[each.name], held[each.name]) for each in attempts]
-    results += staged
+    free_s = round(time.monotonic() - started, 1)
+    found: dict[str, dict[str, object]] = {}
+    for rung in wanted.rungs:
+        started = time.monotonic()
+        world = World(wanted.ground, f"held-{rung}", wanted.secret, attempts, terminal).build()
+        try:
+            found[rung] = await on_rung(world, wanted, rung, free)
+        except SandboxError as error:
+            found[rung] = {"refused": str(error)}
+        finally:
+            world.close()
+        found[rung]["seconds"] = (free_s, round(time.monotonic() - started, 1))
+    return found
+
+
+async def on_rung(
+    world: World, wanted: Wanted, rung: str, free: Mapping[str, Seen]
+) -> dict[str, object]:
+    """Make the attempts where one confiner is to hold them.
+
+    Raises:
+        SandboxError: It cannot be had here.
+    """
+    stages, confiner = await stages_of(world, wanted, rung)
+    report = stages.report
+    held = await confined(world, stages, world.attempts)
+    arena = Arena(world.far / "arena", wanted.secret, confiner, wanted.kind)
+    staged = [
+        await on_host(each, arena, rung)
+        for each in HOST
+        if not wanted.only or each.name in wanted.only
+    ]
+    results = [judge(each, rung, free[each.name], held[each.name]) for each in world.attempts]
     return {
         "rung": report.rung,
         "reasons": report.reasons,
         "guarantees": [asdict(each) for each in report.guarantees],
-        "results": [asdict(each) for each in results],
-        "seconds": [round(b - a, 1) for a, b in pairwise(times)],
+        "results": [asdict(each) for each in (*results, *staged)],
     }
 
 
@@ -374,12 +388,8 @@ def main() -> None:
     """Do what stdin says."""
     told = json.load(sys.stdin)
     ground = Ground(**told.pop("ground"))
-    only = tuple(told.pop("only", ()))
-    wanted = Wanted(**told, ground=ground, only=only)
-    try:
-        answer = asyncio.run(run(wanted))
-    except SandboxError as error:
-        answer = {"refused": str(error)}
+    only, rungs = tuple(told.pop("only", ())), tuple(told.pop("rungs"))
+    answer = asyncio.run(run(Wanted(**told, rungs=rungs, ground=ground, only=only)))
     print(json.dumps(answer))  # noqa: T201 - this is its answer
 
 

@@ -16,18 +16,15 @@ ALL: tuple[Attempt | HostAttempt, ...] = (*ATTEMPTS, *HOST)
 GAPS: dict[str, Gap] = {each.name: each.landlock for each in ALL if each.landlock is not None}
 LEAST_SHOWN = 80
 
-# The first test of a configuration makes all its attempts.
-pytestmark = pytest.mark.timeout(400)
+# The first test of a group makes all its attempts.
+pytestmark = pytest.mark.timeout(600)
 
-
-@lru_cache
-def _run(configuration: Configuration) -> Outcome:
-    return run(configuration)
+run_once = lru_cache(run)
 
 
 def outcome_of(configuration: Configuration) -> Outcome:
     """Return what came of a configuration; skip, or fail where it is expected, without it."""
-    outcome = _run(configuration)
+    outcome = run_once(configuration.group)[configuration]
     if outcome.crashed:
         pytest.fail(f"the attempts could not be made: {outcome.crashed}")
     if outcome.refused:
@@ -42,7 +39,7 @@ def outcome_of(configuration: Configuration) -> Outcome:
 
 
 def _on(configuration: Configuration, *values: str) -> object:
-    marks = [pytest.mark.xdist_group(f"escape-{configuration.name}")]
+    marks = [pytest.mark.xdist_group(f"escape-{configuration.group}")]
     if configuration in COPIES:
         marks.append(pytest.mark.prove)
     return pytest.param(
@@ -89,7 +86,7 @@ def test_every_gap_of_landlock_stands_in_its_report(configuration: Configuration
             assert gap.words in promised[gap.guarantee].detail
 
 
-@pytest.mark.xdist_group("escape-landlock-user")
+@pytest.mark.xdist_group("escape-user")
 def test_the_report_of_landlock_names_no_gap_that_is_none() -> None:
     configuration = next(each for each in USUAL if each.name == "landlock-user")
     outcome = outcome_of(configuration)
