@@ -24,7 +24,6 @@ TOP = 3  # chunks
 MANY_FILES = 4  # a name defined in more tells little about where it is referenced
 MANY_REFERENCES = 8  # e to the power of it: more count no further
 SHORTEST_AKIN = 3  # letters that two words share from their beginning
-KEPT_NAMES = 3000  # files whose names are kept taken apart
 CLOSEST = 2  # files later, being similar counts half
 _RANKS = {"class": 1.0, "type": 1.0, "module": 0.95, "function": 0.95, "method": 0.9, "macro": 0.9}
 
@@ -80,6 +79,7 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
         if not rarity.keys().isdisjoint(own)
         for part in own
     }
+    beginnings = letters_of(asked.terms)
     query = asked.text.lower()
     for each, own in zip(found, parts, strict=True):
         known, path = each.known, each.known.file.path
@@ -93,7 +93,7 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
             "name_rarity": rare_coverage(own, rarity.keys(), rare),
             "folder_overlap": overlap(known.folder_terms, rarity),
             "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
-            "defines_like": defines_like(index, known, rarity),
+            "defines_like": defines_like(known, rarity, beginnings),
             "referenced": referenced(index, known),
         }
     _add_fits(found, words, pairs, similar)
@@ -137,33 +137,34 @@ def rare_coverage(parts: list[str], wanted: AbstractSet[str], rarity: dict[str, 
     return held / (sum(rarity[part] for part in parts) or 1.0) if held else 0.0
 
 
-def defines_like(index: Index, known: Indexed, rarity: dict[str, float]) -> float:
+def defines_like(known: Indexed, rarity: dict[str, float], beginnings: Sequence[str]) -> float:
     """How much alike the query and a name are that a file defines: what both share, of both.
 
     Names of a single part, and values, say little about what a file is for.
+
+    Args:
+        known: The file.
+        rarity: Of the query's terms.
+        beginnings: As `letters_of` returns them; a name without any of them shares nothing.
     """
-    apart = _names_apart(index, known)
-    names = {parts for term in rarity if term in apart for parts in apart[term]}
-    if not names:
+    names = [each.name for each in known.defined if each.kind != "value"]
+    text = "\n".join(names).lower()
+    here = [letters for letters in beginnings if letters in text]
+    if not here:
         return 0.0
-    shares = ((rarity.keys() & parts, len(parts)) for parts in names)
-    best = max(sum(rarity[term] for term in held) * len(held) / many for held, many in shares)
+    best = 0.0
+    for name, lower in set(zip(names, text.split("\n"), strict=True)):
+        if any(letters in lower for letters in here):
+            parts = set(_parts(terms_of(name)))
+            held = rarity.keys() & parts
+            if held and len(parts) > 1:
+                best = max(best, sum(rarity[term] for term in held) * len(held) / len(parts))
     return best / (sum(rarity.values()) or 1.0)
 
 
-def _names_apart(index: Index, known: Indexed) -> dict[str, list[frozenset[str]]]:
-    """Return the names that a file defines, taken apart, by each of their parts."""
-    path = known.file.path
-    found = index.names_apart.get(path)
-    if found is None:
-        if len(index.names_apart) >= KEPT_NAMES:
-            index.names_apart.clear()
-        found = index.names_apart[path] = {}
-        names = {each.name for each in known.defined if each.kind != "value"}
-        for parts in {frozenset(_parts(terms_of(name))) for name in names}:
-            for part in parts if len(parts) > 1 else ():
-                found.setdefault(part, []).append(parts)
-    return found
+def letters_of(wanted: Iterable[str]) -> list[str]:
+    """Return letters that are in any word of some stems: `y` may stand for the end of one."""
+    return [term.removesuffix("y") for term in wanted if not term.startswith("=")]
 
 
 def referenced(index: Index, known: Indexed) -> float:

@@ -68,8 +68,6 @@ class Index:
         changes: How often it changed.
         referenced: How often a file's definitions are named, once that was asked; it is nearly
             right for long, and begun anew when the index has grown or shrunk by a tenth.
-        names_apart: The names that a file defines, taken apart, once that was asked: path -> part
-            -> all parts of each.
         left_out: Places in `placed` whose scores do not count, where only a part is looked at.
         defining: Definitions by `joined` name.
     """
@@ -82,7 +80,6 @@ class Index:
         self.left_out: list[int] = []
         self.changes = 0
         self.referenced: dict[str, float] = {}
-        self.names_apart: dict[str, dict[str, list[frozenset[str]]]] = {}
         self._referenced_at = 0
         self.defining = Defining(self.files)
 
@@ -150,7 +147,6 @@ class Index:
             return
         self.changes += 1
         self.referenced.pop(path, None)
-        self.names_apart.pop(path, None)
         if known.chunks:
             self.placed[bisect_right(self.firsts, known.first) - 1] = None
         for number in known.numbers:
