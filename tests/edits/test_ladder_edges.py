@@ -109,3 +109,21 @@ def test_blanks_at_the_end_of_a_changed_row_stay_where_the_file_has_the_same() -
     done = replace_chunks(file, [Chunk(old, old.replace("color", "shade"))])
 
     assert done.file.encode() == b"a {  \n  shade: w;   \n  border: t\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "shown"),
+    [
+        ("x = 1\ny = 2\n", "x = 1\n\n", "", "  x = 1\n- (an empty line)"),
+        ("a:\n\n    b()\n", "a:\n\n\n", "a:\n\n\nc:\n", "  a:\n  \n- (an empty line)"),
+        ("@a\ndef f():\n", "\ndef f():\n", "\nb = 1\ndef f():\n", "- (an empty line)\n  def f():"),
+    ],
+)
+def test_a_blank_row_too_many_is_shown_where_it_is_in_the_way(
+    text: str, old: str, new: str, shown: str
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        replaced(decode(text.encode()), [Chunk(old, new, whole_lines=True)])
+
+    assert str(refused.value).endswith(f":\n{shown}")
+    assert "leave out those marked -" in refused.value.advice

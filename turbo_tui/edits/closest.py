@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from heapq import nsmallest
+from itertools import takewhile
 
 from turbo_tui.edits.likeness import likeness
 
@@ -16,6 +17,7 @@ _MOST_CANDIDATES = 10
 _MOST_WEIGHED = 8  # lines that differ, whose likeness is measured: that costs the square
 _SHOWN_LINE = 200  # characters
 _COMPARED_LINE = 400
+_EMPTY = "(an empty line)"
 _MOST_SHOWN = 200  # lines that are compared for a difference
 _MOST_ROWS = 20  # of a difference that are shown
 _SAME = 3  # rows that are the same, shown before and after each difference
@@ -26,7 +28,7 @@ _WORD = re.compile(r"[A-Za-z]{2,}|[0-9]+|[^\x00-\x7f]+")
 
 
 def closest_match(text: str, old: str) -> tuple[int, str, str]:
-    """Find the lines most like `old`.
+    """Find the lines most like `old`; blank rows around them are told only where all else fits.
 
     Returns:
         Line number (1-based, 0 when nothing is close), the lines there, and how they differ:
@@ -38,7 +40,22 @@ def closest_match(text: str, old: str) -> tuple[int, str, str]:
     if start is None:
         return 0, "", ""
     found = [line[:_MOST_CHARS] for line in lines[start : start + len(wanted)]]
-    return start + 1, "\n".join(found), _difference(wanted, found)
+    if wanted != found:
+        return start + 1, "\n".join(found), _difference(wanted, found)
+    # Only blank rows can be in the way, before or after: of those the file has a part.
+    asked = old.removesuffix("\n").split("\n")
+    above = len(old) - len(old.lstrip("\n"))
+    below = len(asked) - above - len(wanted)
+    there = [
+        *takewhile(_is_blank, reversed(lines[max(0, start - above) : start])),
+        *found,
+        *takewhile(_is_blank, lines[start + len(wanted) :][:below]),
+    ]
+    return start + 1, "\n".join(found), _difference(asked, there)
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()
 
 
 def _likeliest_start(lines: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -104,8 +121,8 @@ def _difference(wanted: Sequence[str], found: Sequence[str]) -> str:
                 [f"  {_seen(line)}" for line in found[j1:j2]], not i1, i2 == len(wanted)
             )
             continue
-        rows += [f"- {_seen(line)}" for line in wanted[i1:i2]]
-        rows += [f"+ {_seen(line)}" for line in found[j1:j2]]
+        rows += [f"- {_seen(line) or _EMPTY}" for line in wanted[i1:i2]]
+        rows += [f"+ {_seen(line) or _EMPTY}" for line in found[j1:j2]]
     if len(rows) > _MOST_ROWS:
         rows = [*rows[:_MOST_ROWS], f"… {len(rows) - _MOST_ROWS} more rows"]
     if blanks_alone:

@@ -141,7 +141,10 @@ def _advice(error: MatchError) -> str:
         case "ambiguous":
             return "Add lines before or after it until only one place fits."
         case "missing" if error.closest:
-            return "Copy the lines marked + as they stand in the file (→ is a tab)."
+            return (
+                "Copy the lines marked + as they stand in the file (→ is a tab), and leave out "
+                "those marked -."
+            )
         case "missing":
             return "Read the file again: what was written is not in it."
         case _:

@@ -82,7 +82,10 @@ def _edited(content: bytes, chunk: Chunk) -> tuple[bytes, Place]:
 
 def _advice(error: MatchError) -> str:
     if error.closest:
-        return "Copy the lines marked + as `old`, without the mark (→ stands for a tab)."
+        return (
+            "Copy the lines marked + as `old`, without the mark (→ stands for a tab), and leave "
+            "out those marked -."
+        )
     match error.kind:
         case "already_applied":
             return "Go on with what is next."
