@@ -20,6 +20,7 @@ class Backlog:
         self.files: dict[str, SourceFile] = {}
         self._waiting: deque[SourceFile] = deque()
         self._taken: dict[str, Stamp] = {}  # and not done yet
+        self._asked: dict[str, Stamp] = {}
         self._since = 0.0
         self._began_with = 0
 
@@ -42,8 +43,18 @@ class Backlog:
         self._order()
         while self._waiting:
             file = self._waiting.popleft()
+            if file.path not in self.files:  # found elsewhere meanwhile
+                continue
             self._taken[file.path] = file.stamp
             yield file
+
+    def unasked(self, few: int) -> list[SourceFile]:
+        """Return the files that this did not return before; none where they are few."""
+        fresh = [file for path, file in self.files.items() if self._asked.get(path) != file.stamp]
+        if len(fresh) <= few:
+            return []
+        self._asked.update({file.path: file.stamp for file in fresh})
+        return fresh
 
     def done(self, file: SourceFile) -> None:
         """Take note that a file was read as it was then."""
@@ -51,6 +62,7 @@ class Backlog:
             del self._taken[file.path]
         if file.path in self.files and self.files[file.path].stamp == file.stamp:
             del self.files[file.path]
+            self._asked.pop(file.path, None)
 
     def pace(self) -> tuple[float, float | None]:
         """Return files per second and the seconds that are left; 0 and None while unknown."""

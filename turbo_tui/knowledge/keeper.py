@@ -332,8 +332,7 @@ class Keeper:
         opened = self._saving.opened
         while self._backlog.files and not self._over.is_set():
             asked_store = opened.is_set()
-            if asked_store and self._store.keys and len(self._backlog.files) > FEW:
-                self._recall()
+            self._recall()
             with closing(self._parser.read(self._backlog.take())) as reading:
                 for file, key, digest, parts, _ in reading:
                     if self._put(file, key, digest) and digest is not None:
@@ -351,20 +350,20 @@ class Keeper:
         with self._news:
             touched, self._touched = self._touched, set()
         if self._touch(touched):
-            return
-        if AT_MOST * (now - self._walked_at) > self._tree.walk_s:
+            self._recall()
+        elif AT_MOST * (now - self._walked_at) > self._tree.walk_s:
             self._look()
+            self._recall()
         else:
             self._changed(touched)
 
     def _recall(self) -> None:
         """Take in files whose content the store has, however it came there."""
+        if not self._store.keys or not self._saving.opened.is_set():
+            return
         wanted: dict[str, list[SourceFile]] = {}
-        for file in list(self._backlog.files.values()):
-            stamp, key = self._store.files.get(file.path, (None, ""))
-            if stamp != file.stamp:
-                content = content_of(file.absolute)
-                key = key_of(file.path, content) if content is not None else ""
+        for file in self._backlog.unasked(FEW):
+            key = self._key_of(file)
             if key in self._store.keys:
                 wanted.setdefault(key, []).append(file)
             if self._over.is_set():
@@ -393,6 +392,13 @@ class Keeper:
                         self._saving.add(file, key, ())
                 if self._over.is_set():
                     return
+
+    def _key_of(self, file: SourceFile) -> str:
+        stamp, key = self._store.files.get(file.path, (None, ""))
+        if stamp != file.stamp:
+            content = content_of(file.absolute)
+            key = key_of(file.path, content) if content is not None else ""
+        return key
 
     def _put(self, file: SourceFile, key: str, digest: Digest | None) -> bool:
         """Take a file in; False where it went meanwhile, or what it is now was quicker."""

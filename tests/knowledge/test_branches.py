@@ -1,0 +1,134 @@
+"""Branches and clones: what was read once is known by its content, and is not read again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.knowledge.worker_kit import until
+from turbo_tui.knowledge import parser as parser_module
+from turbo_tui.knowledge.digest import key_of, version
+from turbo_tui.knowledge.keeper import FEW, Keeper
+from turbo_tui.knowledge.meaning import Meaning
+from turbo_tui.knowledge.store import Store, family_of
+
+FILES = 5 * FEW
+GIT = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
+
+# Reads as ever, takes down what it read, and waits for leave to.
+READER = """
+import os, sys, time
+from turbo_tui.knowledge import digesting
+content_of = digesting.content_of
+def noted(path):
+    while not os.path.exists({leave!r}):
+        time.sleep(0.01)
+    with open({log!r}, "a") as log:
+        log.write(path + "\\n")
+    return content_of(path)
+digesting.content_of = noted
+digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
+"""
+
+
+class Log:
+    """What was read by processes of their own; they wait until `leave` is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.leave, self._file = folder / "leave", folder / "log"
+        self._file.touch()
+
+    def program(self) -> str:
+        return READER.format(leave=str(self.leave), log=str(self._file))
+
+    def take(self) -> list[str]:
+        said = self._file.read_text().splitlines()
+        self._file.write_text("")
+        return said
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
+    log = Log(tmp_path)
+    monkeypatch.setattr(parser_module, "COMMAND", (sys.executable, "-c", log.program()))
+    return log
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a repository whose two branches have no file in common."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    for branch in ("main", "other"):
+        for number in range(FILES):
+            (root / f"m{number}.py").write_text(f"def {branch}_{number}(): ...\n")
+        if branch != "main":
+            git(root, "checkout", "-q", "-b", branch)
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", branch)
+    git(root, "checkout", "-q", "main")
+    return root
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run((*GIT, *words), cwd=root, check=True, capture_output=True)
+
+
+@contextmanager
+def kept(root: Path) -> Generator[Keeper]:
+    store = Store(root.parent / "stores" / root.name, version(), family_of(root))
+    keeper = Keeper(root, store, Meaning(root.parent, "", key_of))
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
+
+
+def settle(keeper: Keeper, name: str) -> list[str]:
+    """Have the files looked at; return where a name is defined then."""
+    wanted = keeper.look()
+    until(lambda: keeper.settled(wanted, within_s=1, kept=True))
+    return [hit.path for hit in keeper.finder.find(name, limit=1)]
+
+
+def test_a_branch_that_was_read_once_is_not_read_again(shop: Path, log: Log) -> None:
+    log.leave.touch()
+    with kept(shop) as keeper:
+        assert settle(keeper, "main_7") == ["m7.py"]
+        assert len(log.take()) == FILES
+        git(shop, "checkout", "-q", "other")
+        assert settle(keeper, "other_7") == ["m7.py"]
+        log.take()
+
+        for branch in ("main", "other"):
+            git(shop, "checkout", "-q", branch)
+            assert settle(keeper, f"{branch}_7") == ["m7.py"]
+            assert keeper.finder.find("main_7 other_7", limit=9)[0].why[0] == f"defines {branch}_7"
+
+        assert log.take() == []
+
+
+def test_a_clone_does_not_read_what_another_one_did(shop: Path, log: Log, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        git(tmp_path, "clone", "-q", str(shop), name)
+    log.leave.touch()
+    with kept(tmp_path / "one") as keeper:
+        settle(keeper, "main_7")
+    log.take()
+    log.leave.unlink()
+
+    with kept(tmp_path / "two") as keeper:
+        saving = keeper._saving  # pyright: ignore[reportPrivateUsage]
+        until(saving.opened.is_set)
+        log.leave.touch()
+        assert settle(keeper, "main_7") == ["m7.py"]
+
+    ahead = parser_module.AHEAD * parser_module.MOST_PROCESSES  # asked for before it was opened
+    assert len(log.take()) <= ahead
