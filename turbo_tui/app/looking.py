@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from turbo_tui.app.editor import named_editor
+from turbo_tui.app.editor import at_line, named_editor
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
@@ -212,7 +212,7 @@ class Looking:
             self._seen = path
             self._learn("opened", path)
             target = os.fspath(self._opened.root / path)
-            self._house.outside([*editor, f"+{line}", target])
+            self._house.outside(at_line(editor, target, line))
 
     async def look_at_project(self) -> None:
         """Describe the project in its pane."""
