@@ -173,6 +173,11 @@ async def test_a_pasted_trace_keeps_all_its_places(tmp_path: Path) -> None:
         await seat.until(lambda: stand.search.asked)
         assert read_trace(stand.search.asked[-1]) == read_trace(trace)
         field.select_all()
+        field.post_message(events.Paste("INFO all is well\n" * 20_000 + trace))
+        await seat.until(lambda: "all is well" in stand.search.asked[-1])
+        assert read_trace(stand.search.asked[-1]).frames == read_trace(trace).frames
+        assert len(field.value) < 30_000
+        field.select_all()
         field.post_message(events.Paste("line 31\n"))
         await seat.sees("api.py:31")
 

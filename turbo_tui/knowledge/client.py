@@ -25,6 +25,7 @@ from turbo_tui.knowledge.home import Home
 ANSWER_S = 60.0
 COMPLETE_S = 960.0  # all of a very large tree is read
 MOST_PATHS, MOST_WORDS = 20, 2_000  # of a context; the words in characters
+MOST_QUERY = 50_000  # characters, the last ones: of a log, where the last trace is
 TRIES = 3  # a worker that ends just now, or is killed, is started anew
 
 Answer = dict[str, object]
@@ -68,7 +69,7 @@ class Client:
         """
         request: Answer = {
             "do": "search",
-            "query": query,
+            "query": query[-MOST_QUERY:],
             "limit": limit,
             "complete": complete,
             "context": {"paths": context.paths[:MOST_PATHS], "words": context.words[:MOST_WORDS]},
@@ -86,7 +87,7 @@ class Client:
             ToolError: The worker cannot be started or does not answer.
         """
         said = ""
-        for answer in self._follow({"do": "cause", "query": query}, ANSWER_S):
+        for answer in self._follow({"do": "cause", "query": query[-MOST_QUERY:]}, ANSWER_S):
             said = str(answer["cause"])
         return said
 

@@ -25,6 +25,7 @@ from turbo_widgets.rows import NO_ITEM, RowsView
 from turbo_widgets.text import clean_line, plural, wrap
 
 _FRAME = 4  # cells beside a title
+MOST_PASTED = 20_000  # characters; of a log the end, where the last trace is
 LINE_END = "↵"  # of a line that was pasted; the search reads it as one
 
 
@@ -47,7 +48,7 @@ class _Query(Input):
         event.prevent_default()
         event.stop()
         lines = (line.strip() for line in event.text.splitlines())
-        line = f" {LINE_END} ".join(line for line in lines if line)
+        line = f" {LINE_END} ".join(line for line in lines if line)[-MOST_PASTED:]
         if self.selection.is_empty:
             self.insert_text_at_cursor(line)
         else:
