@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from turbo_tui.commands.index import progress
+from turbo_tui.commands.search import progress, tell_progress
 from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.habits import Habits
 
@@ -122,3 +124,18 @@ def test_how_far_an_index_is_stands_in_one_line() -> None:
     assert progress(IndexState(files=3, chunks=9)) == "3 files, 9 pieces"
     half = IndexState(files=1000, chunks=8000, pending=500, rate=250.0, left_s=2.0)
     assert progress(half) == "1,000 files, 8,000 pieces · 500 files left · 250 files/s · 2 s left"
+    assert progress(IndexState(files=1, chunks=1)) == "1 file, 1 piece"
+
+
+def test_who_waits_at_a_terminal_for_an_index_is_told_how_far_it_is_until_it_is_there() -> None:
+    over, out = Event(), io.StringIO()
+    states = [IndexState(files=1, chunks=2, pending=3), IndexState(files=4, chunks=8)]
+
+    def ask() -> IndexState:
+        if len(states) == 1:
+            over.set()
+        return states.pop(0)
+
+    tell_progress(ask, over, out, each_s=0.001)
+
+    assert out.getvalue() == "\r\x1b[KIndexing: 1 file, 2 pieces · 3 files left\r\x1b[K"

@@ -8,9 +8,8 @@ from contextlib import closing
 
 import click
 
-from turbo_tui.commands.search import as_value, tell_state
+from turbo_tui.commands.search import as_value, plural, progress, tell_state
 from turbo_tui.commands.telling import tell
-from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.client import Client
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
@@ -57,17 +56,5 @@ def command(*, path: str, here: bool, forget: bool, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({"index": as_value(index)}) + "\n")
     else:
-        tell(f"{index.files:,} files, {index.chunks:,} pieces are indexed.\n")
-
-
-def progress(state: IndexState) -> str:
-    """Say in a line how far it is."""
-    words = f"{state.files:,} files, {state.chunks:,} pieces"
-    if not state.pending:
-        return words
-    words += f" · {state.pending:,} files left"
-    if state.rate:
-        words += f" · {state.rate:,.0f} files/s"
-    if state.left_s is not None:
-        words += f" · {state.left_s:,.0f} s left"
-    return words
+        are = "is" if index.files == index.chunks == 1 else "are"
+        tell(f"{plural(index.files, 'file')}, {plural(index.chunks, 'piece')} {are} indexed.\n")

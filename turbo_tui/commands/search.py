@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sys
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from threading import Event, Thread
+from typing import TextIO
 
 import click
 
 from turbo_tui.commands.telling import encodable, tell
+from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plain import plain
 from turbo_tui.core.searching import Hit, IndexState
 from turbo_tui.knowledge.client import Client
+from turbo_tui.knowledge.home import Home
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
 
@@ -42,7 +47,7 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
     """
     workspace = open_workspace(path, here=here)
     home, learns = search_home(workspace.root), workspace.settings.knowledge.learn
-    with closing(Client(home, learns=learns)) as client:
+    with closing(Client(home, learns=learns)) as client, _waiting(home):
         hits = client.search(query, limit=limit, complete=True)
         index = client.index
         cause = "" if hits else client.cause(query)
@@ -66,6 +71,68 @@ def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> 
         sys.stdout.write(encodable(in_words(hit), sys.stdout))
     if not hits and not cause:
         tell("Nothing was found.\n")
+
+
+@contextmanager
+def _waiting(home: Home) -> Generator[None]:
+    """Say on a terminal how far the index is, while a search waits for it."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = Event()
+    looker = Client(home, learns=False)
+    telling = Thread(target=tell_progress, args=(looker.state, over, sys.stderr), daemon=True)
+    telling.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looker.close()
+        telling.join()
+
+
+def tell_progress(
+    ask: Callable[[], IndexState], over: Event, out: TextIO, *, each_s: float = 1.0
+) -> None:
+    """Write how far the index is, in one line that is taken away when it is over.
+
+    Args:
+        ask: Says how far it is.
+        over: Set when nobody waits any more.
+        out: A terminal.
+        each_s: So long between two looks, and before the first.
+    """
+    said = ""
+    while not over.wait(each_s):
+        try:
+            state = ask()
+        except TurboError:
+            break  # the search itself says why
+        said = f"Indexing: {progress(state)}" if state.pending else said
+        if said and not over.is_set():
+            out.write(f"\r\x1b[K{said}")
+            out.flush()
+    if said:
+        out.write("\r\x1b[K")
+        out.flush()
+
+
+def progress(state: IndexState) -> str:
+    """Say in a line how far an index is."""
+    words = f"{plural(state.files, 'file')}, {plural(state.chunks, 'piece')}"
+    if not state.pending:
+        return words
+    words += f" · {plural(state.pending, 'file')} left"
+    if state.rate:
+        words += f" · {state.rate:,.0f} files/s"
+    if state.left_s is not None:
+        words += f" · {state.left_s:,.0f} s left"
+    return words
+
+
+def plural(count: int, one: str) -> str:
+    """Return `1 file`, `3 files`."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def as_value(index: IndexState) -> dict[str, object]:
