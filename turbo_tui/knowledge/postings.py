@@ -164,10 +164,12 @@ class Postings:
             term: 1 if isinstance(h := self._by_term.get(term, ()), int) else len(h)
             for term in terms
         }
+        wanted = [(term, term.encode("utf-8", "surrogatepass")) for term in found]
         for block in self._blocks:
             held = block.frequencies()
-            for term in found:
-                found[term] += held.get(term.encode("utf-8", "surrogatepass"), 0)
+            for term, spelled in wanted:
+                if spelled in held:
+                    found[term] += held[spelled]
         return found
 
     def rarity(self, term: str) -> float:
