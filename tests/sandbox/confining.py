@@ -137,21 +137,22 @@ def _opened_since(before: dict[int, str]) -> dict[int, str]:
     return {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
 
 
-def zombies() -> list[int]:
-    """Return our children that ended and were not reaped."""
-    found: list[int] = []
+def zombies() -> list[str]:
+    """Return our children that ended and were not reaped: number, program, session."""
+    found: list[str] = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
-                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                name, _, rest = (folder / "stat").read_text().rpartition(")")
             except OSError:
                 continue
+            state, parent, _, session = rest.split()[:4]
             if state == "Z" and int(parent) == os.getpid():
-                found.append(int(folder.name))
+                found.append(f"{name}) of session {session}")
     return found
 
 
-async def lasting_zombies() -> list[int]:
+async def lasting_zombies() -> list[str]:
     """Return our children that ended and stay; what dies slowly is reaped when it has died."""
     end = time.monotonic() + END_S
     while zombies() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
