@@ -67,6 +67,7 @@ async def test_a_secret_file_that_the_user_pinned_is_read(stage: FolderStage) ->
         (".env.local", True), ("prod.env", True), (".env.example", False), ("a/.env.SAMPLE", False),
         ("home/.aws/credentials", True), ("x/secrets.yaml", True), ("secrets.py", False),
         (".git-credentials", True), ("docs/keys.md", False), ("environment.ts", False),
+        ("prod.tfvars", True), ("service-account.json", True), ("kubeconfig", True),
     ],
 )  # fmt: skip
 def test_a_template_of_a_secret_is_none(path: str, *, secret: bool) -> None:

@@ -295,6 +295,18 @@ def test_clones_and_worktrees_are_one_family(tmp_path: Path) -> None:
     assert (bool(one), bool(alone), none) == (True, True, "")
 
 
+def test_a_configuration_written_to_keep_us_busy_is_read_line_by_line(tmp_path: Path) -> None:
+    for name, between in (("plain", ""), ("busy", "\n" * 900_000)):  # the latter took half an hour
+        git = tmp_path / name / ".git"
+        git.mkdir(parents=True)
+        rest = (
+            '[branch "a]b"]\nurl = no\n[remote "origin"] ; ours\n' + between + "\turl=ssh://shop\n"
+        )
+        (git / "config").write_text('[remote "other"]\nurl = no\n' + rest)
+
+    assert family_of(tmp_path / "busy") == family_of(tmp_path / "plain") != ""
+
+
 @pytest.mark.parametrize("said", [b"gitdir: \xff\0\n", b"gitdir: ../nowhere\n", b"\xff"])
 def test_a_git_file_of_any_content_is_of_no_family(tmp_path: Path, said: bytes) -> None:
     (tmp_path / ".git").write_bytes(said)

@@ -168,6 +168,22 @@ async def test_a_private_key_of_any_name_is_left_out(root: Path, search: SearchH
     assert {hit.path for hit in await search.search("needle")} == {"test_keys.py"}
 
 
+async def test_data_that_holds_a_key_is_left_out_and_a_token_in_code_is_not_shown(
+    root: Path, search: SearchHere
+) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEF\\n-----END PRIVATE KEY-----"
+    put(root, "cloud.json", f'{{"needle": 1, "private_key": "{key}"}}\n'.encode())
+    put(root, "test_cloud.py", f'needle = "{key}"\n'.encode())
+    token = "ghp_" + "0123456789" * 4
+    put(root, "deploy.sh", f"NEEDLE={token}\n".encode())
+
+    hits = {hit.path: hit.text for hit in await search.search("needle")}
+
+    assert set(hits) == {"test_cloud.py", "deploy.sh"}
+    assert hits["deploy.sh"] == "NEEDLE=[redacted: GitHub token]"
+    assert "MIIE" not in hits["test_cloud.py"]
+
+
 @pytest.mark.parametrize("link", [".turbo", ".turbo/knowledge"])
 async def test_notes_elsewhere_that_a_repository_links_to_are_left_out(
     root: Path, search: SearchHere, link: str

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
-_ENDINGS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".tfstate")
+_ENDINGS = (
+    *(".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk"),
+    *(".tfstate", ".tfvars", ".tfvars.json"),
+)
 _NAMES = frozenset(
     {
         *("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", ".netrc", "_netrc", ".npmrc", ".pypirc"),
         *(".git-credentials", ".pgpass", ".htpasswd", ".dockercfg", "credentials.json"),
         *("secrets.json", "secrets.yml", "secrets.yaml", "secrets.toml"),
+        *("service-account.json", "service_account.json", "kubeconfig", ".kubeconfig"),
     }
 )
 _PATHS = (".aws/credentials", ".docker/config.json", ".kube/config")

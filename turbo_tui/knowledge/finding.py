@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from turbo_tui.core.redact import Redactor
 from turbo_tui.core.searching import NOWHERE, Context, Hit, Query, parse_query
 from turbo_tui.core.traces import Trace, read_trace
 from turbo_tui.knowledge import exact, ranker, tracing
@@ -31,6 +33,7 @@ LONG = 4  # words of a phrase that nobody types by chance: all its lines lead
 _BESIDE = {"test": 2, "prose": 3}  # when their lines of a phrase come; other kinds are before, at 1
 
 Scores = NDArray[np.float32]
+_without_secrets = Redactor()  # by their shapes
 
 
 class Compares(Protocol):
@@ -73,7 +76,12 @@ class Finder:
         """
         if limit <= 0:
             return []
-        leaning = Leaning(self._index, context, habits)
+        hits = self._found(text, limit, pending, Leaning(self._index, context, habits))
+        return [replace(hit, text=_without_secrets(hit.text)) for hit in hits]
+
+    def _found(
+        self, text: str, limit: int, pending: Iterable[SourceFile], leaning: Leaning
+    ) -> list[Hit]:
         trace = read_trace(text)
         if trace.frames:
             return self._traced(trace, limit, list(pending), leaning)

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -36,7 +35,6 @@ OTHER_VERSION = "The index was made by another version of turbo-tui; it was buil
 BROKEN = "The index on disk could not be read; it was built anew."
 FULL = "The disk is full: the index is kept in memory alone until there is room."
 UNWRITABLE = "The index cannot be kept on disk ({why}); it is kept in memory alone."
-_ORIGIN = re.compile(r'\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', re.MULTILINE)
 TAKEN = "Another search worker keeps this index on disk; this one keeps its own in memory."
 
 
@@ -51,11 +49,26 @@ def family_of(root: Path) -> str:
         if git.is_file():  # a worktree
             git = root / _said_in(git).removeprefix("gitdir:").strip()
             git = git / _said_in(git / "commondir").strip()
-        url = _ORIGIN.search(_said_in(git / "config"))
-        name = url[1] if url else os.fspath(git.resolve())
+        name = _origin_in(_said_in(git / "config")) or os.fspath(git.resolve())
     except (OSError, ValueError):  # a path with a NUL in it is a ValueError
         return ""
     return hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+
+
+def _origin_in(configuration: str) -> str:
+    """Return the address of a git configuration's origin, empty where it names none.
+
+    Line by line: whoever wrote it may have meant to keep a pattern busy.
+    """
+    is_origin = False
+    for line in map(str.strip, configuration.splitlines()):
+        if line.startswith("["):
+            is_origin = line.partition("]")[0].split() == ["[remote", '"origin"']
+        elif is_origin:
+            name, _, value = line.partition("=")
+            if name.strip().lower() == "url":
+                return value.strip()
+    return ""
 
 
 def _said_in(file: Path) -> str:

@@ -29,7 +29,12 @@ _GENERATED = re.compile(
     re.IGNORECASE,
 )
 
-_PRIVATE_KEY = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_BEGUN_BY_KEY = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+# In data a whole key is meant; in code and prose it is a test's or an example.
+_DATA = (".json", ".yml", ".yaml", ".toml", ".ini", ".cfg", ".conf", ".properties", ".txt", ".xml")
+_WITH_KEY = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----[\s\\nr]{0,8}[A-Za-z0-9+/=]{16}"
+)
 
 Stamp = tuple[int, int, int]  # mtime in ns, bytes, inode
 
@@ -169,11 +174,13 @@ def _notes(folder: Path | None, prefix: str | None) -> list[FoundFile]:
 
 
 def content_of(path: str) -> bytes | None:
-    """Return a text file's bytes; None when it is gone, binary, too large or a private key."""
+    """Return a text file's bytes; None when it is gone, binary, too large or holds a key."""
     content = regular_bytes(path, LARGEST_BYTES + 1, flags=os.O_NOFOLLOW)
     if content is None or len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
         return None
-    if _PRIVATE_KEY.match(content):  # whatever its name
+    if _BEGUN_BY_KEY.match(content):  # whatever its name
+        return None
+    if path.lower().endswith(_DATA) and _WITH_KEY.search(content):
         return None
     return content
 
