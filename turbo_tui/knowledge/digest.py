@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from itertools import chain
 from pathlib import PurePosixPath
+from sys import intern
 from typing import cast
 
 import numpy as np
@@ -166,7 +167,10 @@ def unpacked(parts: Sequence[bytes | memoryview]) -> Digest:
     all_terms = bytes(words).decode("utf-8", "surrogatepass")
     return Digest(
         cast("tuple[Span, ...]", tuple(map(tuple, held["chunks"]))),
-        tuple(Definition(*cast("tuple[str, str, int, int]", each)) for each in held["defined"]),
+        tuple(
+            Definition(name, intern(kind), line, last)
+            for name, kind, line, last in cast("list[tuple[str, str, int, int]]", held["defined"])
+        ),
         tuple(all_terms.split("\n")) if all_terms else (),
         np.frombuffer(sizes, np.uint16),
         np.frombuffer(places, np.uint32),

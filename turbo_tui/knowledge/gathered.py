@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from sys import intern
 from typing import TypeVar
 
 import numpy as np
@@ -65,7 +66,7 @@ class Gathered:
         named = [line.split("\t") for line in text.split("\n")] if text else []
         names, kinds = zip(*named, strict=True) if named else ((), ())
         yield from _dealt(
-            list(map(Definition, names, kinds, lines[::2], lines[1::2])), self.defining
+            list(map(Definition, names, map(intern, kinds), lines[::2], lines[1::2])), self.defining
         )
 
 
