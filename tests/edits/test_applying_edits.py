@@ -241,3 +241,22 @@ def test_line_ends_outlast_the_last_line_that_had_one() -> None:
     outcome = apply_edits(parse(answer, exists=lambda _: True), lambda _: b"one\r\ntwo")
 
     assert outcome.files[0].content == b"two\r\nthree"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("*** Add File: a\x1b[31mred.py", "+x"),
+        ("*** Update File: a", "*** Move to: \x9bb"),
+        ("*** Add File: b\x7f/c", "+x"),
+    ],
+)
+def test_no_new_file_is_named_with_control_characters(lines: tuple[str, ...]) -> None:
+    with pytest.raises(Refused, match="control characters"):
+        after({"a": "x\n"}, patch(*lines))
+
+
+def test_a_file_that_is_named_with_one_is_edited_all_the_same() -> None:
+    answer = patch("*** Add File: a\x1b", "+y")
+
+    assert after({"a\x1b": "x\n"}, answer) == {"a\x1b": "y\n"}

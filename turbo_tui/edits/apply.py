@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
 
 _MOST_FAILURES = 50
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def apply_edits(parsed: Parsed, read: Callable[[str], bytes | None]) -> Applied:
@@ -132,7 +134,8 @@ class _Draft:
         """Return the checked path of what may be a new file.
 
         Raises:
-            RefusedError: It is a name of another system's, or of a folder that a shell would know.
+            RefusedError: It is a name of another system's, or of a folder that a shell would know,
+                or would be a new one with control characters.
         """
         if self._targets.is_elsewhere(path):
             checked = self._targets.checked(path)
@@ -140,7 +143,12 @@ class _Draft:
                 raise RefusedError(
                     f"{path!r} is no path in the workspace", "Paths are relative to the workspace."
                 )
-        return self._targets.checked(path)
+        checked = self._targets.checked(path)
+        if _CONTROLS.search(checked) and self._at(checked).content is None:
+            raise RefusedError(
+                f"{checked!r} has control characters, which no new file is named with"
+            )
+        return checked
 
     def _existing(self, path: str, chunks: Sequence[Chunk] = ()) -> str:
         """Return the checked path of a file that is there.
