@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from textual import events
 
 from tests.app.screen_kit import BIG, seated
 from tests.app.session_kit import Stand
+from turbo_tui.app import desk
 from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core import events as ev
 from turbo_tui.core.searching import NOWHERE, Context, IndexState
@@ -88,6 +90,18 @@ async def test_nothing_is_not_said_to_be_found_before_a_file_was_looked_at(tmp_p
         (stand.root / "new.py").write_text("zebra\n")
         stand.search.index = IndexState(files=2, changes=1)
         await seat.sees("new.py:1")
+
+
+async def test_a_branch_that_is_switched_elsewhere_is_the_one_in_the_status_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "BRANCH_S", 0.01)
+    stand, branches = Stand(tmp_path), ["main"]
+    stand.opened = replace(stand.opened, find_branch=lambda: branches[-1])
+    async with seated(stand, BIG) as seat:
+        await seat.sees("demo@main")
+        branches.append("other")
+        await seat.sees("demo@other")
 
 
 async def test_the_plain_cause_of_nothing_found_is_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ from turbo_widgets.plan_pane import PlanPane
 if TYPE_CHECKING:
     from turbo_tui.app.session_screen import SessionScreen
     from turbo_tui.core import events as ev
+
+BRANCH_S = 3.0  # between looks at which branch it is
 
 
 class Desk:
@@ -51,9 +54,17 @@ class Desk:
         self._run = opened.run
         self._setup = opened.setup
         self._was_busy = False
+        if opened.find_branch is not None:
+            house.in_background(self._follow_branch(opened.find_branch), group="branch")
         self._taking_back = TakingBack(house, opened.run, refused=self._show_turn, clock=clock)
 
     # --- the beat ----------------------------------------------------------------
+
+    async def _follow_branch(self, find: Callable[[], str]) -> None:
+        """Keep the branch in the status line right: it is switched elsewhere, too."""
+        while True:
+            await asyncio.sleep(BRANCH_S)
+            self.feed.branch = await asyncio.to_thread(find)
 
     async def beat(self) -> None:
         """Show what changed; let a defect of the engine surface."""

@@ -77,6 +77,7 @@ class Feed:
     """
 
     def __init__(self, opened: Opened, panes: Panes) -> None:
+        self.branch = opened.branch
         self.planner = opened.planner
         self.executor = opened.executor
         self.step_id = ""
@@ -132,6 +133,7 @@ class Feed:
             views.review.revision,
             busy,
             self._run.deciding,
+            self.branch,
             self.planner,
             self.executor,
         )
@@ -147,7 +149,7 @@ class Feed:
             self._panes.show_log(self._log.show(views.log.entries))
         self._seen.rest = rest
         self._panes.show_status(
-            status_value(self._opened, self.planner, self.executor, self._busy_word())
+            status_value(self._opened, self.branch, self.planner, self.executor, self._busy_word())
         )
         self._lead()
         self._panes.show_card(

@@ -149,6 +149,8 @@ class Opened:
 
     Attributes:
         root: The real workspace; previews read it.
+        branch: As the session opened.
+        find_branch: Reads which one it is now; a file or two are read.
         planner, executor: Names for the status line; `built-in` where no model plans.
         label: A word that must be seen: `recorded`.
         task: Put into the prompt for the user to send: the demo's.
@@ -161,6 +163,7 @@ class Opened:
     run: Run
     root: Path
     branch: str = ""
+    find_branch: Callable[[], str] | None = None
     planner: str = ""
     executor: str = ""
     label: str = ""

@@ -182,7 +182,9 @@ def is_lost(report: SandboxReport) -> bool:
     return report.level != "none" and bool(held) and not any(held)
 
 
-def status_value(opened: Opened, planner: str, executor: str, busy: str = "") -> StatusValue:
+def status_value(
+    opened: Opened, branch: str, planner: str, executor: str, busy: str = ""
+) -> StatusValue:
     """Show the session's standing facts."""
     run = opened.run
     report = run.stages.report
@@ -190,7 +192,7 @@ def status_value(opened: Opened, planner: str, executor: str, busy: str = "") ->
     cost = run.views.cost
     return StatusValue(
         repo=opened.root.name or str(opened.root),
-        branch=opened.branch,
+        branch=branch,
         planner=planner,
         executor=executor,
         sandbox=sandbox_word(report),

@@ -113,6 +113,7 @@ def _opened(workspace: Workspace, opened: OpenedRun) -> Opened:
         run=opened.run,
         root=workspace.root,
         branch=branch_of(workspace.root),
+        find_branch=lambda: branch_of(workspace.root),
         planner=opened.minds.planner_name,
         executor=opened.minds.executor_name,
         live=opened.live,
