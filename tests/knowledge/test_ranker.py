@@ -247,3 +247,13 @@ def test_what_speaks_for_a_place_is_said_in_words(tmp_path: Path, folder: Folder
         "words: exponential, backoff, retry",
         "folder",
     )
+
+
+def test_of_a_name_that_is_nowhere_the_parts_that_are_there_are_named(
+    tmp_path: Path, folder: Folder
+) -> None:
+    found = written(folder, tmp_path, net_dot_py="# Wait with backoff, then retry it.\n")
+
+    hits = ranker.rank(found.index, "where is retryOnBackoffer", limit=5)
+
+    assert hits[0].why[0] == "words: retry, backoffer"

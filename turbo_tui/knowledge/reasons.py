@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from turbo_tui.knowledge.asked import Asked
 from turbo_tui.knowledge.chunks import Span
 from turbo_tui.knowledge.features import Candidate
-from turbo_tui.knowledge.words import asked_terms, terms_of
+from turbo_tui.knowledge.words import asked_terms, is_telling, parts_of, stem, terms_of
 
 MOST_WORDS = 5
 _WORD = re.compile(r"[^\W\d]\w*[?!]?")
@@ -35,11 +35,20 @@ def reasons(candidate: Candidate, asked: Asked, span: Span) -> list[str]:
 
 
 def shared_words(candidate: Candidate, asked: Asked) -> list[str]:
-    """Return words of the query that the file holds, in the query's order."""
+    """Return words of the query that the file holds, in the query's order; else parts of them."""
     text = candidate.known.file.lower()
     words = [word for word in dict.fromkeys(_WORD.findall(asked.text)) if asked_terms(word)]
-    held = [word for word in words if any(t.lstrip("=") in text for t in terms_of(word))]
-    return held[:MOST_WORDS]
+    held = dict.fromkeys(each for word in words for each in _held(word, text))
+    return list(held)[:MOST_WORDS]
+
+
+def _held(word: str, text: str) -> list[str]:
+    """Return a word if a text (in lower case) has it in any form, else its parts that it has."""
+    *stems, whole = terms_of(word) or (word,)
+    if whole.lstrip("=") in text or word.lower() in text:
+        return [word]
+    parts = parts_of(word) if stems else []
+    return [part for part in parts if is_telling(part) and stem(part) in text]
 
 
 def best_line(lines: Sequence[str], span: Span, asked: Asked) -> int:
