@@ -467,6 +467,22 @@ async def test_focus_is_not_taken_from_somebody_who_types(tmp_path: Path) -> Non
         assert not seat.prompt.has_focus
 
 
+async def test_a_picture_is_saved_also_where_there_is_no_folder_for_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    async with seated(Stand(tmp_path / "stand")) as seat:
+        seat.app.deliver_screenshot("one.svg")
+        await seat.sees("Saved screenshot to")
+        (home / "Downloads").mkdir()
+        seat.app.deliver_screenshot("two.svg")
+        await seat.until((home / "Downloads" / "two.svg").exists)
+
+    assert "<svg" in (home / "one.svg").read_text()
+
+
 async def test_the_palette_offers_our_commands(tmp_path: Path) -> None:
     async with seated(Stand(tmp_path)) as seat:
         titles = [each.title for each in seat.app.get_system_commands(seat.app.screen)]

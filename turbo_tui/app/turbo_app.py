@@ -6,8 +6,10 @@ import asyncio
 import os
 import select
 import signal
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -351,6 +353,14 @@ class TurboApp(Wishes, App[int]):
         await self._hand_on_next()
 
     # --- the palette -------------------------------------------------------------------
+
+    def deliver_screenshot(
+        self, filename: str | None = None, path: str | None = None, time_format: str | None = None
+    ) -> str | None:
+        """Save a picture of the screen where downloads go; a server has no such folder."""
+        folders = (Path.home() / "Downloads", Path.home(), Path(tempfile.gettempdir()))
+        fit = (os.fspath(each) for each in folders if os.access(each, os.W_OK))
+        return super().deliver_screenshot(filename, path or next(fit, None), time_format)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """List our commands before Textual's own."""
