@@ -62,6 +62,11 @@ def test_a_place_to_compare_with_is_named_by_path_and_line(
     assert query.text == ""
 
 
+def test_a_language_is_named_by_its_ending_or_in_full() -> None:
+    assert parse_query("x lang:markdown").admits("README.md", "", "docs")
+    assert parse_query("kind:code,Deployment").text == "kind:code,Deployment"
+
+
 @pytest.mark.parametrize(
     ("text", "admitted"),
     [
@@ -79,6 +84,12 @@ def test_a_place_to_compare_with_is_named_by_path_and_line(
         ("x kind:docs", False),
         ("x lang:py kind:docs", False),
         ("x -kind:tests", True),
+        ("x kind:docs,Code", True),
+        ("x lang:rust,py", True),
+        ("x -lang:rust,py", False),
+        ("x path:./src", True),
+        ("x path:/net", True),
+        ("x path:/et", False),
     ],
 )
 def test_a_file_meets_one_filter_of_each_field_and_none_that_leaves_it_out(

@@ -9,8 +9,8 @@ A query is words, and may hold filters and one place to compare with:
 What stands between double quotes is meant as it stands, and holds no filters; the value of a filter
 is written so where it has blanks. `path:` holds for a part of the path, or for all of it as a
 pattern with `*`; `lang:` for a language or an ending (`py`); `kind:` for code, tests, docs or
-config. A minus leaves such files out. What looks like a filter but has no meaning, as
-`kind:Deployment`, is text.
+config; of these two, commas part what may be. A minus leaves such files out. What looks like a
+filter but has no meaning, as `kind:Deployment`, is text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _KINDS: dict[str, FileKind] = {
     "docs": "docs",
     "config": "config",
 }
+_LONG_NAMES = {"md": "markdown", "rst": "restructuredtext", "txt": "text", "yml": "yaml"}
 _QUOTED = re.compile(r'(?<!\S)"[^"]+"(?!\S)')
 _VALUE = r'(?:"([^"]+)"(?!\S)|(\S+))'
 _FILTER = re.compile(rf"{_QUOTED.pattern}|(?<!\S)(-?)(path|lang|kind):{_VALUE}")
@@ -168,10 +169,13 @@ class Filter:
         if self.field == "kind":
             return kind == _KINDS[value]
         if self.field == "lang":
-            return value.lower() in (language.lower(), PurePosixPath(path).suffix[1:].lower())
+            ending = PurePosixPath(path).suffix[1:].lower()
+            wanted = value.lower()
+            return wanted in (language.lower(), ending, _LONG_NAMES.get(ending))
         if "*" in value:
             return fnmatchcase(path, value)
-        return value.lower() in path.lower()
+        wanted = value[1:] if value.startswith("./") else value
+        return wanted.lower() in f"/{path.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +213,13 @@ def parse_query(text: str) -> Query:
     def taken(match: re.Match[str]) -> str:
         minus, name, quoted, plain = match.groups()
         value = quoted or plain
-        if name is None or (name == "kind" and value not in _KINDS):
+        values = value.split(",") if name in {"lang", "kind"} else [value]
+        if name == "kind":
+            values = [each.lower() for each in values]
+        if name is None or (name == "kind" and not _KINDS.keys() >= set(values)):
             return match[0]
-        filters.append(Filter(cast("Field", name), value, out=bool(minus)))
+        field = cast("Field", name)
+        filters.extend(Filter(field, each, out=bool(minus)) for each in values if each)
         return " "
 
     words = _FILTER.sub(taken, text)
