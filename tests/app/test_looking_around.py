@@ -70,14 +70,16 @@ async def test_places_are_asked_for_again_as_the_index_grows_and_the_cursor_stay
     stand.search.index = IndexState(files=1, pending=1)
     async with seated(stand, BIG) as seat:
         await seat.press("escape", "4")
-        await seat.type("line 31")
+        await seat.type("line 3")
         await seat.sees("api.py:31")
-        await seat.press("enter")
-        (stand.root / "aaa.py").write_text("line 31\n")
+        await seat.press("enter", "down")
+        line = seat.app.session_screen.query_one(KnowledgePane).places.cursor
+        (stand.root / "aaa.py").write_text("line 3\n")
         stand.search.index = IndexState(files=2, changes=1)
         await seat.sees("aaa.py:1")
-        await seat.press("enter")
-        await seat.sees("Knowledge · api.py:31")
+
+        assert line == 1
+        assert seat.app.session_screen.query_one(KnowledgePane).places.cursor == line + 1
 
 
 async def test_nothing_is_not_said_to_be_found_before_a_file_was_looked_at(tmp_path: Path) -> None:

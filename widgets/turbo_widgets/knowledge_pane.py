@@ -181,8 +181,8 @@ class KnowledgePane(Vertical):
         self._went_ahead = False
 
     def _stood_on(self) -> SearchHit | None:
-        """Return the result that the user has gone to."""
-        chosen = self._preview is not None or self.places.has_focus or self._hit_cursor > 0
+        """Return the result that the user has gone to; who has not moved wants the best one."""
+        chosen = self._preview is not None or self._hit_cursor > 0
         return self._hits[self._hit_cursor] if chosen and self._hits else None
 
     @property
