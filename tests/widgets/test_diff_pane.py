@@ -14,6 +14,7 @@ from turbo_widgets.diff_pane import (
     DiffPane,
     DiffValue,
 )
+from turbo_widgets.key_bar import live_keys
 
 FIRST = DiffHunk(
     "line 1",
@@ -82,6 +83,22 @@ async def test_a_file_without_choice_of_hunks_is_decided_whole() -> None:
     assert wanted[0].path == "old.py"
     assert wanted[0].hunk == WHOLE_FILE
     assert wanted[1].hunk == WHOLE_FILE
+
+
+async def test_the_key_says_where_it_leaves_out_the_whole_file() -> None:
+    pane = DiffPane()
+    async with on_bench(pane, (70, 40)) as bench:
+        pane.show(VALUE)
+        pane.focus()
+        words: list[str] = []
+        for keys in (("home",), ("n",), ("f",), ("p",)):
+            await bench.press(*keys)
+            words += [word for key, word in live_keys(pane.screen) if key == "space"]
+
+        await bench.press("home", *["down"] * len(FILES))
+        words += [word for key, word in live_keys(pane.screen) if key == "space"]
+
+    assert words == ["File in/out", "In/out", "File in/out", "In/out", "In/out"]
 
 
 async def test_the_folded_folder_asks_to_be_switched_on() -> None:

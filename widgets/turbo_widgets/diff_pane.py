@@ -47,6 +47,7 @@ class DiffPane(DiffClashes):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "toggle_hunk", "In/out"),
+        Binding("space", "toggle_head", "File in/out"),
         Binding("n", "hunk(1)", "Hunk"),
         Binding("e", "edit(False)", "Edit"),
         Binding("c", "comment", "Comment"),
@@ -157,8 +158,8 @@ class DiffPane(DiffClashes):
         file = value.files[place.file] if place is not None and place.file >= 0 else None
         has_hunks = any(each.hunks for each in value.files)
         match action:
-            case "toggle_hunk":
-                return place is not None and value.decidable and self._is_toggled_here
+            case "toggle_hunk" | "toggle_head":
+                return self._toggles_here and self._toggles_file == (action == "toggle_head")
             case "toggle_file":
                 return file is not None and value.decidable
             case "choose_lines" | "extend":
@@ -184,10 +185,22 @@ class DiffPane(DiffClashes):
             case _:
                 return super().check_action(action, parameters)
 
+    @property
+    def _toggles_here(self) -> bool:
+        return self._here is not None and self._value.decidable and self._is_toggled_here
+
+    @property
+    def _toggles_file(self) -> bool:
+        """What is left out here is the whole file: it has no hunks, or none is under the cursor."""
+        place = self._here
+        if place is None or place.file < 0 or self._anchor != NO_ITEM:
+            return False
+        return place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk
+
     # --- marks ---------------------------------------------------------------------------
 
     def action_toggle_hunk(self) -> None:
-        """Ask for the lines, hunk, file or folder to be taken in or left out."""
+        """Ask for the lines, the hunk or the folder to be taken in or left out."""
         place = self._here
         if place is None:
             return
@@ -198,14 +211,16 @@ class DiffPane(DiffClashes):
             self.post_message(
                 self.IgnoredWanted(value.subject, folder.folder, accepted=not folder.accepted)
             )
-        elif place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk:
-            self.action_toggle_file()
         else:
             file = self._value.files[place.file]
             hunk = file.hunks[place.hunk]
             number = place.hunk if hunk.number < 0 else hunk.number
             subject, accepted = self._value.subject, hunk.mark != "all"
             self.post_message(self.HunkWanted(subject, file.path, number, accepted=accepted))
+
+    def action_toggle_head(self) -> None:
+        """Ask for the file whose own line is under the cursor."""
+        self.action_toggle_file()
 
     def _toggle_lines(self) -> None:
         wanted = self._chosen_lines
