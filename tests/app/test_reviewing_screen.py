@@ -51,6 +51,22 @@ async def test_lines_left_out_by_a_range_do_not_land(tmp_path: Path) -> None:
     assert (stand.root / "notes.md").read_text() == "It takes a name now.\n"
 
 
+async def test_the_card_says_what_lands_otherwise_and_whom_a_comment_reaches(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path)
+    async with seated(stand, SMALL) as seat:
+        await reviewing(seat)
+        await seat.press("n", "space")
+        await seat.card("1 hunk left out.")
+        await seat.press("f", "x")
+        await seat.card("1 file, 1 hunk left out.")
+        await seat.press("p", "p", "down", "c")
+        await seat.type("why")
+        await seat.press("enter")
+        await seat.card("1 comment: told only if you reject (r).")
+
+
 # --- edits ---------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.diffs import WHOLE_FILE
 from turbo_tui.core.views import Decisions, StepState, Turn, Verification, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
@@ -168,7 +169,7 @@ def _review_card(views: Views, state: StepState) -> Card:
     lines = (*ground_words(state), *card.lines)
     choices = _with_verify(views, state, card.choices)
     verified = verify_words(views.review.verification(state.step.id, state.shown))
-    lines = (*((verified,) if verified else ()), *lines)
+    lines = (*_decided_words(decided, choices), *((verified,) if verified else ()), *lines)
     if below:
         names = f"step {_ids(below)}" if len(below) == 1 else f"steps {_ids(below)}"
         lines = (f"Made on top of {names}: it can land once that is decided.", *lines)
@@ -176,6 +177,25 @@ def _review_card(views: Views, state: StepState) -> Card:
         review = Choice("review", "v", f"review step {first}")
         choices = (review, *(choice for choice in choices if choice != APPROVE))
     return replace(card, lines=lines, choices=choices, subject=state.step.id)
+
+
+def _decided_words(decided: Decisions, choices: Collection[Choice]) -> tuple[str, ...]:
+    """Say what lands otherwise than the step made it, and whom comments reach."""
+    whole = [path for path, hunks in decided.rejected.items() if WHOLE_FILE in hunks]
+    hunks = sum(len(out) for path, out in decided.rejected.items() if path not in whole)
+    lines = sum(len(out) for own in decided.left_out.values() for out in own.values())
+    counts = ((len(whole), "file"), (hunks, "hunk"), (lines, "line"))
+    out = ", ".join(plural(count, noun) for count, noun in counts if count)
+    edited = sum(len(own) for own in decided.edited.values()) + len(decided.contents)
+    parts = (f"{out} left out" if out else "", f"{edited} edited" if edited else "")
+    words = [f"{'; '.join(part for part in parts if part)}."] if any(parts) else []
+    if decided.comments:
+        count = len(decided.comments)
+        told = " or ".join(
+            f"{each.word.rstrip('…')} ({each.key})" for each in choices if each in {REJECT, RETRY}
+        )
+        words.append(f"{plural(count, 'comment')}: told only if you {told}.")
+    return tuple(words)
 
 
 def _with_verify(views: Views, state: StepState, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
@@ -264,7 +284,7 @@ def _own_review_card(state: StepState) -> Card:
         return Card(key, title, reason, choices, "bad")
     title = f"{name} wants to land {count}."
     lines = _first_lines(state.reason) if state.reason else ()
-    toggle = Choice("toggle", "space", "leave a hunk out")
+    toggle = Choice("toggle", "space", "leave out")
     return Card(key, title, lines, (APPROVE, LOOK, toggle, REJECT, SKIP), "review")
 
 
