@@ -162,6 +162,7 @@ async def test_what_the_kernel_ends_late_is_reaped_then(
     word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree, "GONE_S", 0.0)  # nothing ends so soon
+    monkeypatch.setattr(tree, "STOPPED_S", 0.0)
     launch = Launch(("sh", "-c", "sh -c 'sleep 61; :' & sleep 61; :", word), ENV)
     running = asyncio.create_task(run_tree(launch, Bounds(timeout_s=60)))
     assert await comes_true(lambda: ours(word))

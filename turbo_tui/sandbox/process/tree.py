@@ -27,6 +27,8 @@ from turbo_tui.sandbox.process.usage import Counted, counted
 
 GRACE_S = 0.3  # between asking (SIGTERM) and ending (SIGKILL); the whole end takes under 1 s
 GONE_S = 0.5  # for the kernel to take a killed tree down
+STOPPED_S = 3.0  # for all below a stopped root to die: what comes later is nobody's to reap
+LATE_S = 10.0  # for what dies late, when the command is over
 SUPERVISED_S = 3.5  # for the supervisor: its own bounds on a busy machine, and a moment
 
 # What a worker says on its output: it waits for its command; the next is the command's own.
@@ -202,15 +204,17 @@ class Tree:
         await self._output.close()
 
     def _keep(self, work: Coroutine[None, None, None]) -> None:
-        """Go on with it when the command is over."""
+        """Go on with it when the command is over, and adopt until then."""
+        adopting = ExitStack()
+        adopting.enter_context(adopting_orphans())
         burial = self._loop.create_task(work)
         _burials.add(burial)
         burial.add_done_callback(_burials.discard)
+        burial.add_done_callback(lambda _: adopting.close())
 
     async def _bury_later(self) -> None:
-        with adopting_orphans():
-            await self.process.wait()
-            await self._bury_all()
+        await self.process.wait()
+        await self._bury_all()
 
     async def _bury_all(self) -> None:
         """Reap what became ours as the root ended; end it, where it still lives."""
@@ -229,17 +233,19 @@ class Tree:
         if self._guarded:
             unmarked()
 
-    async def _bury_orphans(self) -> None:
-        """Bury what we adopted, and what we adopt as that dies."""
+    async def _bury_orphans(self, within_s: float | None = None) -> None:
+        """Bury what we adopted, and what we adopt as that dies; what takes longer, later."""
         sessions = {self.process.pid, self._status.session}
         seen: set[int] = set()
-        give_up = self._loop.time() + GONE_S
+        give_up = self._loop.time() + (GONE_S if within_s is None else within_s)
         while found := [pid for pid in adopted_from(sessions) if pid not in seen]:
             seen.update(found)
             for fd in _held(found):
                 await self._bury(fd)
-            if self._loop.time() > give_up:  # they fork faster than they can be ended
-                return
+            if self._loop.time() > give_up:
+                if within_s is None:
+                    self._keep(self._bury_orphans(LATE_S))
+                return  # for good, where they fork faster than they can be ended
 
     async def _kill(self) -> None:
         """Ask the command, then end the tree from its root."""
@@ -275,7 +281,7 @@ class Tree:
         await self._exits_within(GONE_S)
 
     async def _comes_true(self, condition: Callable[[], bool]) -> None:
-        give_up = self._loop.time() + GONE_S
+        give_up = self._loop.time() + STOPPED_S
         while not condition() and self._loop.time() < give_up:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.002)
 
@@ -299,22 +305,19 @@ class Tree:
         try:
             await asyncio.wait_for(gone.wait(), GONE_S)
         except TimeoutError:  # much memory takes its time; nothing of it runs any more
-            adopting = ExitStack()
-            adopting.enter_context(adopting_orphans())
-            self._keep(self._bury_late(pidfd, gone, adopting))
+            self._keep(self._bury_late(pidfd, gone))
             return None
         self._loop.remove_reader(pidfd)
         return _reap(pidfd)
 
-    async def _bury_late(self, pidfd: int, gone: asyncio.Event, adopting: ExitStack) -> None:
+    async def _bury_late(self, pidfd: int, gone: asyncio.Event) -> None:
         """Reap it once it is dead, and what becomes ours only then."""
-        with adopting:
-            try:
-                await gone.wait()
-            finally:
-                self._loop.remove_reader(pidfd)
-                _reap(pidfd)
-            await self._bury_orphans()
+        try:
+            await gone.wait()
+        finally:
+            self._loop.remove_reader(pidfd)
+            _reap(pidfd)
+        await self._bury_orphans()
 
 
 def _reap(pidfd: int) -> Counted | None:
