@@ -234,7 +234,7 @@ def test_what_the_users_editor_wrote_lands_instead(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_an_undo_that_clashes_with_the_users_own_edit_is_shown_and_writes_nothing(
+def test_an_undo_that_clashes_with_the_users_own_edit_is_settled_by_keys(
     turbo: Turbo, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     with Screen(turbo, "session", "resume", size=size) as screen:
@@ -246,9 +246,11 @@ def test_an_undo_that_clashes_with_the_users_own_edit_is_shown_and_writes_nothin
         screen.press("T")
         screen.wait_for("step s1 brought")
         screen.press("u")
-        screen.wait_for("nothing was written", "src/app.py")
-        screen.wait_for("Step s1 cannot be taken", "conflict")
+        screen.wait_for("Step s1 cannot be taken back yet: 1 conflict", "<<<<<<< yours now")
+        mine = APP.replace("'hello'", "'hello, mine'").encode()
+        same(turbo.workspace, as_changed(tmp_path / "accepted", app=mine))
+        screen.press(">")
+        screen.answer("a", "Step s1 can be taken back now", opens="was taken back.")
         quit_with(screen)
 
-    mine = APP.replace("'hello'", "'hello, mine'").encode()
-    same(turbo.workspace, as_changed(tmp_path / "accepted", app=mine))
+    same(turbo.workspace, write(tmp_path / "before", BEFORE))
