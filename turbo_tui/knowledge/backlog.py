@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from turbo_tui.knowledge.tree import SourceFile, Stamp
 
+TELLING_FILES = 20  # read before a pace is told: the first ones wait for the readers to start
+
 
 class Backlog:
     """What is to be read; one thread changes it, others may look at it.
@@ -68,7 +70,7 @@ class Backlog:
         """Return files per second and the seconds that are left; 0 and None while unknown."""
         left, spent = len(self.files), time.monotonic() - self._since
         done = self._began_with - left
-        if not left or done <= 0 or spent <= 0:
+        if not left or done < TELLING_FILES or spent <= 0:
             return 0.0, None
         return round(done / spent, 1), round(left * spent / done, 1)
 
