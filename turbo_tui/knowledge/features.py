@@ -148,18 +148,31 @@ def defines_like(known: Indexed, rarity: dict[str, float], beginnings: Sequence[
         beginnings: As `letters_of` returns them; a name without any of them shares nothing.
     """
     names = [each.name for each in known.defined if each.kind != "value"]
-    text = "\n".join(names).lower()
-    here = [letters for letters in beginnings if letters in text]
-    if not here:
-        return 0.0
     best = 0.0
-    for name, lower in set(zip(names, text.split("\n"), strict=True)):
-        if any(letters in lower for letters in here):
-            parts = set(_parts(terms_of(name)))
-            held = rarity.keys() & parts
-            if held and len(parts) > 1:
-                best = max(best, sum(rarity[term] for term in held) * len(held) / len(parts))
-    return best / (sum(rarity.values()) or 1.0)
+    for name in _with_letters(names, beginnings):
+        terms = terms_of(name)
+        parts = set(terms[:-1])  # the last one is the name as a whole, if it has several
+        held = [rarity[term] for term in parts if term in rarity]
+        if held and len(parts) > 1:
+            best = max(best, sum(held) * len(held) / len(parts))
+    return best / (sum(rarity.values()) or 1.0) if best else 0.0
+
+
+def _with_letters(names: Sequence[str], beginnings: Iterable[str]) -> set[str]:
+    """Return the names that hold any of some letters, looked for in all at once."""
+    text = "\n".join(names)
+    lower = text.lower()
+    if len(lower) != len(text):  # a letter whose small form is two
+        return set(names)
+    found: set[str] = set()
+    for letters in beginnings:
+        at = lower.find(letters)
+        while at >= 0:
+            end = lower.find("\n", at)
+            end = end if end >= 0 else len(lower)
+            found.add(text[lower.rfind("\n", 0, at) + 1 : end])
+            at = lower.find(letters, end)
+    return found
 
 
 def letters_of(wanted: Iterable[str]) -> list[str]:
