@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,19 @@ async def test_the_first_conflict_is_gone_to_and_files_count_theirs() -> None:
         assert "[!] conflict 1/2  line 3  < yours" in shown
         assert "[!] logo.png  update  1 conflict" in shown
         assert "conflict 1/2" in str(pane.border_title)
+
+
+async def test_a_narrow_pane_cuts_no_key_of_a_conflict_and_no_word_about_a_file() -> None:
+    pane = DiffPane()
+    hunks = (replace(API.hunks[0], accepted=False), *API.hunks[1:])
+    long = replace(API, path="src/a_rather_long_name.py", hunks=hunks, edited=True)
+    async with on_bench(pane, (44, 40)) as bench:
+        pane.show(replace(VALUE, files=(long, TEXT)))
+        await bench.press("end", "home")
+        shown = "\n".join(lines_of(pane))
+
+    assert re.search(r"\.py  update  partly  edited *$", shown, re.MULTILINE)
+    assert "[!] conflict 1/2  line 3  < > + e" in shown
 
 
 async def test_hunk_keys_go_from_conflict_to_conflict_while_one_is_open() -> None:

@@ -12,6 +12,7 @@ from textual.selection import Selection
 
 from tests.widgets.diff_kit import API, CALL, LAST, LOGO, SAID, VALUE
 from tests.widgets.pane_kit import lines_of, on_bench, shown
+from turbo_widgets.diff_column import column_rows
 from turbo_widgets.diff_pane import (
     DiffFile,
     DiffHunk,
@@ -160,3 +161,15 @@ async def test_a_mouse_click_puts_the_cursor_on_a_line() -> None:
         await bench.press("c", "!", "enter")
 
         assert [(each.hunk, each.line) for each in bench.sent(DiffPane.CommentWanted)] == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "tail"), [("mod02.py", "+2 -1 edited"), ("a_module_of_some_length.py", " edited")]
+)
+def test_the_column_of_files_says_edited_in_full(name: str, tail: str) -> None:
+    file = replace(API, path=name, edited=True, added=2, removed=1)
+
+    row = column_rows(DiffValue("s1", (file,)), 30)[-1]
+
+    assert "".join(text for text, _ in row.end) == tail
+    assert sum(len(text) for text, _ in (*row.spans, *row.end)) <= 30

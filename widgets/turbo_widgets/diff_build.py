@@ -14,6 +14,7 @@ from turbo_widgets.row_items import Span, Tone
 from turbo_widgets.text import clean_line, fit_path, plural, wrap
 
 BOXES: dict[Mark, Span] = {"all": ("[x]", "good"), "some": ("[~]", "warn"), "none": ("[ ]", "warn")}
+_SHORT_PATH = 12  # cells that a path is not cut below
 _OUT: dict[Mark, str] = {"all": "", "some": "partly", "none": "left out"}
 
 
@@ -22,14 +23,19 @@ def lay_out(columns: Columns) -> Layout:
     return _Builder(columns).build()
 
 
-def file_tail(file: DiffFile) -> str:
-    """Return what is said about a file after its path."""
+def file_tail(file: DiffFile, room: int) -> str:
+    """Return what is said about a file after its path; counts, then the action, make room."""
     counts = f"+{file.added} -{file.removed}" if file.hunks else ""
     edited = "edited" if file.edited or any(hunk.edited for hunk in file.hunks) else ""
-    count = file.comments
-    comments = plural(count, "comment") if count else ""
-    parts = (file.action, counts, _OUT[file.mark], clash_words(file), edited, comments)
-    return "  ".join(part for part in parts if part)
+    comments = plural(file.comments, "comment") if file.comments else ""
+    decided = [part for part in (_OUT[file.mark], clash_words(file), edited, comments) if part]
+    counted = [counts] if counts else []
+    tails = ([file.action, *counted, *decided], [file.action, *decided], decided or [file.action])
+    return _first_fitting(["  ".join(parts) for parts in tails], room)
+
+
+def _first_fitting(texts: Sequence[str], room: int) -> str:
+    return next((text for text in texts if cell_len(text) <= room), texts[-1])
 
 
 def clash_words(file: DiffFile) -> str:
@@ -98,9 +104,9 @@ class _Builder:
         self._layout.add(block)
 
     def _file_spans(self, file: DiffFile, tone: Tone) -> tuple[Span, ...]:
-        tail = file_tail(file)
-        width = self._view.room - cell_len(tail) - 7
-        path = fit_path(clean_line(file.path), max(12, width))
+        room, path = self._view.room - 7, clean_line(file.path)
+        tail = file_tail(file, room - min(_SHORT_PATH, cell_len(path)))
+        path = fit_path(path, max(_SHORT_PATH, room - cell_len(tail)))
         box: Span = box_of(file) if self._value.decidable else ("   ", "plain")
         return box, (f" {path}  ", tone), (tail, "dim")
 
@@ -177,8 +183,9 @@ class _Builder:
         if clash.settled:
             return ("[x] ", "good"), (head, "accent"), (f"  {clash.settled}", "good")
         other = "before it" if self._value.goes_back else "the step's"
-        keys = f"  < yours · > {other} · + both · e edit" if self._value.decidable else ""
-        return ("[!] ", "bad"), (head, "bad"), (keys, "dim")
+        ways = (f"  < yours · > {other} · + both · e edit", f"  < yours · > {other}", "  < > + e")
+        keys = _first_fitting(ways, self._view.room - cell_len(head) - 5)
+        return ("[!] ", "bad"), (head, "bad"), (keys if self._value.decidable else "", "dim")
 
     def _comments(self, place: Place, hunk: DiffHunk, lines: set[int]) -> None:
         block = Notices()

@@ -11,6 +11,7 @@ from turbo_widgets.text import clean_line, fit_path
 
 NEEDS = 76  # cells of the pane; with less, the column would leave too little for code
 _WIDTH = 30
+_AROUND = 6  # cells of the mark and of what stands between name and counts
 
 
 def width_of(room: int) -> int:
@@ -27,23 +28,25 @@ def column_rows(value: DiffValue, width: int) -> list[Row]:
         if parent != folder:
             folder = parent
             rows.append(Row(((fit_path(f"{parent}/" if parent else "./", width - 1), "dim"),)))
-        counts: list[Span] = []
+        counts: tuple[Span, ...] = ((file.action, "dim"),)
         if file.hunks:
-            counts = [(f"+{file.added}", "good"), (" ", "plain"), (f"-{file.removed}", "bad")]
-        else:
-            counts = [(file.action, "dim")]
+            counts = ((f"+{file.added}", "good"), (" ", "plain"), (f"-{file.removed}", "bad"))
+        said: list[Span] = []
         if file.open_clashes:
-            counts.append((f" !{file.open_clashes}", "bad"))
+            said.append((f" !{file.open_clashes}", "bad"))
         if file.comments:
-            counts.append((f" »{file.comments}", "accent"))
+            said.append((f" »{file.comments}", "accent"))
         if file.edited or any(hunk.edited for hunk in file.hunks):
-            counts.append((" ed", "warn"))
+            said.append((" edited", "warn"))
+        tail = (*counts, *said)
+        if said and _cells(tail) + cell_len(name) + _AROUND > width:
+            tail = tuple(said)  # what the user did there is worth more than how much it is
         box: Span = box_of(file) if value.decidable else ("   ", "plain")
-        used = sum(cell_len(text) for text, _ in counts)
-        room = width - used - 6
-        rows.append(
-            Row(
-                (box, (f" {fit_path(name, max(6, room))}", "plain")), number, "plain", tuple(counts)
-            )
-        )
+        room = width - _cells(tail) - _AROUND
+        shown: tuple[Span, ...] = (box, (f" {fit_path(name, max(6, room))}", "plain"))
+        rows.append(Row(shown, number, "plain", tail))
     return rows
+
+
+def _cells(spans: tuple[Span, ...]) -> int:
+    return sum(cell_len(text) for text, _ in spans)
