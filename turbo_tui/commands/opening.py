@@ -92,7 +92,7 @@ async def _which_session(workspace: Workspace, front: Front, *, new: bool, sessi
     if last is None or last.status not in {"waiting", "interrupted"}:
         return ""
     state = {
-        "waiting": "Its plan waits for you.",
+        "waiting": "It waits for you.",
         "interrupted": "It was cut off while something ran; the work done so far is kept.",
     }[last.status]
     question = resume_question(last.session_id, ago(time.time() - last.last), last.task, state)
