@@ -191,11 +191,11 @@ class DiffPane(DiffClashes):
 
     @property
     def _toggles_file(self) -> bool:
-        """What is left out here is the whole file: it has no hunks, or none is under the cursor."""
+        """The cursor is on the file's own line: nothing else says that all of it is meant."""
         place = self._here
         if place is None or place.file < 0 or self._anchor != NO_ITEM:
             return False
-        return place.hunk == WHOLE_FILE or not self._value.files[place.file].by_hunk
+        return place.hunk == WHOLE_FILE
 
     # --- marks ---------------------------------------------------------------------------
 
@@ -211,6 +211,8 @@ class DiffPane(DiffClashes):
             self.post_message(
                 self.IgnoredWanted(value.subject, folder.folder, accepted=not folder.accepted)
             )
+        elif not self._value.files[place.file].by_hunk:
+            self.action_toggle_file()
         else:
             file = self._value.files[place.file]
             hunk = file.hunks[place.hunk]
