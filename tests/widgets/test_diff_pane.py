@@ -95,10 +95,14 @@ async def test_the_key_says_where_it_leaves_out_the_whole_file() -> None:
             await bench.press(*keys)
             words += [word for key, word in live_keys(pane.screen) if key == "space"]
 
+        pane.show(replace(VALUE, files=(replace(FILES[0], by_hunk=False, edited=True),)))
+        await bench.press("n")
+        words += [word for key, word in live_keys(pane.screen) if key == "space"]
+        pane.show(VALUE)
         await bench.press("home", *["down"] * len(FILES))
         words += [word for key, word in live_keys(pane.screen) if key == "space"]
 
-    assert words == ["File in/out", "In/out", "File in/out", "In/out", "In/out"]
+    assert words == ["File in/out", "In/out", "File in/out", "In/out", "File in/out", "In/out"]
 
 
 async def test_the_folded_folder_asks_to_be_switched_on() -> None:

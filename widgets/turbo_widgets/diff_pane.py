@@ -191,11 +191,12 @@ class DiffPane(DiffClashes):
 
     @property
     def _toggles_file(self) -> bool:
-        """The cursor is on the file's own line: nothing else says that all of it is meant."""
+        """All of the file is meant, and more than the hunk under the cursor, if one is."""
         place = self._here
         if place is None or place.file < 0 or self._anchor != NO_ITEM:
             return False
-        return place.hunk == WHOLE_FILE
+        file = self._value.files[place.file]
+        return place.hunk == WHOLE_FILE or (not file.by_hunk and len(file.hunks) > 1)
 
     # --- marks ---------------------------------------------------------------------------
 
