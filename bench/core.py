@@ -47,7 +47,7 @@ from turbo_tui.core.diffs import diff
 from turbo_tui.core.policy import Act, Rule, ruling
 from turbo_tui.core.redact import Redactor
 from turbo_tui.core.session import Session
-from turbo_tui.knowledge.definitions import definitions
+from turbo_tui.knowledge.syntax.definitions import definitions
 from turbo_tui.sandbox.process.sanitiser import Sanitiser
 from turbo_widgets.diff_pane import DiffFile, DiffHunk, DiffLine, DiffPane, DiffValue
 

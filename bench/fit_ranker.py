@@ -27,10 +27,10 @@ sys.path.insert(0, os.fspath(Path(__file__).parent))
 
 from retrieval import CATEGORIES, PLACES, Labelled, Repository, Settings, repositories, settings_of
 
-from turbo_tui.knowledge import ranker
-from turbo_tui.knowledge.asked import ask
-from turbo_tui.knowledge.features import candidates
-from turbo_tui.knowledge.file_kinds import KINDS
+from turbo_tui.knowledge.ranking import ranker
+from turbo_tui.knowledge.ranking.asked import ask
+from turbo_tui.knowledge.ranking.features import candidates
+from turbo_tui.knowledge.syntax.file_kinds import KINDS
 
 WEIGHTS = Path(ranker.__file__).with_name("weights.toml")
 DECAY = {True: 0.005, False: 0.0005}  # names are few: 84 queries

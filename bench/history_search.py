@@ -30,9 +30,9 @@ sys.path.insert(0, os.fspath(Path(__file__).parent))
 
 from retrieval import PLACES, read_table, similarity
 
-from turbo_tui.knowledge import ranker
-from turbo_tui.knowledge.file_kinds import is_code, kinds_of
-from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.ranking import ranker
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.syntax.file_kinds import is_code, kinds_of
 
 MOST_CHANGED = 5  # files of a commit, tests and documents included
 MOST_RIGHT = 2

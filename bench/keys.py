@@ -31,7 +31,7 @@ import pexpect
 import psutil
 
 if TYPE_CHECKING:
-    from turbo_tui.knowledge.client import Client
+    from turbo_tui.knowledge.service.client import Client
 
 TARGET_RATIO = 1.5
 COLUMNS, LINES = 120, 40
@@ -113,7 +113,7 @@ def make_tree(root: Path, count: int) -> None:
 
 def measure(base: Path, number: int, files: int, taken: Taken) -> None:
     """Open the app on a tree of its own; type while it is indexed, in turn with peace."""
-    from turbo_tui.knowledge.client import Client  # noqa: PLC0415  after TURBO_TUI_HOME is set
+    from turbo_tui.knowledge.service.client import Client  # noqa: PLC0415  after TURBO_TUI_HOME is set
     from turbo_tui.wiring.places import search_home  # noqa: PLC0415
 
     root, home = base / f"shop{number}", base / f"home{number}"
@@ -150,7 +150,7 @@ def worker_of(store: Path) -> psutil.Process:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = process.cmdline()
-            if "turbo_tui.knowledge.worker" in words and str(store) in words[-1]:
+            if "turbo_tui.knowledge.service.worker" in words and str(store) in words[-1]:
                 return process
     raise ProcessLookupError(store)
 

@@ -40,9 +40,9 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from lancedb.table import LanceTable
 
-    from turbo_tui.knowledge.digest import Digest
-    from turbo_tui.knowledge.index import Index
-    from turbo_tui.knowledge.tree import SourceFile
+    from turbo_tui.knowledge.indexing.digest import Digest
+    from turbo_tui.knowledge.indexing.index import Index
+    from turbo_tui.knowledge.indexing.tree import SourceFile
 
 FILES = 1_000
 SIZES = (10_000, 100_000)
@@ -120,8 +120,8 @@ def first_answer(tree: Path, folder: Path, name: str) -> dict[str, float]:
     """Ask a worker that has to be started until it gives the definition first."""
     import psutil
 
-    from turbo_tui.knowledge.client import Client
-    from turbo_tui.knowledge.home import home_of
+    from turbo_tui.knowledge.service.client import Client
+    from turbo_tui.knowledge.service.home import home_of
 
     home = home_of(
         tree,
@@ -175,9 +175,9 @@ def words_of(process: object) -> list[str]:
 
 def digests(tree: Path, chunks: int) -> Iterator[tuple[SourceFile, str, Digest, list[bytes]]]:
     """Yield as many chunks' files as are wanted: file, key, digest and its packed form."""
-    from turbo_tui.knowledge.digest import packed
-    from turbo_tui.knowledge.parser import Parser
-    from turbo_tui.knowledge.tree import SourceTree
+    from turbo_tui.knowledge.indexing.digest import packed
+    from turbo_tui.knowledge.indexing.parser import Parser
+    from turbo_tui.knowledge.indexing.tree import SourceTree
 
     parser = Parser()
     read = list(parser.read(SourceTree(tree).files().values()))
@@ -206,7 +206,7 @@ def digests(tree: Path, chunks: int) -> Iterator[tuple[SourceFile, str, Digest, 
 
 def our_query(tree: Path, chunks: int) -> dict[str, float]:
     """Build an index as the worker's and ask it."""
-    from turbo_tui.knowledge.index import Index
+    from turbo_tui.knowledge.indexing.index import Index
 
     index = Index()
     begun = time.process_time()
@@ -219,9 +219,9 @@ def asked_of(index: Index, tree: Path) -> dict[str, float]:
     """Ask an index: CPU milliseconds of a query by kind, and the memory of this process."""
     import psutil
 
-    from turbo_tui.knowledge.features import prepare
-    from turbo_tui.knowledge.file_kinds import kinds_of
-    from turbo_tui.knowledge.finding import Finder
+    from turbo_tui.knowledge.ranking.features import prepare
+    from turbo_tui.knowledge.ranking.finding import Finder
+    from turbo_tui.knowledge.syntax.file_kinds import kinds_of
 
     names, sentences = questions(sorted(tree.rglob("*.py")))
     begun = time.process_time()
@@ -254,7 +254,7 @@ def lance_query(tree: Path, chunks: int) -> dict[str, float]:
     import pyarrow as pa
     from lancedb.index import FTS
 
-    from turbo_tui.knowledge.words import asked_terms
+    from turbo_tui.knowledge.syntax.words import asked_terms
 
     names, sentences = questions(sorted(tree.rglob("*.py")))
     with tempfile.TemporaryDirectory() as folder:
@@ -298,7 +298,7 @@ def lance_query(tree: Path, chunks: int) -> dict[str, float]:
 
 def written(tree: Path, chunks: int, folder: Path) -> dict[str, float]:
     """Keep an index on disk."""
-    from turbo_tui.knowledge.store import Store
+    from turbo_tui.knowledge.storing.store import Store
 
     store = Store(folder, "bench")
     store.open()
@@ -320,9 +320,9 @@ def opened(tree: Path, _chunks: int, folder: Path) -> dict[str, float]:
     """Open what was written as a worker does, and ask it."""
     from threading import Lock
 
-    from turbo_tui.knowledge.index import Index
-    from turbo_tui.knowledge.store import Store
-    from turbo_tui.knowledge.tree import SourceFile
+    from turbo_tui.knowledge.indexing.index import Index
+    from turbo_tui.knowledge.indexing.tree import SourceFile
+    from turbo_tui.knowledge.storing.store import Store
 
     store, index, turn = Store(folder, "bench"), Index(), Lock()
     begun, spent = time.perf_counter(), time.process_time()

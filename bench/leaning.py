@@ -25,8 +25,8 @@ from retrieval import (
 )
 
 from turbo_tui.core.searching import NOWHERE, Context
-from turbo_tui.knowledge import ranker
-from turbo_tui.knowledge.leaning import Leaning, Remembers
+from turbo_tui.knowledge.ranking import ranker
+from turbo_tui.knowledge.ranking.leaning import Leaning, Remembers
 
 ALLOWED = 0.002  # of NDCG@10
 FILES_AT, FILES_OPENED = 3, 10

@@ -28,13 +28,14 @@ from typing import cast
 import numpy as np
 import platformdirs
 
-from turbo_tui.knowledge import ranker, static_table, weights
-from turbo_tui.knowledge.asked import ask
-from turbo_tui.knowledge.features import Scores
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.index import Index
-from turbo_tui.knowledge.static_table import StaticTable
-from turbo_tui.knowledge.vectors import Vectors
+from turbo_tui.knowledge.indexing.index import Index
+from turbo_tui.knowledge.ranking import ranker
+from turbo_tui.knowledge.ranking.asked import ask
+from turbo_tui.knowledge.ranking.features import Scores
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.vectors import static_table, weights
+from turbo_tui.knowledge.vectors.chunk_vectors import Vectors
+from turbo_tui.knowledge.vectors.static_table import StaticTable
 
 PLACES = 10
 CATEGORIES = ("architecture", "semantic", "symbol")

@@ -31,16 +31,16 @@ import numpy as np
 import psutil
 
 from turbo_tui.config import paths
-from turbo_tui.knowledge import own_vectors, static_table, weights
-from turbo_tui.knowledge.digest import key_of
-from turbo_tui.knowledge.encoder import Encoder
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.index import Index, Indexed
-from turbo_tui.knowledge.meaning import Meaning
-from turbo_tui.knowledge.own_vectors import OwnVectors
-from turbo_tui.knowledge.reading import chunk_texts
-from turbo_tui.knowledge.static_table import StaticTable
-from turbo_tui.knowledge.vectors import Vectors
+from turbo_tui.knowledge.indexing.digest import key_of
+from turbo_tui.knowledge.indexing.index import Index, Indexed
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.vectors import own_vectors, static_table, weights
+from turbo_tui.knowledge.vectors.chunk_vectors import Vectors
+from turbo_tui.knowledge.vectors.encoder import Encoder
+from turbo_tui.knowledge.vectors.meaning import Meaning
+from turbo_tui.knowledge.vectors.own_vectors import OwnVectors
+from turbo_tui.knowledge.vectors.reading import chunk_texts
+from turbo_tui.knowledge.vectors.static_table import StaticTable
 
 ROUNDS = 5
 MODEL_CHUNKS = 400
@@ -173,7 +173,7 @@ def queries(table: StaticTable) -> None:
 
 def make_table() -> None:
     """Print how long the table takes to make."""
-    from turbo_tui.knowledge.model_process import make_table as make  # noqa: PLC0415
+    from turbo_tui.knowledge.vectors.model_process import make_table as make  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         begun, spent = time.perf_counter(), cpu_s()

@@ -27,8 +27,8 @@ from pathlib import Path
 
 import psutil
 
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.home import Home, home_of
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.home import Home, home_of
 
 FILES, DIFFERENT = 6_000, 5_000
 FOLDERS = 60
@@ -135,7 +135,10 @@ class Worker:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = process.cmdline()
-                if "turbo_tui.knowledge.worker" in words and str(self._home.store) in words[-1]:
+                if (
+                    "turbo_tui.knowledge.service.worker" in words
+                    and str(self._home.store) in words[-1]
+                ):
                     return process
         raise ProcessLookupError(self._home.store)
 
@@ -162,7 +165,7 @@ class Readers:
             self._looked_at = time.perf_counter()
             for process in self._worker.children():
                 with suppress(psutil.Error):
-                    if "turbo_tui.knowledge.digesting" in process.cmdline():
+                    if "turbo_tui.knowledge.indexing.digesting" in process.cmdline():
                         times = process.cpu_times()
                         self._spent[process.pid] = times.user + times.system
         return sum(self._spent.values())

@@ -14,7 +14,7 @@ import pytest
 
 from turbo_tui.commands.search import progress, tell_progress
 from turbo_tui.core.searching import IndexState
-from turbo_tui.knowledge.habits import Habits
+from turbo_tui.knowledge.service.habits import Habits
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from turbo_tui.knowledge.backlog import TELLING_FILES, Backlog
-from turbo_tui.knowledge.tree import SourceFile
+from turbo_tui.knowledge.indexing.tree import SourceFile
+from turbo_tui.knowledge.service.backlog import TELLING_FILES, Backlog
 
 
 def test_a_pace_is_told_once_enough_files_were_read_to_know_it() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.knowledge.worker_kit import until
-from turbo_tui.knowledge import parser as parser_module
-from turbo_tui.knowledge.digest import key_of, version
-from turbo_tui.knowledge.keeper import FEW, Keeper
-from turbo_tui.knowledge.meaning import Meaning
-from turbo_tui.knowledge.store import Store, family_of
+from turbo_tui.knowledge.indexing import parser as parser_module
+from turbo_tui.knowledge.indexing.digest import key_of, version
+from turbo_tui.knowledge.service.keeper import FEW, Keeper
+from turbo_tui.knowledge.storing.store import Store, family_of
+from turbo_tui.knowledge.vectors.meaning import Meaning
 
 FILES = 5 * FEW
 GIT = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
@@ -23,7 +23,7 @@ GIT = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
 # Reads as ever, takes down what it read, and waits for leave to.
 READER = """
 import os, sys, time
-from turbo_tui.knowledge import digesting
+from turbo_tui.knowledge.indexing import digesting
 content_of = digesting.content_of
 def noted(path):
     while not os.path.exists({leave!r}):

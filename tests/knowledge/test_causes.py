@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.knowledge.causes import cause_of
-from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.ranking.causes import cause_of
+from turbo_tui.knowledge.ranking.finding import Folder
 
 FILES = {"src/a.py": "def retry():\n    pass\n", "src/b.py": "", "README.md": "# Retry\n"}
 

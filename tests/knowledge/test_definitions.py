@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from turbo_tui.knowledge.definitions import definitions, language_of
-from turbo_tui.knowledge.exact import parse
-from turbo_tui.knowledge.words import parts_of
+from turbo_tui.knowledge.ranking.exact import parse
+from turbo_tui.knowledge.syntax.definitions import definitions, language_of
+from turbo_tui.knowledge.syntax.words import parts_of
 
 SAMPLES: dict[str, tuple[str, str]] = {
     "a.py": (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.core.searching import Hit
-from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.ranking.finding import Folder
 
 PACKAGES = ("click", "rich", "jinja2", "httpx2")
 PER_PACKAGE = 70

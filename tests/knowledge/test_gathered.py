@@ -10,19 +10,19 @@ from threading import Event, Lock
 import numpy as np
 import pytest
 
-from turbo_tui.knowledge import keeper as keeper_module
-from turbo_tui.knowledge import postings
-from turbo_tui.knowledge.asked import ask
-from turbo_tui.knowledge.digest import digest, key_of, packed, unpacked
-from turbo_tui.knowledge.features import candidates
-from turbo_tui.knowledge.gathered import unpacked as all_of
-from turbo_tui.knowledge.gathering import gather
-from turbo_tui.knowledge.index import Index
-from turbo_tui.knowledge.keeper import Keeper
-from turbo_tui.knowledge.meaning import Meaning
-from turbo_tui.knowledge.parser import Parser, Read
-from turbo_tui.knowledge.store import Store
-from turbo_tui.knowledge.tree import SourceFile
+from turbo_tui.knowledge.indexing import postings
+from turbo_tui.knowledge.indexing.digest import digest, key_of, packed, unpacked
+from turbo_tui.knowledge.indexing.gathered import unpacked as all_of
+from turbo_tui.knowledge.indexing.index import Index
+from turbo_tui.knowledge.indexing.parser import Parser, Read
+from turbo_tui.knowledge.indexing.tree import SourceFile
+from turbo_tui.knowledge.ranking.asked import ask
+from turbo_tui.knowledge.ranking.features import candidates
+from turbo_tui.knowledge.service import keeper as keeper_module
+from turbo_tui.knowledge.service.keeper import Keeper
+from turbo_tui.knowledge.storing.gathering import gather
+from turbo_tui.knowledge.storing.store import Store
+from turbo_tui.knowledge.vectors.meaning import Meaning
 
 TEXTS = {
     "parser/line.py": "def parse_line(text):\n    return text.split()\n",

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from turbo_tui.knowledge.chunks import by_cell, by_html, cutter_of
-from turbo_tui.knowledge.digest import digest
-from turbo_tui.knowledge.grammars import grammar_for, grammar_of
-from turbo_tui.knowledge.parsing import parse
+from turbo_tui.knowledge.indexing.digest import digest
+from turbo_tui.knowledge.syntax.chunks import by_cell, by_html, cutter_of
+from turbo_tui.knowledge.syntax.grammars import grammar_for, grammar_of
+from turbo_tui.knowledge.syntax.parsing import parse
 
 # One sample for each language whose symbols are known: its text, what it defines, what it uses.
 SAMPLES: dict[str, tuple[str, str, str]] = {

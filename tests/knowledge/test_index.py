@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.knowledge import parser as parser_module
-from turbo_tui.knowledge import tree as tree_module
-from turbo_tui.knowledge.chunks import by_lines, by_section
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.parser import Parser
-from turbo_tui.knowledge.postings import Postings
-from turbo_tui.knowledge.tree import SourceFile, SourceTree
-from turbo_tui.knowledge.words import asked_terms, stem, terms_of
+from turbo_tui.knowledge.indexing import parser as parser_module
+from turbo_tui.knowledge.indexing import tree as tree_module
+from turbo_tui.knowledge.indexing.parser import Parser
+from turbo_tui.knowledge.indexing.postings import Postings
+from turbo_tui.knowledge.indexing.tree import SourceFile, SourceTree
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.syntax.chunks import by_lines, by_section
+from turbo_tui.knowledge.syntax.words import asked_terms, stem, terms_of
 
 HANGS = """
-from turbo_tui.knowledge import digesting
+from turbo_tui.knowledge.indexing import digesting
 
 def parse(source, grammar):
     while True:
@@ -33,8 +33,8 @@ digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 HANGS_WHEN_READ = """
-from turbo_tui.knowledge import digesting
-from turbo_tui.knowledge.tree import content_of
+from turbo_tui.knowledge.indexing import digesting
+from turbo_tui.knowledge.indexing.tree import content_of
 
 def hanging(path):
     while path.endswith("hangs.py"):

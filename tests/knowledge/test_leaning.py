@@ -10,11 +10,11 @@ import pytest
 
 from tests.knowledge.worker_kit import end_worker, home_in
 from turbo_tui.core.searching import NOWHERE, Context
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.habits import HALF_LIFE_S, MOST_FILES, Habits
-from turbo_tui.knowledge.home import Home
-from turbo_tui.knowledge.leaning import Leaning, imported
-from turbo_tui.knowledge.text_search import TextSearch
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.ranking.leaning import Leaning, imported
+from turbo_tui.knowledge.service.habits import HALF_LIFE_S, MOST_FILES, Habits
+from turbo_tui.knowledge.service.home import Home
+from turbo_tui.knowledge.service.text_search import TextSearch
 
 BODY = "def connect(address):\n    '''Open a connection to a server.'''\n    return address\n"
 FILES = {

@@ -9,11 +9,11 @@ from threading import Lock
 import pytest
 
 from tests.knowledge.tiny_table import MODEL, write_tiny_table
-from turbo_tui.knowledge import meaning as meaning_module
-from turbo_tui.knowledge.digest import key_of
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.meaning import MAKING, Meaning
-from turbo_tui.knowledge.weights import Weights, table_folder
+from turbo_tui.knowledge.indexing.digest import key_of
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.vectors import meaning as meaning_module
+from turbo_tui.knowledge.vectors.meaning import MAKING, Meaning
+from turbo_tui.knowledge.vectors.weights import Weights, table_folder
 
 TURN = Lock()
 FILES = {
@@ -273,7 +273,7 @@ async def test_the_table_is_made_behind_by_another_process(
         "import sys; from pathlib import Path\n"
         f"sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
         "from tests.knowledge.tiny_table import write_tiny_table\n"
-        "from turbo_tui.knowledge.weights import Weights, table_folder\n"
+        "from turbo_tui.knowledge.vectors.weights import Weights, table_folder\n"
         "write_tiny_table(table_folder(Path(sys.argv[2]), sys.argv[1]))\n"
     )
     weights_are_there(monkeypatch, program)

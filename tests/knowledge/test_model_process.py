@@ -14,10 +14,16 @@ import pytest
 
 from tests.knowledge.tiny_table import PIECES
 from turbo_tui.core.errors import WeightsError
-from turbo_tui.knowledge import model_process
-from turbo_tui.knowledge.model_process import has_fast_bf16, is_uncased_bert, main, rarity, table
-from turbo_tui.knowledge.static_table import read
-from turbo_tui.knowledge.weights import DEFAULT_MODEL, find, table_folder
+from turbo_tui.knowledge.vectors import model_process
+from turbo_tui.knowledge.vectors.model_process import (
+    has_fast_bf16,
+    is_uncased_bert,
+    main,
+    rarity,
+    table,
+)
+from turbo_tui.knowledge.vectors.static_table import read
+from turbo_tui.knowledge.vectors.weights import DEFAULT_MODEL, find, table_folder
 
 BERT: dict[str, Any] = {
     "model": {

@@ -12,17 +12,17 @@ import pytest
 
 from tests.knowledge.tiny_table import MODEL, SUBJECTS, write_tiny_table
 from turbo_tui.core.errors import WeightsError
-from turbo_tui.knowledge import encoder as encoder_module
-from turbo_tui.knowledge import own_vectors as own_module
-from turbo_tui.knowledge import vector_file as file_module
-from turbo_tui.knowledge.digest import key_of
-from turbo_tui.knowledge.encoder import Encoder
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.meaning import Meaning
-from turbo_tui.knowledge.own_vectors import OwnVectors
-from turbo_tui.knowledge.reading import chunk_texts
-from turbo_tui.knowledge.vector_file import VectorFile, hash_of
-from turbo_tui.knowledge.weights import table_folder
+from turbo_tui.knowledge.indexing.digest import key_of
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.vectors import encoder as encoder_module
+from turbo_tui.knowledge.vectors import own_vectors as own_module
+from turbo_tui.knowledge.vectors import vector_file as file_module
+from turbo_tui.knowledge.vectors.encoder import Encoder
+from turbo_tui.knowledge.vectors.meaning import Meaning
+from turbo_tui.knowledge.vectors.own_vectors import OwnVectors
+from turbo_tui.knowledge.vectors.reading import chunk_texts
+from turbo_tui.knowledge.vectors.vector_file import VectorFile, hash_of
+from turbo_tui.knowledge.vectors.weights import table_folder
 
 WAIT_S = 60
 TURN = Lock()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.ranking.finding import Folder
 
 MESSAGE = "Connection closed"
 Put = Callable[[dict[str, str]], None]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from turbo_tui.core.searching import Hit
-from turbo_tui.knowledge import ranker
-from turbo_tui.knowledge.asked import ask
-from turbo_tui.knowledge.features import candidates
-from turbo_tui.knowledge.file_kinds import KINDS, kinds_of, newest_versions
-from turbo_tui.knowledge.finding import Folder
+from turbo_tui.knowledge.ranking import ranker
+from turbo_tui.knowledge.ranking.asked import ask
+from turbo_tui.knowledge.ranking.features import candidates
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.syntax.file_kinds import KINDS, kinds_of, newest_versions
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from tests.knowledge.tiny_table import MODEL, PIECES, tiny_table, write_tiny_table
 from turbo_tui.core.errors import WeightsError
-from turbo_tui.knowledge import static_table
-from turbo_tui.knowledge.static_table import StaticTable, chunk_text, read, write
-from turbo_tui.knowledge.wordpiece import WordPiece
+from turbo_tui.knowledge.vectors import static_table
+from turbo_tui.knowledge.vectors.static_table import StaticTable, chunk_text, read, write
+from turbo_tui.knowledge.vectors.wordpiece import WordPiece
 
 
 def test_texts_of_one_subject_are_near_and_all_have_unit_length(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_table_is_used_with_numpy_alone(tmp_path: Path) -> None:
     folder = write_tiny_table(tmp_path / "tiny")
     program = (
         "import sys; from pathlib import Path\n"
-        "from turbo_tui.knowledge.static_table import read\n"
+        "from turbo_tui.knowledge.vectors.static_table import read\n"
         f"read(Path({str(folder)!r})).embed(['fetch'])\n"
         "heavy = {'torch', 'tokenizers', 'sentence_transformers', 'transformers', 'lancedb'}\n"
         "print(sorted(heavy & set(sys.modules)))"

@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from turbo_tui.knowledge import store as store_module
-from turbo_tui.knowledge import store_process
-from turbo_tui.knowledge.digest import Digest, digest, key_of, packed
-from turbo_tui.knowledge.store import Store, family_of
-from turbo_tui.knowledge.storing import Database
-from turbo_tui.knowledge.tree import SourceFile
+from turbo_tui.knowledge.indexing.digest import Digest, digest, key_of, packed
+from turbo_tui.knowledge.indexing.tree import SourceFile
+from turbo_tui.knowledge.storing import store as store_module
+from turbo_tui.knowledge.storing import store_process
+from turbo_tui.knowledge.storing.database import Database
+from turbo_tui.knowledge.storing.store import Store, family_of
 
 TEXT = b"parse the line\n\nand the page\n"
 KEY = key_of("a.txt", TEXT)
@@ -134,8 +134,11 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def instead(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Have the helper begin with a program of the test's own."""
-    begin = "import os, sys; from pathlib import Path; from turbo_tui.knowledge import storing\n"
-    serve = "storing.serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)\n"
+    begin = (
+        "import os, sys; from pathlib import Path\n"
+        "from turbo_tui.knowledge.storing import database\n"
+    )
+    serve = "database.serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)\n"
     monkeypatch.setattr(
         store_process, "COMMAND", (sys.executable, "-c", f"{begin}{program}\n{serve}")
     )
@@ -146,7 +149,7 @@ def test_a_full_disk_is_said_and_tried_again_later(
 ) -> None:
     instead(
         monkeypatch,
-        "def full(*_): raise OSError(28, 'No space left on device')\nstoring.Database.put = full",
+        "def full(*_): raise OSError(28, 'No space left on device')\ndatabase.Database.put = full",
     )
     store = opened(folder)
 
@@ -188,8 +191,8 @@ def test_a_store_that_kills_its_helper_is_made_anew_and_said(
     store.close()
     instead(
         monkeypatch,
-        "files = storing.Database.files\n"
-        "storing.Database.files = lambda self: files(self) and os._exit(1) or {}",
+        "files = database.Database.files\n"
+        "database.Database.files = lambda self: files(self) and os._exit(1) or {}",
     )
 
     again = opened(folder)
@@ -202,7 +205,7 @@ def test_a_store_that_kills_its_helper_is_made_anew_and_said(
 def test_a_helper_that_ends_each_time_is_done_without_and_that_is_said(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instead(monkeypatch, "storing.Database.put = lambda *_: os._exit(1)")
+    instead(monkeypatch, "database.Database.put = lambda *_: os._exit(1)")
     store.close()
     store.open()
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.knowledge.worker_kit import end_worker, home_in
 from turbo_tui.core.searching import Hit
-from turbo_tui.knowledge import tree
-from turbo_tui.knowledge.finding import Folder
-from turbo_tui.knowledge.text_search import TextSearch
+from turbo_tui.knowledge.indexing import tree
+from turbo_tui.knowledge.ranking.finding import Folder
+from turbo_tui.knowledge.service.text_search import TextSearch
 
 FILES = {
     "src/greeting.py": (

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from turbo_tui.knowledge.likelihood import Waiting, likelihood
-from turbo_tui.knowledge.static_table import Floats
-from turbo_tui.knowledge.vectors import Vectors
+from turbo_tui.knowledge.vectors.chunk_vectors import Vectors
+from turbo_tui.knowledge.vectors.likelihood import Waiting, likelihood
+from turbo_tui.knowledge.vectors.static_table import Floats
 
 
 def unit_rows(count: int, dimensions: int = 64, seed: int = 7) -> Floats:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from turbo_tui.core.errors import WeightsError
-from turbo_tui.knowledge import weights as weights_module
-from turbo_tui.knowledge.weights import DEFAULT_MODEL, Weights, find, table_folder
+from turbo_tui.knowledge.vectors import weights as weights_module
+from turbo_tui.knowledge.vectors.weights import DEFAULT_MODEL, Weights, find, table_folder
 
 NEEDED = ("model.safetensors", "tokenizer.json", "modules.json")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from turbo_tui.knowledge.weights import DEFAULT_MODEL, find
-from turbo_tui.knowledge.wordpiece import WordPiece, words_of
+from turbo_tui.knowledge.vectors.weights import DEFAULT_MODEL, find
+from turbo_tui.knowledge.vectors.wordpiece import WordPiece, words_of
 
 PIECES = ["[UNK]", "un", "##aff", "##able", "want", "a", "##b", "_", "(", ")", "[", "]"]
 
@@ -65,7 +65,7 @@ def test_only_the_first_pieces_of_a_long_text_are_cut() -> None:
 def test_what_is_remembered_of_words_does_not_grow_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("turbo_tui.knowledge.wordpiece._REMEMBERED", 10)
+    monkeypatch.setattr("turbo_tui.knowledge.vectors.wordpiece._REMEMBERED", 10)
     cut = WordPiece(PIECES)
 
     for number in range(50):

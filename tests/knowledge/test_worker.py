@@ -17,14 +17,14 @@ import pytest
 
 from tests.knowledge.worker_kit import end_worker, helpers, home_in, until, workers
 from turbo_tui.core.errors import ToolError
-from turbo_tui.knowledge import client as client_module
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.digest import key_of
-from turbo_tui.knowledge.home import Home, home_of
-from turbo_tui.knowledge.keeper import Keeper
-from turbo_tui.knowledge.meaning import Meaning
-from turbo_tui.knowledge.serving import has_gone
-from turbo_tui.knowledge.store import Store
+from turbo_tui.knowledge.indexing.digest import key_of
+from turbo_tui.knowledge.service import client as client_module
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.home import Home, home_of
+from turbo_tui.knowledge.service.keeper import Keeper
+from turbo_tui.knowledge.service.serving import has_gone
+from turbo_tui.knowledge.storing.store import Store
+from turbo_tui.knowledge.vectors.meaning import Meaning
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_two_apps_on_one_workspace_share_a_worker(home: Home, client: Client) ->
 def test_many_who_come_at_once_start_one_worker(home: Home) -> None:
     code = (
         "import sys; from pathlib import Path; from tests.knowledge.worker_kit import home_in\n"
-        "from dataclasses import replace; from turbo_tui.knowledge.client import Client\n"
+        "from dataclasses import replace; from turbo_tui.knowledge.service.client import Client\n"
         "root = Path(sys.argv[1])\n"
         "home = replace(home_in(root.parent, root), model='')\n"
         "print(Client(home).search('here_4', limit=1, complete=True)[0].path)\n"

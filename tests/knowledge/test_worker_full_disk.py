@@ -18,9 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.knowledge.worker_kit import end_worker, home_in, workers
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.digest import version
-from turbo_tui.knowledge.store import Store
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.indexing.digest import version
+from turbo_tui.knowledge.storing.store import Store
 
 folder, size = Path(sys.argv[1]), sys.argv[2]
 home = replace(home_in(folder, folder / "shop"), model="")

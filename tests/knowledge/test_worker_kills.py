@@ -23,14 +23,14 @@ import pytest
 from tests.knowledge.worker_kit import end_worker, helpers, home_in, workers
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import IndexState
-from turbo_tui.knowledge import store as store_module
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.digest import key_of, unpacked, version
-from turbo_tui.knowledge.habits import Habits
-from turbo_tui.knowledge.home import Home
-from turbo_tui.knowledge.store import VERSION_FILE, Store
-from turbo_tui.knowledge.storing import Database
-from turbo_tui.knowledge.tree import stamp_of
+from turbo_tui.knowledge.indexing.digest import key_of, unpacked, version
+from turbo_tui.knowledge.indexing.tree import stamp_of
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.habits import Habits
+from turbo_tui.knowledge.service.home import Home
+from turbo_tui.knowledge.storing import store as store_module
+from turbo_tui.knowledge.storing.database import Database
+from turbo_tui.knowledge.storing.store import VERSION_FILE, Store
 
 FILES = 40
 CHANGED = 5  # files, before each kill; one goes, one comes, one moves besides

@@ -10,9 +10,9 @@ import pytest
 
 from tests.knowledge.tiny_table import write_tiny_table
 from tests.knowledge.worker_kit import end_worker, home_in
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.home import Home
-from turbo_tui.knowledge.weights import table_folder
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.home import Home
+from turbo_tui.knowledge.vectors.weights import table_folder
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from turbo_tui.knowledge.static_table import StaticTable, read, write
+from turbo_tui.knowledge.vectors.static_table import StaticTable, read, write
 
 SUBJECTS = (("fetch", "download", "http"), ("paint", "colour", "draw"), ("parse", "syntax", "tree"))
 LETTERS = [*map(chr, range(ord("a"), ord("z") + 1))]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from turbo_tui.knowledge.home import Home, home_of
+from turbo_tui.knowledge.service.home import Home, home_of
 
 PATIENCE_S = 60.0
 
@@ -36,9 +36,9 @@ def workers(home: Home) -> list[psutil.Process]:
             words = process.cmdline()
         except psutil.Error:
             continue
-        if "turbo_tui.knowledge.worker" in words and json.loads(words[-1])["store"] == os.fspath(
-            home.store
-        ):
+        if "turbo_tui.knowledge.service.worker" not in words:
+            continue
+        if json.loads(words[-1])["store"] == os.fspath(home.store):
             found.append(process)
     numbers = {each.pid for each in found}
     return [each for each in found if _parent(each) not in numbers]  # a helper before its exec

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tests.fakes import ScriptedModel, calling
 from tests.knowledge.worker_kit import end_worker
 from turbo_tui.commands.session import command as session_command
-from turbo_tui.knowledge.habits import Habits
+from turbo_tui.knowledge.service.habits import Habits
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.minds import Recorded
 from turbo_tui.wiring.notes import MOST_BYTES, notes_of

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.knowledge import model_process
+from turbo_tui.knowledge.vectors import model_process
 from turbo_tui.wiring.word_vectors import main
 
 

@@ -10,7 +10,7 @@ import click
 
 from turbo_tui.commands.search import as_value, plural, progress, tell_state
 from turbo_tui.commands.telling import tell
-from turbo_tui.knowledge.client import Client
+from turbo_tui.knowledge.service.client import Client
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
 

@@ -16,8 +16,8 @@ from turbo_tui.commands.telling import encodable, tell
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plain import plain
 from turbo_tui.core.searching import Hit, IndexState
-from turbo_tui.knowledge.client import Client
-from turbo_tui.knowledge.home import Home
+from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.home import Home
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
 

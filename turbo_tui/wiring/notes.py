@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from turbo_tui.knowledge.tree import NOTES
+from turbo_tui.knowledge.indexing.tree import NOTES
 from turbo_tui.trust import project_files
 from turbo_tui.wiring.workspace import Workspace
 

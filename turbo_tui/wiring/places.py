@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from turbo_tui.config import load_settings, paths
-from turbo_tui.knowledge.home import Home, home_of
+from turbo_tui.knowledge.service.home import Home, home_of
 
 
 def search_home(root: Path) -> Home:

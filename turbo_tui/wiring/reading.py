@@ -12,7 +12,7 @@ from turbo_tui.core.redact import secrets_of
 from turbo_tui.core.searching import Context, Hit, Knowledge
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
-from turbo_tui.knowledge.text_search import TextSearch
+from turbo_tui.knowledge.service.text_search import TextSearch
 from turbo_tui.wiring.places import search_home
 from turbo_tui.wiring.spans import excerpts
 

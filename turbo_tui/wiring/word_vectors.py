@@ -12,7 +12,7 @@ from turbo_tui.wiring.places import search_home
 
 def main() -> int:
     """Make them unless they are there; print their folder and return the exit code."""
-    from turbo_tui.knowledge import model_process  # noqa: PLC0415  numpy is slow
+    from turbo_tui.knowledge.vectors import model_process  # noqa: PLC0415  numpy is slow
 
     try:
         home = search_home(Path.cwd())

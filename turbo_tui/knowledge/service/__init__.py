@@ -1,0 +1,1 @@
+"""The worker process of a workspace, and those who ask it."""

@@ -1,0 +1,414 @@
+"""Keeps an index as the files are: in a thread of its own, while queries are answered.
+
+Everything that changes the index happens file by file with `turn` held, for a millisecond or so.
+Files come from the store where their content was seen before, else from the processes that read
+them, a file that is saved meanwhile before all others; what is new is handed to `saving`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from threading import Condition, Event, Lock, Thread
+
+from turbo_tui.core.searching import IndexState
+from turbo_tui.knowledge.indexing.digest import Digest, key_of
+from turbo_tui.knowledge.indexing.index import Index
+from turbo_tui.knowledge.indexing.parser import Parser
+from turbo_tui.knowledge.indexing.tree import (
+    MOST_FILES,
+    SourceFile,
+    SourceTree,
+    Stamp,
+    content_of,
+    stamp_of,
+)
+from turbo_tui.knowledge.ranking.features import prepare
+from turbo_tui.knowledge.ranking.finding import Finder
+from turbo_tui.knowledge.service.backlog import Backlog
+from turbo_tui.knowledge.service.saving import BATCH_FILES, Saving
+from turbo_tui.knowledge.service.watching import Watch
+from turbo_tui.knowledge.storing.store import Store
+from turbo_tui.knowledge.syntax.file_kinds import kinds_of
+from turbo_tui.knowledge.vectors.meaning import Meaning, Row
+
+QUICK_WALK_S = 0.25  # a tree that is walked so quickly is walked whenever somebody asks
+SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to do
+REST_S = 5.0  # without work, after which the processes that read files are ended
+FEW = 16  # files are parsed sooner than a store at rest is asked
+HEED_S = 0.2  # between looks at what was saved while others are read
+AT_MOST = 0.1  # of the time goes into walking the tree while files are read
+PREPARED_FILES = 20_000  # at once, in a second
+MANY_FILES = 200  # that come from the store at once
+MOST_BLOCKS = 50  # of such files, in which each term is looked for
+PENDING_S = 0.3
+PATIENCE_S = 1.0  # between looks at whether somebody still waits
+SAVE_S = 1.0  # whoever ends a worker waits no longer for it
+CUT = (
+    f"Only the first {MOST_FILES:,} files here are searched: name folders to leave out in "
+    ".turbo/ignore, or search in one of them."
+)
+IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
+
+
+class Keeper:
+    """The index of a workspace, and the thread that keeps it up.
+
+    Attributes:
+        index: Read and changed with `turn` held.
+        finder: Answers queries from it.
+        turn: Whoever looks at the index or changes it holds this.
+    """
+
+    def __init__(
+        self, root: Path, store: Store, meaning: Meaning, notes: Path | None = None
+    ) -> None:
+        self.index = Index()
+        self.finder = Finder(self.index, meaning)
+        self._meaning = meaning
+        self._vectors: list[Row] = []  # that are not in the store yet
+        self._recalled = self._followed = False
+        self.turn = Lock()
+        self._over = Event()
+        self._root = root
+        self._tree = SourceTree(root, notes)
+        self._parser = Parser(over=self._over)
+        self._store = store
+        self._saving = Saving(store, self._over)
+        self._backlog = Backlog()
+        self._no_text: dict[str, Stamp] = {}
+        self._news = Condition()
+        self._touched: set[str] = set()
+        self._asked = 1
+        self._done = 0  # of what was asked: in the index
+        self._busy, self._tries = True, False
+        self._walked_at = self._heeded_at = 0.0
+        self._filled = False
+        self._watch = Watch(self._changed)
+        self._thread = Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+        self._saving.start()
+
+    @property
+    def works(self) -> bool:
+        """Whether its threads run and its store is there; else a new worker is better."""
+        return self._thread.is_alive() and self._saving.works and not self._store.lost
+
+    def stop(self) -> None:
+        """End the threads; what is unsaved is saved, unless that takes long."""
+        self._over.set()
+        with self._news:
+            self._news.notify_all()
+        self._saving.stop()
+        until = time.monotonic() + SAVE_S
+        self._thread.join(SAVE_S)
+        if not self._saving.join(max(0.0, until - time.monotonic())) or self._thread.is_alive():
+            self._store.abandon()  # it may hang with its disk
+        self._thread.join(SAVE_S)
+        self._watch.stop()
+        self._parser.close()
+        self._meaning.close()
+        if self._saving.join(SAVE_S) and not self._thread.is_alive():
+            self._store.close()
+
+    def near(self, paths: Sequence[str]) -> None:
+        """Say which files the user is at: their chunks are compared by meaning first."""
+        self._meaning.near(paths)
+
+    def look(self, *, keep: bool = False) -> int:
+        """Have the files looked at; return what `settled` waits for.
+
+        Args:
+            keep: Try at once whether a disk that was full is so still.
+        """
+        with self._news:
+            self._asked += 1
+            self._tries = self._tries or keep
+            self._news.notify_all()
+            return self._asked
+
+    def settled(self, wanted: int, *, within_s: float, kept: bool = False) -> bool:
+        """Wait until that look is over and all it found is in the index.
+
+        Args:
+            wanted: What `look` returned.
+            within_s: So long at most; False when it passed.
+            kept: And on disk, where there is room.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._done >= wanted or self._over.is_set(), within_s)
+            done = self._done >= wanted
+        return done and (not kept or self._saving.kept(wanted, within_s=within_s))
+
+    def filled(self, *, within_s: float) -> bool:
+        """Wait until all that can be compared by meaning is; tell whether it is."""
+        with self._news:
+            return self._news.wait_for(lambda: self._filled or self._over.is_set(), within_s)
+
+    def settle(self, *, within_s: float, is_left: Callable[[], bool] = lambda: False) -> None:
+        """Wait until the index is as the files are.
+
+        Files that are watched are not looked at for that, unless it is quick.
+
+        Args:
+            within_s: So long at most.
+            is_left: Tells, asked now and then, whether nobody waits any more.
+        """
+        until = time.monotonic() + within_s
+        looks = not self._watch.works or self._tree.walk_s < QUICK_WALK_S
+        wanted = self.look() if looks else 0
+
+        def is_so() -> bool:
+            there = self._done >= wanted if looks else not (self._touched or self._busy)
+            return there or self._over.is_set()
+
+        with self._news:
+            while not self._news.wait_for(is_so, PATIENCE_S):
+                if time.monotonic() > until or is_left():
+                    return
+
+    def first_look(self, *, within_s: float) -> None:
+        """Wait until the index was complete once; afterwards, it is nearly so."""
+        self.settled(1, within_s=within_s)
+
+    def pending(self, *, within_s: float = PENDING_S) -> Iterator[SourceFile]:
+        """Yield files that are not in the index yet, as many as can be read in so long."""
+        until = time.monotonic() + within_s
+        for file in list(self._backlog.files.values()):
+            file.text()
+            yield file
+            if time.monotonic() > until:
+                return
+
+    def state(self) -> IndexState:
+        """Say what the index holds."""
+        rate, left_s = self._backlog.pace()
+        return IndexState(
+            files=len(self.index.files),
+            chunks=len(self.index.chunks),
+            pending=len(self._backlog.files),
+            rate=rate,
+            left_s=left_s,
+            given_up=tuple(sorted(self._parser.given_up)),
+            age_s=0.0 if self._watch.works else round(time.monotonic() - self._walked_at, 3),
+            note=self._store.note or (CUT if self._tree.cut else self._meaning.note),
+            vectors=self._meaning.state,
+            vectors_pending=len(self._meaning.waiting),
+            changes=self.index.changes,
+        )
+
+    def _changed(self, paths: Iterable[str] | None) -> None:
+        """Take note of changed files, by absolute path; None: anything may have changed."""
+        with self._news:
+            if paths is None:
+                self._asked += 1
+            else:
+                self._touched.update(paths)
+            self._news.notify_all()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            with self._news:
+                asked, touched = self._asked, self._touched
+                idle = asked == self._done and not touched
+                self._touched, self._busy = set(), not idle
+            if idle:
+                if not self._prepare() and not self._compare() and not self._heard():
+                    self._rest()
+                continue
+            quick = self._tree.walk_s < QUICK_WALK_S
+            if asked > self._done or quick or not self._touch(touched):
+                self._look()
+            self._take_in()
+            if not self._backlog.files:
+                self._watch.over(self._tree.folders)
+            with self._news:
+                self._filled = self._followed = False
+                self._done = max(self._done, asked)
+                self._busy = False
+                self._saving.whole(self._done)
+                self._news.notify_all()
+
+    def _heard(self) -> bool:
+        """Wait a while for something to do; tell whether there is."""
+        with self._news:
+            self._filled = not self._meaning.making
+            self._news.notify_all()
+            return self._news.wait_for(
+                lambda: self._asked > self._done or bool(self._touched) or self._over.is_set(),
+                REST_S,
+            )
+
+    def _prepare(self) -> bool:
+        """Work out ahead what queries ask of files; tell whether there is more."""
+        held = self.index.referenced
+        left = [known for path, known in self.index.files.items() if path not in held]
+        prepare(self.index, left[:PREPARED_FILES])  # what it looks at, this thread alone changes
+        for known in left[:PREPARED_FILES]:
+            kinds_of(known.file.path, (), {})
+        return len(left) > PREPARED_FILES
+
+    def _compare(self) -> bool:
+        """Have some chunks compared by meaning; tell whether there are more."""
+        meaning = self._meaning
+        if not meaning.open():
+            return False
+        if not self._followed:
+            meaning.follow(self.index)
+            self._followed = True
+        if not self._recalled:
+            self._recalled = True
+            with closing(self._store.vectors(meaning.name)) as rows:
+                meaning.recall(rows, self.turn)
+        if meaning.waiting:
+            self._vectors += meaning.fill(self.turn, within_s=SLICE_S)
+        if len(self._vectors) >= BATCH_FILES or (self._vectors and not meaning.waiting):
+            self._store.put_vectors(meaning.name, self._vectors)
+            self._vectors = []
+        return bool(meaning.waiting)
+
+    def _rest(self) -> None:
+        self._parser.close()
+        self._store.rest()
+        if self._store.behind and self._saving.opened.is_set() and self._store.recover():
+            self._changed(None)
+        waited = time.monotonic() - self._walked_at
+        if not self._watch.works and waited > 10 * self._tree.walk_s:
+            self._changed(None)
+
+    def _touch(self, paths: set[str]) -> bool:
+        """Look at known files alone; False where a look at all of them is called for."""
+        by_place = {file.absolute: file for file in self._tree.known.values()}
+        changed: dict[str, SourceFile] = {}
+        for path in paths:
+            file, stamp = by_place.get(path), stamp_of(path)
+            if file is None or stamp is None or path.endswith(IGNORE_FILES):
+                return False
+            if stamp != file.stamp:
+                changed[file.path] = SourceFile(file.path, file.absolute, stamp)
+        self._tree.known.update(changed)
+        self._backlog.add(changed.values())
+        return True
+
+    def _look(self) -> None:
+        """Compare the index with the files."""
+        files = self._tree.files()
+        self._walked_at = time.monotonic()
+        held = self.index.files
+        lacks = self._catches_up()
+        for path in [*(held.keys() - files.keys())]:
+            with self.turn:
+                self.index.remove(path)
+        if self.index.chunks.wasteful:
+            self.index.pack(self.turn)
+        self._saving.keep_only(files)
+        textless = self._no_text
+        self._backlog.set(
+            file
+            for path, file in files.items()
+            if textless.get(path) != file.stamp
+            and (
+                path not in held
+                or held[path].file.stamp != file.stamp
+                or (lacks and not self._store.has(file, held[path].key))
+            )
+        )
+
+    def _catches_up(self) -> bool:
+        """Tell whether the store takes again what it had no room for."""
+        at_once, self._tries = self._tries, False
+        if not self._saving.opened.is_set() or not self._store.behind:
+            return False
+        self._store.behind = not self._store.recover(at_once=at_once)
+        return not self._store.behind
+
+    def _take_in(self) -> None:
+        """Take in what is pending: what the store knows from there, the rest from the files."""
+        opened = self._saving.opened
+        while self._backlog.files and not self._over.is_set():
+            asked_store = opened.is_set()
+            self._recall()
+            with closing(self._parser.read(self._backlog.take())) as reading:
+                for file, key, digest, parts, _ in reading:
+                    if self._put(file, key, digest) and digest is not None:
+                        self._saving.add(file, key, parts)
+                    self._heed()
+                    if self._over.is_set() or asked_store != opened.is_set():
+                        break  # by now the store may know the rest
+
+    def _heed(self) -> None:
+        """Put what was saved meanwhile before what is left to read."""
+        now = time.monotonic()
+        if not self._touched or now < self._heeded_at + HEED_S:
+            return
+        self._heeded_at = now
+        with self._news:
+            touched, self._touched = self._touched, set()
+        if self._touch(touched):
+            self._recall()
+        elif AT_MOST * (now - self._walked_at) > self._tree.walk_s:
+            self._look()
+            self._recall()
+        else:
+            self._changed(touched)
+
+    def _recall(self) -> None:
+        """Take in files whose content the store has, however it came there."""
+        if not self._store.keys or not self._saving.opened.is_set():
+            return
+        wanted: dict[str, list[SourceFile]] = {}
+        for file in self._backlog.unasked(FEW):
+            key = self._key_of(file)
+            if key in self._store.keys:
+                wanted.setdefault(key, []).append(file)
+            if self._over.is_set():
+                return
+        if sum(map(len, wanted.values())) >= MANY_FILES and self.index.chunks.blocks < MOST_BLOCKS:
+            self._recall_all(wanted)
+        with closing(self._store.get(list(wanted))) as found:
+            for key, digest in found:
+                for file in wanted[key]:
+                    if self._put(file, key, digest) and not self._store.has(file, key):
+                        self._saving.add(file, key, ())
+                if self._over.is_set():
+                    return
+
+    def _recall_all(self, wanted: dict[str, list[SourceFile]]) -> None:
+        """Take in as many of the files as the store gives at once; leave the rest in `wanted`."""
+        files = [(file, key) for key, several in wanted.items() for file in several]
+        with closing(self._store.gather([(file.path, key) for file, key in files])) as found:
+            for which, gathered in found:
+                some = [files[at] for at in which]
+                self.index.attach(some, gathered, self.turn)
+                for file, key in some:
+                    self._backlog.done(file)
+                    wanted.pop(key, None)
+                    if not self._store.has(file, key):
+                        self._saving.add(file, key, ())
+                if self._over.is_set():
+                    return
+
+    def _key_of(self, file: SourceFile) -> str:
+        stamp, key = self._store.files.get(file.path, (None, ""))
+        if stamp != file.stamp:
+            content = content_of(file.absolute)
+            key = key_of(file.path, content) if content is not None else ""
+        return key
+
+    def _put(self, file: SourceFile, key: str, digest: Digest | None) -> bool:
+        """Take a file in; False where it went meanwhile, or what it is now was quicker."""
+        if file.path not in self._backlog.files:
+            return False
+        with self.turn:
+            if digest is None:
+                self.index.remove(file.path)
+                self._no_text[file.path] = file.stamp
+            else:
+                self.index.add(file, key, digest)
+            self._backlog.done(file)
+        return True

@@ -1,0 +1,1 @@
+"""The index on disk, in a helper process that alone imports LanceDB."""

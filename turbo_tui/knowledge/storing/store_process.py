@@ -1,0 +1,169 @@
+"""The process that keeps an index on disk: started when it is asked, ended when it is not.
+
+It may end at any time, killed for want of memory say, and may hang with its disk: neither is ever
+more than an error to whoever waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock, Timer
+from typing import BinaryIO, Literal, cast
+
+from turbo_tui.knowledge.storing.frames import Head, Parts, receive, send
+
+COMMAND = (sys.executable, "-I", "-m", "turbo_tui.knowledge.storing.database")
+IDLE_S = 30.0  # it holds 150 MB; nobody needs it while nothing changes
+HUNG_S = 300.0  # for one answer; the tables of a million chunks are packed in less
+ENDED_S = 1.0  # a killed process may wait for its disk: that is not waited for
+
+Why = Literal["version", "full", "broken", "ended"]
+
+
+class RequestFailedError(Exception):
+    """A request was not done.
+
+    Attributes:
+        why: Another version made the store, the disk is full, the store cannot be read or written,
+            or the process ended.
+    """
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why: Why = why
+
+
+class StoreProcess:
+    """The one process of a store; whoever asks it waits for his turn."""
+
+    def __init__(self, folder: Path, version: str) -> None:
+        """Begin without a process.
+
+        Args:
+            folder: Of the store.
+            version: Of all that is in it.
+        """
+        self._folder = folder
+        self._version = version
+        self._turn = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._used = 0.0
+        self._over = False
+
+    def ask(self, head: Head, parts: Parts = ()) -> Head:
+        """Have something done; return the answer.
+
+        Raises:
+            RequestFailedError: It was not done.
+        """
+        with self._turn:
+            self._send(head, parts)
+            return self._receive()[0]
+
+    def follow(self, head: Head, until: str) -> Generator[tuple[Head, list[bytes]], None, None]:
+        """Yield answers until there is one whose field `until` is empty.
+
+        Raises:
+            RequestFailedError: The rest will not come.
+        """
+        with self._turn:
+            try:
+                self._send(head)
+                while (answer := self._receive())[0][until]:
+                    yield answer
+            except GeneratorExit:
+                self._end()  # the rest of its answer is for nobody
+                raise
+
+    def rest(self) -> None:
+        """End it when it had nothing to do for a while."""
+        if self._turn.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._used > IDLE_S:
+                    self._end()
+            finally:
+                self._turn.release()
+
+    def restart(self) -> None:
+        """End it; the next request starts it anew."""
+        with self._turn:
+            self._end()
+
+    def abandon(self) -> None:
+        """End it for good, whoever waits for it: he is told that it ended."""
+        self._over = True
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def _send(self, head: Head, parts: Parts = ()) -> None:
+        if self._process is None:
+            self._start()
+            if head["do"] not in {"open", "wipe"}:  # the one before rested, or was killed
+                self._send({"do": "open", "version": self._version})
+                self._receive()
+        self._used = time.monotonic()
+        out = self._process.stdin if self._process is not None else None
+        try:
+            if out is not None:
+                with self._limit():
+                    send(cast("BinaryIO", out), head, parts)
+        except OSError as error:
+            self._end()
+            raise RequestFailedError("ended") from error
+
+    def _receive(self) -> tuple[Head, list[bytes]]:
+        process = self._process
+        try:
+            if process is None or process.stdout is None:
+                raise RequestFailedError("ended")
+            with self._limit():
+                head, parts = receive(cast("BinaryIO", process.stdout))
+        except (OSError, EOFError, ValueError) as error:
+            self._end()
+            raise RequestFailedError("ended") from error
+        if "error" in head:
+            raise RequestFailedError(cast("Why", head["error"]))
+        self._used = time.monotonic()
+        return head, parts
+
+    def _start(self) -> None:
+        process = subprocess.Popen(
+            (*COMMAND, os.fspath(self._folder)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._process = process
+        if self._over:  # since when, nobody knows: `abandon` may have found none
+            process.kill()
+
+    @contextmanager
+    def _limit(self) -> Generator[None, None, None]:
+        """Kill the process where it takes too long."""
+        process = self._process
+        timer = Timer(HUNG_S, process.kill if process is not None else lambda: None)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not sent yet is for nobody
+                if stream is not None:
+                    stream.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDED_S)

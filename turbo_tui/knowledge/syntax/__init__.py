@@ -1,0 +1,1 @@
+"""What a file's text holds: words, chunks, definitions, by its language's grammar."""

@@ -1,0 +1,1 @@
+"""What chunks mean: vectors of a static table and of the model, filled in behind."""
