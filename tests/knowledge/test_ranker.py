@@ -123,6 +123,12 @@ def test_a_file_that_defines_a_name_like_the_query_comes_before_one_that_only_us
     assert paths(ranker.rank(found.index, asked, limit=2)) == ["a.py", "b.py"]
 
 
+def test_a_single_letter_is_asked_for_as_any_word(tmp_path: Path, folder: Folder) -> None:
+    found = written(folder, tmp_path, a_dot_py="def scroll_y(): ...\n", b_dot_py="def f(): ...\n")
+
+    assert paths(ranker.rank(found.index, "scroll in y", limit=2)) == ["a.py"]
+
+
 def test_a_member_is_that_of_what_is_typed_before_it(tmp_path: Path, folder: Folder) -> None:
     lua = "function A:close()\n  return 1\nend\n\nfunction B:close()\n  return 2\nend\n"
     rb = "class A\n  def close\n  end\nend\nclass B\n  def close\n  end\nend\n"

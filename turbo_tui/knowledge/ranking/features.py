@@ -177,7 +177,7 @@ def _with_letters(names: Sequence[str], beginnings: Iterable[str]) -> set[str]:
 
 def letters_of(wanted: Iterable[str]) -> list[str]:
     """Return letters that are in any word of some stems: `y` may stand for the end of one."""
-    return [term.removesuffix("y") for term in wanted if not term.startswith("=")]
+    return [term.removesuffix("y") or term for term in wanted if not term.startswith("=")]
 
 
 def referenced(index: Index, known: Indexed) -> float:
