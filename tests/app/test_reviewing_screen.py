@@ -317,3 +317,30 @@ async def test_what_an_editor_left_that_ended_with_an_error_is_put_aside_not_tak
     (kept,) = (tmp_path / "unkept").iterdir()
     assert kept.read_text() == "half of it\n"
     assert not events_of(stand, ev.ContentEdited)
+
+
+async def test_a_rewritten_file_that_is_left_out_is_taken_in_again_by_the_same_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outside(_: TurboApp, command: list[str]) -> int:
+        lines = Path(command[-1]).read_text().splitlines()
+        lines[10] = "mine"
+        Path(command[-1]).write_text("\n".join([*lines, ""]))
+        return 0
+
+    monkeypatch.setattr(TurboApp, "outside", outside)
+    monkeypatch.setenv("VISUAL", "")
+    monkeypatch.setenv("EDITOR", "vim")
+    stand = Stand(tmp_path)
+    async with seated(stand) as seat:
+        await seat.to_review()
+        await seat.press("n", "E")
+        await seat.until(lambda: "+ mine" in seat.rows("diff"))
+        await seat.press("n", "space")
+        await seat.card("1 file left out")
+        assert "mine" in seat.rows("diff"), "it is still what was written"
+        await seat.press("space")
+        await seat.until(lambda: "left out" not in seat.bar_text)
+        await landing(seat)
+
+    assert (stand.root / "api.py").read_text().splitlines()[10] == "mine"

@@ -132,8 +132,9 @@ class DiffPresenter:
         self, change: FileChange, file: DiffFile, choice: FileChoice, sides: Sides
     ) -> DiffFile:
         """Put the marks of a choice on a file; what the user wrote is shown as it lands."""
-        if diffs.WHOLE_FILE not in choice.rejected and choice.content:
-            return self._rewritten(change, file, choice.content)
+        out = diffs.WHOLE_FILE in choice.rejected
+        if choice.content and (choice.clashing is None or not out):
+            return self._rewritten(change, file, choice.content, out=out)
         if choice.clashing is not None:
             file = clash_file(change, file, choice.clashing, self._review.bytes_of, sides)
             return _marked(file, choice) if choice.rejected else file
@@ -148,13 +149,19 @@ class DiffPresenter:
                 hunks[index] = replace(hunks[index], lines=lines, edited=True)
         return replace(file, hunks=tuple(hunks))
 
-    def _rewritten(self, change: FileChange, file: DiffFile, blob: str) -> DiffFile:
+    def _rewritten(self, change: FileChange, file: DiffFile, blob: str, *, out: bool) -> DiffFile:
         content = self._review.bytes_of(blob)
         mode = change.after.mode if change.after is not None else 0o644
         after = Node("file", mode, len(content), blob)
         made = self._file(replace(change, after=after))
         return replace(
-            made, by_hunk=False, by_line=False, editable=file.editable, edited=True, accepted=True
+            made,
+            hunks=tuple(replace(hunk, accepted=not out) for hunk in made.hunks),
+            by_hunk=False,
+            by_line=False,
+            editable=file.editable,
+            edited=True,
+            accepted=not out,
         )
 
 
