@@ -42,6 +42,7 @@ _SAYS_NOTHING = re.compile(
     r"|ruff|black|copy|cleanup|refactor|rename[ds]?|upgrade|dependenc\w+|chore|style)\b",
     re.IGNORECASE,
 )
+_ALSO_RIGHT = {"internal", "header", "older"}
 _ASIDE = re.compile(r"^\s*\w+(?:\([^)]*\))?!?:\s*|\(?#\d+\)?|\[[^\]]*\]")
 
 Question = tuple[str, frozenset[str]]
@@ -85,7 +86,9 @@ def questions(
         text = _ASIDE.sub("", subject).strip()
         paths = [(how, path.removeprefix(f"{folder}/")) for how, *_, path in changed]
         right = [
-            (how, path) for how, path in paths if is_code(path) and not kinds_of(path, known, {})
+            (how, path)
+            for how, path in paths
+            if is_code(path) and _ALSO_RIGHT.issuperset(kinds_of(path, known, {}))
         ]
         if (
             not _SAYS_NOTHING.search(subject)
