@@ -127,7 +127,7 @@ def to_hunk(screen: Screen, where: str) -> None:
 
 def reviewing(screen: Screen) -> None:
     """Wait until the pane with the changes has the keys."""
-    screen.wait_for(CARD, "space File in/out", "file 1/12")
+    screen.wait_for(CARD, "space In/out", "file 1/12")
 
 
 def quit_with(screen: Screen) -> None:
@@ -170,7 +170,7 @@ def test_twelve_files_are_reviewed_by_keys_and_exactly_what_is_in_lands(
         screen.type("  # reviewed")
         screen.wait_for("print('hello, world')  # reviewed")
         screen.press("ctrl+s")
-        screen.wait_for("hunk 1/1  line 2  edited", "space File in/out")
+        screen.wait_for("hunk 1/1  line 2  edited", "space In/out")
 
         to_file(screen, 11, since=8)  # whole.txt: out
         screen.press("x")

@@ -290,6 +290,11 @@ def test_progress_is_told_until_all_is_in_the_index(home: Home, client: Client) 
     assert any(state.pending for state in states[:-1])
 
 
+def readers_of(home: Home) -> list[psutil.Process]:
+    (worker,) = workers(home)
+    return [each for each in helpers(worker) if "digesting" in " ".join(each.cmdline())]
+
+
 def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
     home: Home, client: Client
 ) -> None:
@@ -298,12 +303,17 @@ def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
     assert first(client, "old_77") == "n77.py:1"
     until(lambda: client.state().age_s == 0.0)  # watched
 
+    readers = readers_of(home)
+    for each in readers:
+        each.suspend()
     for number in range(600):
         (home.root / f"n{number}.py").write_text(f"def new_{number}(): ...\n" * 40)
     until(lambda: client.state().pending)
 
     assert client.search("here_3", limit=1)[0].path == "m3.py"
     assert client.state().pending, "it did not wait for the rest"
+    for each in readers:
+        each.resume()
     assert first(client, "new_599") == "n599.py:1"
 
 
@@ -317,7 +327,7 @@ def test_a_worker_told_to_end_waits_neither_for_a_disk_nor_for_a_file_that_hangs
     helper.suspend()
     (home.root / "m1.py").write_text("def changed(): ...\n")
     assert first(client, "changed") == "m1.py:1"
-    readers = [each for each in helpers(worker) if "digesting" in " ".join(each.cmdline())]
+    readers = readers_of(home)
     for each in readers:
         each.suspend()
     (home.root / "m2.py").write_text("def stuck(): ...\n")
