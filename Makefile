@@ -36,7 +36,7 @@ run: $(VENV)/core.stamp sandbox ## install what is needed and open the app on th
 test: $(VENV)/dev.stamp sandbox ## run the tests; fails below 90 % line coverage
 	@echo "turbo-tui: running the tests (about 12 minutes on two idle cores)"
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not prove" --durations 15 --cov --cov-report=
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not prove" --durations 15 --cov --cov-report=
 	$(BIN)/python -m coverage report
 	echo "turbo-tui: all tests passed."
 

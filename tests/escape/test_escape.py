@@ -16,7 +16,7 @@ ALL: tuple[Attempt | HostAttempt, ...] = (*ATTEMPTS, *HOST)
 GAPS: dict[str, Gap] = {each.name: each.landlock for each in ALL if each.landlock is not None}
 LEAST_SHOWN = 80
 
-# The first test of a group makes all its attempts.
+# The first test of a group makes all its attempts; tests/conftest.py keeps groups together.
 pytestmark = pytest.mark.timeout(600)
 
 run_once = lru_cache(run)
@@ -39,9 +39,7 @@ def outcome_of(configuration: Configuration) -> Outcome:
 
 
 def _on(configuration: Configuration, *values: str) -> object:
-    marks = [pytest.mark.xdist_group(f"escape-{configuration.group}")]
-    if configuration in COPIES:
-        marks.append(pytest.mark.prove)
+    marks = [pytest.mark.prove] if configuration in COPIES else []
     return pytest.param(
         configuration, *values, marks=marks, id="-".join((configuration.name, *values))
     )
@@ -86,7 +84,6 @@ def test_every_gap_of_landlock_stands_in_its_report(configuration: Configuration
             assert gap.words in promised[gap.guarantee].detail
 
 
-@pytest.mark.xdist_group("escape-user")
 def test_the_report_of_landlock_names_no_gap_that_is_none() -> None:
     configuration = next(each for each in USUAL if each.name == "landlock-user")
     outcome = outcome_of(configuration)
