@@ -174,7 +174,11 @@ def words_of(process: object) -> list[str]:
 
 
 def digests(tree: Path, chunks: int) -> Iterator[tuple[SourceFile, str, Digest, list[bytes]]]:
-    """Yield as many chunks' files as are wanted: file, key, digest and its packed form."""
+    """Yield as many chunks' files as are wanted: file, key, digest and its packed form.
+
+    Raises:
+        SystemExit: There is nothing to copy.
+    """
     from turbo_tui.knowledge.indexing.digest import packed
     from turbo_tui.knowledge.indexing.parser import Parser
     from turbo_tui.knowledge.indexing.tree import SourceTree
@@ -182,6 +186,8 @@ def digests(tree: Path, chunks: int) -> Iterator[tuple[SourceFile, str, Digest, 
     parser = Parser()
     read = list(parser.read(SourceTree(tree).files().values()))
     parser.close()
+    if not any(digest is not None and len(digest.chunks) for _, _, digest, _, _ in read):
+        sys.exit(f"{tree}: no text to index there. Name a folder of source files as --tree.")
     made, copy = 0, 0
     while made < chunks:
         for file, key, digest, parts, _ in read:
