@@ -29,9 +29,11 @@ def main() -> None:
             path = sys.argv[1] if sys.argv[1:] else "."
             code = open_in_app(path, demo=False, here=False, new=False, session="")
         else:
+            from turbo_tui.commands.output import watched_output  # noqa: PLC0415
             from turbo_tui.commands.program import run_program  # noqa: PLC0415  click
 
-            code = run_program()
+            with watched_output():
+                code = run_program()
     except KeyboardInterrupt:
         sys.stderr.write("turbo-tui: interrupted.\n")
         code = INTERRUPTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +134,43 @@ def test_every_foreseen_error_is_a_message_and_an_exit_code(
     monkeypatch.setattr(program, "main", fail)
 
     assert shell("doctor") == (code, "", said)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("output", "code", "said"),
+    [
+        ("full", 5, "standard output cannot be written: No space left on device."),
+        ("closed", 5, "standard output cannot be written: Bad file descriptor."),
+        ("unread", 141, "what read the output has ended before all of it was written."),
+    ],
+)
+def test_output_that_cannot_be_written_is_one_line_and_an_exit_code(
+    tmp_path: Path, output: str, code: int, said: str, unbuffered: str
+) -> None:
+    environ = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    words = ["policy", "check", "--json", "ls"]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh"] if output == "closed" else []
+    reader, unread = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    done = subprocess.run(
+        [*closed, sys.executable, "-c", "from turbo_tui.cli import main; main()", *words],
+        cwd=tmp_path,
+        env=environ,
+        stdout=full if output == "full" else unread,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(full)
+    os.close(unread)
+
+    assert done.returncode == code
+    assert done.stderr.startswith(f"turbo-tui: {said}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_windows_is_pointed_to_wsl2(

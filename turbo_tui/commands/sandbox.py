@@ -20,7 +20,7 @@ import click
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants, Limits
-from turbo_tui.core.errors import SandboxError, TurboError
+from turbo_tui.core.errors import OutputError, SandboxError, TurboError
 from turbo_tui.core.ports import CommandResult, SandboxReport, Stage
 from turbo_tui.sandbox.report import LABELS
 from turbo_tui.wiring import Workspace, open_workspace
@@ -110,6 +110,8 @@ def command(
         told = Telling(as_json=as_json)
         work = _work(workspace, ordered, told, keep=keep, unsandboxed=unsandboxed)
         raise SystemExit(asyncio.run(_until_signalled(work)))
+    except OutputError:  # not the sandbox failed; the door says it, as for any command
+        raise
     except TurboError as error:
         sys.stderr.write(f"turbo-tui: {error}\n")
         raise SystemExit(SandboxError.exit_code) from None

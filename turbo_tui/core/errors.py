@@ -16,6 +16,8 @@
     │   ├── StageError                  a stage cannot be made, read or mounted
     │   ├── LandingError                a landing stopped; the message says what stands where
     │   └── SessionError                no such session, locked, or its log is broken
+    ├── OutputError                 5   what is told on standard output cannot be written
+    │   └── OutputClosedError       141 its reader has gone, as where SIGPIPE ends a program
     ├── SandboxError                125 the sandbox itself failed, not the command in it
     ├── ToolError                   1   a tool call cannot be done; goes back to the model
     └── BudgetError                 1   a cap on turns, tokens, money or time was reached
@@ -106,6 +108,18 @@ class LandingError(WorkspaceError):
 
 class SessionError(WorkspaceError):
     """No such session, locked by another process, or its log is broken."""
+
+
+class OutputError(TurboError):
+    """Standard output cannot be written."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class OutputClosedError(OutputError):
+    """What read standard output has gone."""
+
+    exit_code: ClassVar[int] = 141  # 128 + SIGPIPE, as a shell tells it of other programs
 
 
 class SandboxError(TurboError):
