@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from turbo_tui.knowledge.syntax.definitions import Definition
-from turbo_tui.knowledge.syntax.words import joined
+from turbo_tui.knowledge.syntax.words import MARKS, joined
 
 
 class Defines(Protocol):
@@ -57,8 +57,15 @@ class Defining:
 
     def get(self, key: str) -> dict[str, list[Definition]]:
         """Return the definitions of a name by path."""
+        # Few names begin like it; to look at one letter is quicker than to join them all.
+        first = key[1:2]
+        maybe = {first, first.upper(), *MARKS}
         return {
-            path: [each for each in self._files[path].defined if joined(each.name) == key]
+            path: [
+                each
+                for each in self._files[path].defined
+                if (each.name[:1] in maybe or not each.name.isascii()) and joined(each.name) == key
+            ]
             for path in self.paths(key)
         }
 

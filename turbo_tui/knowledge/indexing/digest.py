@@ -21,6 +21,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from turbo_tui.core.decoding import decoded
 from turbo_tui.knowledge.indexing.postings import MOST
 from turbo_tui.knowledge.syntax.chunks import Span, by_lines, cutter_of
 from turbo_tui.knowledge.syntax.definitions import LONGEST_LINE, Definition, definitions
@@ -33,7 +34,7 @@ MAKERS = (
     *("syntax/chunks.py", "syntax/definitions.py", "syntax/grammars.py", "syntax/grammars.toml"),
     *("syntax/parsing.py", "syntax/words.py", "indexing/digest.py", "indexing/postings.py"),
     # What is left out must not be left from before.
-    *("indexing/tree.py", "../core/secret_files.py"),
+    *("indexing/tree.py", "../core/secret_files.py", "../core/decoding.py"),
 )
 
 Parse = Callable[[bytes, Grammar], Parsed | None]
@@ -80,12 +81,13 @@ def digest(path: str, content: bytes, parse: Parse) -> Digest:
 
     Args:
         path: Its ending says what it is.
-        content: UTF-8, or nearly.
+        content: As `decoded` reads it.
         parse: Cuts by syntax; None where that did not work.
     """
-    text = content.decode("utf-8", "replace")
-    lines = text.split("\n")
-    chunks, defined, used = _parsed(path, text, lines, content, parse)
+    text = decoded(content)
+    # What ends the last line begins no other one.
+    lines = text.removesuffix("\n").split("\n")
+    chunks, defined, used = _parsed(path, text, lines, parse)
     uses = _uses(chunks, used)
     by_term: dict[str, list[int]] = {}
     lengths: list[int] = []
@@ -114,12 +116,12 @@ def digest(path: str, content: bytes, parse: Parse) -> Digest:
 
 
 def _parsed(
-    path: str, text: str, lines: Sequence[str], content: bytes, parse: Parse
+    path: str, text: str, lines: Sequence[str], parse: Parse
 ) -> tuple[Sequence[Span], Sequence[Definition], Sequence[tuple[str, int]]]:
     minified = len(text) > LONGEST_LINE * len(lines)
     sections = cutter_of(path)
     grammar = None if minified or sections else grammar_for(path, text)
-    parsed = parse(content, grammar) if grammar else None
+    parsed = parse(text.encode(), grammar) if grammar else None
     if parsed is not None and grammar is not None and parsed.chunks:
         defined = parsed.defined if grammar.has_symbols else definitions(path, text)
         return parsed.chunks, defined, parsed.references

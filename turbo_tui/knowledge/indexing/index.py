@@ -68,6 +68,7 @@ class Index:
         changes: How often it changed.
         referenced: How often a file's definitions are named, once that was asked; it is nearly
             right for long, and begun anew when the index has grown or shrunk by a tenth.
+        name_parts: The parts of the names that a file defines, once that was asked.
         left_out: Places in `placed` whose scores do not count, where only a part is looked at.
         defining: Definitions by `joined` name.
     """
@@ -81,6 +82,7 @@ class Index:
         self.changes = 0
         self.referenced: dict[str, float] = {}
         self._referenced_at = 0
+        self.name_parts: dict[str, str] = {}
         self.defining = Defining(self.files)
 
     def add(self, file: SourceFile, key: str, digest: Digest) -> Indexed:
@@ -147,6 +149,7 @@ class Index:
             return
         self.changes += 1
         self.referenced.pop(path, None)
+        self.name_parts.pop(path, None)
         if known.chunks:
             self.placed[bisect_right(self.firsts, known.first) - 1] = None
         for number in known.numbers:

@@ -36,6 +36,7 @@ def narrowed(index: Index, query: Query) -> Index:
         each if each is not None and each.file.path in part.files else None for each in index.placed
     ]
     part.firsts, part.referenced = index.firsts, index.referenced
+    part.name_parts = index.name_parts
     part.left_out = [at for at, each in enumerate(part.placed) if each is None]
     part.defining = index.defining.within(part.files)
     return part

@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from threading import Lock
 
+from turbo_tui.core.decoding import decoded
 from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.syntax.definitions import Definition, definitions
 from turbo_tui.languages.source_files import FoundFile, Ignored, regular_bytes, source_files
@@ -89,7 +90,7 @@ class _Texts:
         if lower:
             text = self.of(file).lower()
         else:
-            text = (content_of(file.absolute) or b"").decode("utf-8", "replace")
+            text = decoded(content_of(file.absolute) or b"")
         with self._turn:
             if key not in self._held:
                 self._held[key] = text

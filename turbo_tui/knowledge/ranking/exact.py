@@ -74,9 +74,9 @@ def find(files: list[SourceFile], text: str) -> list[Hit]:
     return sorted(best.values(), key=lambda hit: (-hit.score, hit.path, hit.start_line))
 
 
-def lines(file: SourceFile, text: str) -> list[Hit]:
-    """Return the lines of a file that hold a text as it stands, in order; the first few."""
-    return list(_by_text(file, parse(text)))
+def lines(file: SourceFile, query: Query) -> list[Hit]:
+    """Return the lines of a file that hold a query as it stands, in order; the first few."""
+    return list(_by_text(file, query))
 
 
 def _hits(files: list[SourceFile], query: Query) -> Iterator[Hit]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from turbo_tui.knowledge.indexing.index import Index, Indexed
 from turbo_tui.knowledge.ranking.asked import Asked
+from turbo_tui.knowledge.ranking.names_alike import defines_like, parts_of_names
 from turbo_tui.knowledge.syntax.definitions import Definition
 from turbo_tui.knowledge.syntax.file_kinds import kinds_of, newest_versions
 from turbo_tui.knowledge.syntax.grammars import grammar_of
-from turbo_tui.knowledge.syntax.words import joined, terms_of
+from turbo_tui.knowledge.syntax.words import joined
 
 MOST_FILES = 150  # that share words with the query
 MOST_SIMILAR = 50  # files, by their vectors
@@ -79,9 +80,9 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
         if not rarity.keys().isdisjoint(own)
         for part in own
     }
-    beginnings = letters_of(asked.terms)
+    alike = defines_like(index, [each.known for each in found], rarity)
     query = asked.text.lower()
-    for each, own in zip(found, parts, strict=True):
+    for each, own, names in zip(found, parts, alike, strict=True):
         known, path = each.known, each.known.file.path
         each.kinds = kinds_of(path, index.files, versions, query=query)
         if "data" in each.kinds and known.defined and grammar_of(path) is None:
@@ -93,7 +94,7 @@ def candidates(index: Index, asked: Asked, similar: Scores | None = None) -> lis
             "name_rarity": rare_coverage(own, rarity.keys(), rare),
             "folder_overlap": overlap(known.folder_terms, rarity),
             "defines": max((sure for sure, _ in named.get(path, ())), default=0.0),
-            "defines_like": defines_like(known, rarity, beginnings),
+            "defines_like": names,
             "referenced": referenced(index, known),
         }
     _add_fits(found, words, pairs, similar)
@@ -137,49 +138,6 @@ def rare_coverage(parts: list[str], wanted: AbstractSet[str], rarity: dict[str, 
     return held / (sum(rarity[part] for part in parts) or 1.0) if held else 0.0
 
 
-def defines_like(known: Indexed, rarity: dict[str, float], beginnings: Sequence[str]) -> float:
-    """How much alike the query and a name are that a file defines: what both share, of both.
-
-    Names of a single part, and values, say little about what a file is for.
-
-    Args:
-        known: The file.
-        rarity: Of the query's terms.
-        beginnings: As `letters_of` returns them; a name without any of them shares nothing.
-    """
-    names = [each.name for each in known.defined if each.kind != "value"]
-    best = 0.0
-    for name in _with_letters(names, beginnings):
-        terms = terms_of(name)
-        parts = set(terms[:-1])  # the last one is the name as a whole, if it has several
-        held = [rarity[term] for term in parts if term in rarity]
-        if held and len(parts) > 1:
-            best = max(best, sum(held) * len(held) / len(parts))
-    return best / (sum(rarity.values()) or 1.0) if best else 0.0
-
-
-def _with_letters(names: Sequence[str], beginnings: Iterable[str]) -> set[str]:
-    """Return the names that hold any of some letters, looked for in all at once."""
-    text = "\n".join(names)
-    lower = text.lower()
-    if len(lower) != len(text):  # a letter whose small form is two
-        return set(names)
-    found: set[str] = set()
-    for letters in beginnings:
-        at = lower.find(letters)
-        while at >= 0:
-            end = lower.find("\n", at)
-            end = end if end >= 0 else len(lower)
-            found.add(text[lower.rfind("\n", 0, at) + 1 : end])
-            at = lower.find(letters, end)
-    return found
-
-
-def letters_of(wanted: Iterable[str]) -> list[str]:
-    """Return letters that are in any word of some stems: `y` may stand for the end of one."""
-    return [term.removesuffix("y") or term for term in wanted if not term.startswith("=")]
-
-
 def referenced(index: Index, known: Indexed) -> float:
     """How often what a file defines is named in the workspace; logarithmic."""
     path = known.file.path
@@ -189,9 +147,13 @@ def referenced(index: Index, known: Indexed) -> float:
 
 
 def prepare(index: Index, files: Iterable[Indexed]) -> None:
-    """Work out how often it is named what files define: for many at once sooner than in turn."""
+    """Work out ahead what is asked of files: for many at once sooner than in turn.
+
+    That is the parts of the names that they define, and how often those are named.
+    """
     telling: dict[str, list[str]] = {}
     for known in files:
+        parts_of_names(index, known)
         names = {each.name for each in known.defined if len(each.name) >= SHORTEST_AKIN}
         keys = map(joined, names)
         telling[known.file.path] = [k for k in keys if len(index.defining.paths(k)) < MANY_FILES]

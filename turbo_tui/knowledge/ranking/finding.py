@@ -151,8 +151,9 @@ class Finder:
 def _phrase(index: Index, files: Iterable[SourceFile], text: str, scores: Scores) -> list[Hit]:
     """Return the lines that hold a phrase: code first, of each file one first, the best first."""
     ordered: list[tuple[tuple[int, int, bool, float, str], Hit]] = []
+    query = exact.parse(text)
     for file in files:
-        for which, hit in enumerate(exact.lines(file, text)):
+        for which, hit in enumerate(exact.lines(file, query)):
             known = index.files.get(file.path)
             fits = scores[known.first : known.first + len(known.chunks)] if known else scores[:0]
             beside = max((_BESIDE.get(kind, 1) for kind in kinds_of(file.path, (), {})), default=0)

@@ -53,14 +53,22 @@ def _held(word: str, text: str) -> list[str]:
 
 def best_line(lines: Sequence[str], span: Span, asked: Asked) -> int:
     """Return the line of a span that holds most terms of the query; the first of equals."""
-    wanted = set(asked.terms)
-    words = set(_WORD.findall("\n".join(lines[span[0] - 1 : span[1]])))
-    telling = {word: own for word in words if (own := wanted.intersection(terms_of(word)))}
+    bits = {term: 1 << at for at, term in enumerate(asked.terms)}
+    of_word: dict[str, int] = {}
+    best, most = span[0], 0
+    for number in range(span[0], min(span[1], len(lines)) + 1):
+        held = 0
+        for word in _WORD.findall(lines[number - 1]):
+            if word not in of_word:
+                of_word[word] = _bits(terms_of(word), bits)
+            held |= of_word[word]
+        if held.bit_count() > most:
+            best, most = number, held.bit_count()
+    return best
 
-    def held(number: int) -> int:
-        here = telling.keys() & _WORD.findall(lines[number - 1])
-        return len(set[str]().union(*(telling[word] for word in here)))
 
-    numbers = range(span[0], min(span[1], len(lines)) + 1)
-    maybe = [n for n in numbers if any(word in lines[n - 1] for word in telling)]
-    return max(maybe, key=lambda number: (held(number), -number), default=span[0])
+def _bits(terms: Sequence[str], bits: dict[str, int]) -> int:
+    found = 0
+    for term in () if bits.keys().isdisjoint(terms) else terms:
+        found |= bits.get(term, 0)
+    return found

@@ -24,7 +24,8 @@ _STOP_WORDS = """
     to used uses using via was we what when where which while who why will with without you your
 """
 _STOP = frozenset(_STOP_WORDS.split())
-_MARKS = str.maketrans("", "", "_-$@'")  # of names; whether they are typed or not, one is meant
+MARKS = "_-$@'"  # of names; whether they are typed or not, one is meant
+_WITHOUT_MARKS = str.maketrans("", "", MARKS)
 
 
 def terms(text: str) -> Iterator[str]:
@@ -68,7 +69,7 @@ def parts_of(name: str) -> list[str]:
 
 def joined(name: str) -> str:
     """Return how a name is indexed as a whole: `parse_line` and `parseLine` are one."""
-    return "=" + name.translate(_MARKS).lower()
+    return "=" + name.translate(_WITHOUT_MARKS).lower()
 
 
 def joined_name(name: str) -> str:
