@@ -136,6 +136,45 @@ def test_every_foreseen_error_is_a_message_and_an_exit_code(
     assert shell("doctor") == (code, "", said)
 
 
+@pytest.mark.parametrize(
+    ("redirected", "term", "said"),
+    [
+        ("</dev/null", "xterm", "needs a terminal, and standard input is none. Without one there"),
+        (">/dev/null", "xterm", "needs a terminal, and standard output is none."),
+        ("2>../error", "xterm", "needs a terminal, and standard error is none."),
+        ("", "dumb", "needs a terminal that can draw; TERM=dumb says that this one cannot."),
+    ],
+)
+def test_where_nobody_could_see_the_app_or_type_it_says_so_and_ends(
+    tmp_path: Path, redirected: str, term: str, said: str
+) -> None:
+    here, error = tmp_path / "here", tmp_path / "error"
+    here.mkdir()
+    words = {">/dev/null": ["--session", "abc"], "2>../error": ["--demo"]}.get(redirected, [])
+    run = [sys.executable, "-c", "from turbo_tui.cli import main; main()", *words]
+    master, terminal = os.openpty()
+
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirected}', "sh", *run],
+        cwd=here,
+        env=os.environ | {"TERM": term, "TURBO_TUI_HOME": str(tmp_path / "home")},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        check=False,
+        timeout=60,
+    )
+    told = error.read_text() if error.exists() else os.read(master, 4096).decode()
+    os.close(master)
+    os.close(terminal)
+
+    assert done.returncode == 2
+    assert said in told
+    assert ("session resume abc --approve" if "abc" in words else "turbo-tui run TASK") in told
+    assert "\x1b" not in told
+    assert not (tmp_path / "home").exists(), "no session is begun"
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("output", "code", "said"),
