@@ -76,6 +76,49 @@ def test_a_file_that_cannot_be_read_at_all_is_left_out_and_the_rest_is_read(
     assert all(each is not None and each.defined[0].name == "fine" for each in read.values())
 
 
+def test_a_mark_and_old_western_bytes_are_read_as_they_were_meant(
+    tmp_path: Path, finder: Folder
+) -> None:
+    (tmp_path / "marked.py").write_bytes(b"\xef\xbb\xbfdef quokka(): ...\n")
+    (tmp_path / "western.py").write_bytes(b"# caf\xe9 \x93quokka\x94 \x81\ndef mend():\n    pass\n")
+    (tmp_path / "mixed.txt").write_bytes("quokka ☃ ".encode() + b"caf\xe9\n")
+
+    shown = {hit.path: hit.text for hit in finder.find("quokka", limit=9)}
+
+    assert shown == {
+        "marked.py": "def quokka(): ...",
+        "western.py": "# café “quokka” \x81",
+        "mixed.txt": "quokka ☃ café",
+    }
+    assert {hit.path for hit in finder.find("café", limit=9)} == {"western.py", "mixed.txt"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("one.txt", "a quokka\n", 1),
+        ("one.md", "# A quokka\n", 1),
+        ("one.html", "<h1>quokka</h1>\n", 1),
+        ("one.py", "def quokka(): ...\n", 1),
+        ("one.go", "package quokka\n", 1),
+        ("three.txt", "quokka\n\n\n", 3),
+        ("sixty.txt", "quokka\n" * 60, 60),
+        ("open.txt", "a quokka", 1),
+        ("open.py", "\n\ndef quokka(): ...", 3),
+    ],
+)
+def test_no_place_names_a_line_that_is_not_there(
+    tmp_path: Path, finder: Folder, name: str, text: str, lines: int
+) -> None:
+    (tmp_path / name).write_text(text)
+
+    spans = [(hit.start_line, hit.end_line) for hit in finder.find("quokka", limit=200)]
+
+    assert spans
+    assert all(1 <= first <= last <= lines for first, last in spans)
+    assert finder.index.files[name].chunks[-1][1] == lines
+
+
 def test_a_file_that_hangs_its_grammar_is_given_up_named_and_found_by_its_words(
     tmp_path: Path,
     finder: Folder,

@@ -105,7 +105,7 @@ async def test_a_sentence_finds_the_symbols_and_words_in_it(search: SearchHere) 
     assert places(hits)[0] == "web/app.ts:1"
 
     hits = await search.search("where does the journal get written")
-    assert (hits[0].path, hits[0].start_line, hits[0].end_line) == ("docs/guide.md", 1, 4)
+    assert (hits[0].path, hits[0].start_line, hits[0].end_line) == ("docs/guide.md", 1, 3)
     assert hits[0].text == "The landing journal is written before the tree."
     assert "words: journal, written" in hits[0].why
 
@@ -156,9 +156,7 @@ async def test_binaries_large_files_and_links_are_left_out(root: Path, search: S
 
     hits = await search.search("needle")
 
-    assert [(hit.path, hit.text) for hit in hits] == [
-        ("c.txt", "needle \N{REPLACEMENT CHARACTER} caf\N{REPLACEMENT CHARACTER}")
-    ]
+    assert [(hit.path, hit.text) for hit in hits] == [("c.txt", "needle ÿ café")]
 
 
 async def test_a_private_key_of_any_name_is_left_out(root: Path, search: SearchHere) -> None:

@@ -14,6 +14,7 @@ from turbo_tui.app.editor import at_line, named_editor
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Opened
 from turbo_tui.app.present import project_value
+from turbo_tui.core.decoding import decoded
 from turbo_tui.core.errors import TurboError, UsageError
 from turbo_tui.core.plain import plain
 from turbo_tui.core.searching import NOWHERE, Act, Context, IndexState
@@ -243,11 +244,7 @@ def progress_of(state: IndexState) -> IndexProgress:
 
 def _read(path: Path) -> str:
     with path.open("rb") as file:
-        content = file.read(_PREVIEW_BYTES)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return decoded(file.read(_PREVIEW_BYTES))
 
 
 def _seen(root: Path, path: str, line: int, span: tuple[int, int]) -> Preview:

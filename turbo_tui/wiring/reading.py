@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from turbo_tui.core.decoding import decoded
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.redact import secrets_of
 from turbo_tui.core.searching import Context, Hit, Knowledge
@@ -98,7 +99,7 @@ class Project:
             with file.open("rb") as stream:
                 content = stream.read(most_bytes)
             if b"\0" not in content:
-                found[path] = content.decode("utf-8", "replace")
+                found[path] = decoded(content)
         return found
 
 

@@ -124,7 +124,9 @@ def _parsed(
     parsed = parse(text.encode(), grammar) if grammar else None
     if parsed is not None and grammar is not None and parsed.chunks:
         defined = parsed.defined if grammar.has_symbols else definitions(path, text)
-        return parsed.chunks, defined, parsed.references
+        # Some grammars end a file with a node of nothing on the line after its last.
+        chunks = [(a, min(b, len(lines))) for a, b in parsed.chunks if a <= len(lines)]
+        return chunks, defined, parsed.references
     return (sections or by_lines)(lines), definitions(path, text), ()
 
 

@@ -87,10 +87,7 @@ class _Texts:
             if text is not None:
                 self._held.move_to_end(key)
                 return text
-        if lower:
-            text = self.of(file).lower()
-        else:
-            text = decoded(content_of(file.absolute) or b"")
+        text = self.of(file).lower() if lower else decoded(content_of(file.absolute) or b"")
         with self._turn:
             if key not in self._held:
                 self._held[key] = text

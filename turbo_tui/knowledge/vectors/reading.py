@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from turbo_tui.core.decoding import decoded
 from turbo_tui.knowledge.indexing.index import Indexed
 from turbo_tui.knowledge.indexing.tree import content_of
 from turbo_tui.knowledge.vectors.static_table import chunk_text
@@ -22,5 +23,5 @@ def chunk_texts(known: Indexed, key_of: Callable[[str, bytes], str]) -> list[str
     content = content_of(known.file.absolute)
     if content is None or key_of(path, content) != known.key:
         return None
-    lines = content.decode("utf-8", "replace").split("\n")
+    lines = decoded(content).split("\n")
     return [chunk_text(path, "\n".join(lines[a - 1 : b])) for a, b in known.chunks]
