@@ -20,6 +20,7 @@ from typing import cast
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import NOWHERE, Act, Context, Hit, IndexState
+from turbo_tui.knowledge.service import worker_log
 from turbo_tui.knowledge.service.home import Home
 
 ANSWER_S = 60.0
@@ -142,6 +143,7 @@ class Client:
             connection.close()
 
     def _follow(self, request: Answer, within_s: float) -> Iterator[Answer]:
+        logged = worker_log.size_of(self._home.log)
         for left in reversed(range(TRIES)):
             try:
                 connection = self._connection = self._connection or self._connect()
@@ -158,7 +160,7 @@ class Client:
                 self._leave()
                 self.restarts += 1
                 if not left or self._closed:
-                    raise ToolError("The search worker ended; search again.") from error
+                    raise ToolError(_ended(self._home, logged)) from error
             else:
                 return
 
@@ -240,20 +242,37 @@ def _start(home: Home) -> None:
     # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
     # Ctrl+C is for the app, and the worker is not only the app's.
     command = (sys.executable, "-I", "-m", "turbo_tui.knowledge.service.worker", json.dumps(given))
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd="/",
-    ) as process:
+    with (
+        worker_log.appended(home.log) as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        ) as process,
+    ):
+        logged = worker_log.size_of(home.log)
         said = process.stdout.readline() if process.stdout else b""
     if not said:
-        raise ToolError(
-            f"The search worker cannot start (exit code {process.returncode}). Try `"
-            f"{sys.executable} -I -c 'import turbo_tui.knowledge.service.serving'`, which says why."
-        )
+        raise ToolError(_not_started(home, process.returncode, logged))
+
+
+def _not_started(home: Home, code: int, logged: int) -> str:
+    reason = worker_log.reason_in(home.log, logged, started=False)
+    if reason:
+        return f"The search worker cannot start: {reason}. What went before stands in {home.log}"
+    return (
+        f"The search worker cannot start (exit code {code}). Try `{sys.executable} -I -c "
+        "'import turbo_tui.knowledge.service.serving'`, which says why."
+    )
+
+
+def _ended(home: Home, logged: int) -> str:
+    reason = worker_log.reason_in(home.log, logged)
+    said = f"The search worker ended{': ' if reason else ''}{reason}; search again."
+    return f"{said} What went before stands in {home.log}" if home.log.exists() else said
 
 
 def _hit(value: dict[str, object]) -> Hit:

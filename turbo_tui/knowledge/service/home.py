@@ -38,6 +38,11 @@ class Home:
         """What the user did with the workspace's files; it outlives the index."""
         return self.store.with_name(f"{self.store.name}.habits.json")
 
+    @property
+    def log(self) -> Path:
+        """Why workers ended (`service.worker_log`); it outlives the index."""
+        return self.store.with_name(f"{self.store.name}.worker.log")
+
 
 def _is_ours(folder: str) -> bool:
     """Tell whether a runtime folder is there and the user's: `sudo` passes on that of another."""

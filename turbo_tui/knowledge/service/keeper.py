@@ -7,6 +7,7 @@ them, a file that is saved meanwhile before all others; what is new is handed to
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -52,6 +53,8 @@ CUT = (
 )
 IGNORE_FILES = ("/.gitignore", "/.turbo/ignore")
 
+_log = logging.getLogger(__name__)
+
 
 class Keeper:
     """The index of a workspace, and the thread that keeps it up.
@@ -85,6 +88,7 @@ class Keeper:
         self._done = 0  # of what was asked: in the index
         self._busy, self._tries = True, False
         self._walked_at = self._heeded_at = 0.0
+        self._noted = ""
         self._filled = False
         self._watch = Watch(self._changed)
         self._thread = Thread(target=self._run, name="keeper", daemon=True)
@@ -95,9 +99,11 @@ class Keeper:
         self._saving.start()
 
     @property
-    def works(self) -> bool:
-        """Whether its threads run and its store is there; else a new worker is better."""
-        return self._thread.is_alive() and self._saving.works and not self._store.lost
+    def trouble(self) -> str:
+        """Why a new worker is better than this one: a thread ended, the store went; or nothing."""
+        if not (self._thread.is_alive() and self._saving.works):
+            return "a thread of it failed"
+        return "its index on disk was removed" if self._store.lost else ""
 
     def stop(self) -> None:
         """End the threads; what is unsaved is saved, unless that takes long."""
@@ -233,6 +239,7 @@ class Keeper:
                 self._busy = False
                 self._saving.whole(self._done)
                 self._news.notify_all()
+            self._log_note()
 
     def _heard(self) -> bool:
         """Wait a while for something to do; tell whether there is."""
@@ -277,9 +284,17 @@ class Keeper:
         self._store.rest()
         if self._store.behind and self._saving.opened.is_set() and self._store.recover():
             self._changed(None)
+        self._log_note()
         waited = time.monotonic() - self._walked_at
         if not self._watch.works and waited > 10 * self._tree.walk_s:
             self._changed(None)
+
+    def _log_note(self) -> None:
+        """Have it known later, too, what the user was told: why a helper is done without."""
+        note = self._store.note or self._meaning.note
+        if note and note != self._noted:
+            _log.warning("said: %s", note)
+        self._noted = note
 
     def _touch(self, paths: set[str]) -> bool:
         """Look at known files alone; False where a look at all of them is called for."""
@@ -334,7 +349,9 @@ class Keeper:
             asked_store = opened.is_set()
             self._recall()
             with closing(self._parser.read(self._backlog.take())) as reading:
-                for file, key, digest, parts, _ in reading:
+                for file, key, digest, parts, plain in reading:
+                    if plain:
+                        _log.warning("a reader was ended: it hung at %r, or ended there", file.path)
                     if self._put(file, key, digest) and digest is not None:
                         self._saving.add(file, key, parts)
                     self._heed()

@@ -30,6 +30,7 @@ from turbo_tui.core.searching import NOWHERE, Act, Context
 from turbo_tui.knowledge.ranking.causes import cause_of
 from turbo_tui.knowledge.service.habits import Habits
 from turbo_tui.knowledge.service.keeper import Keeper
+from turbo_tui.knowledge.service.worker_log import tell_failure
 
 SOON_S = 1.0  # a person who types waits so long for a first look at the files
 COMPLETE_S = 900.0
@@ -77,8 +78,10 @@ class Clients:
                         said = {"id": request.get("id"), **answer}
                         stream.write(json.dumps(said).encode("ascii") + b"\n")
                         stream.flush()
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # it is gone, or does not speak as we do
+        except OSError:
+            pass  # it is gone
+        except (ValueError, KeyError, TypeError) as error:
+            tell_failure(error, " at a request")  # not as we speak, or a defect of ours
         finally:
             with self._turn:
                 self._open.discard(connection)
@@ -96,7 +99,7 @@ class Clients:
                 self._remember(request)
                 yield {"index": asdict(self._keeper.state())}
             case _:
-                raise ValueError(request["do"])
+                raise ValueError("no such request")
 
     def _remember(self, request: Request) -> None:
         with self._keeper.turn:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import platform
 import signal
 import socket
 import sys
@@ -19,6 +21,8 @@ from pathlib import Path
 from threading import Event
 from typing import cast
 
+from turbo_tui import __version__
+from turbo_tui.knowledge.service import worker_log
 from turbo_tui.knowledge.service.home import DEFAULT_MODEL, Home
 
 IDLE_VARIABLE = "TURBO_TUI_WORKER_IDLE_S"
@@ -27,11 +31,13 @@ OWN_S = 15.0  # that a worker which is ending may take to do so
 SWITCH_S = 0.001  # between threads: a query does not wait longer for what goes on behind
 READY = b"ready\n"
 
+_log = logging.getLogger("turbo_tui.knowledge.service.worker")  # this module is run as __main__
+
 
 def main() -> None:
     """Start, say so on stdout, leave the process that started us, serve.
 
-    Arguments: the fields of `home.Home` as a JSON object.
+    Arguments: the fields of `home.Home` as a JSON object. What it does not survive goes to stderr.
     """
     given = cast("dict[str, str]", json.loads(sys.argv[1]))
     model, own_vectors = given.pop("model"), bool(given.pop("own_vectors", False))
@@ -42,16 +48,18 @@ def main() -> None:
     if os.fork():
         os._exit(0)  # whoever started us need not wait for our end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker_log.begin()
     own(home.socket.with_suffix(".alive"))
     listening = listen(home.socket)
     os.write(1, READY)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in (0, 1):
         os.dup2(nowhere, stream)
     over = Event()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: over.set())
+    _log.info("started: turbo-tui %s, Python %s", __version__, platform.python_version())
     try:
-        serve(home, listening, over)
+        _log.info("ended: %s", serve(home, listening, over))
     finally:
         with suppress(OSError):
             home.socket.unlink()
@@ -70,7 +78,7 @@ def own(lock: Path) -> None:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if time.monotonic() > until:
-                raise TimeoutError from error
+                raise TimeoutError("another worker of this workspace does not end") from error
             time.sleep(0.02)
         else:
             return
@@ -89,8 +97,8 @@ def listen(path: Path) -> socket.socket:
     return listening
 
 
-def serve(home: Home, listening: socket.socket, over: Event) -> None:
-    """Answer clients until there was none for a while, or until told to end."""
+def serve(home: Home, listening: socket.socket, over: Event) -> str:
+    """Answer clients until there was none for a while, or until told to end; return why it is."""
     from turbo_tui.knowledge.indexing.digest import key_of, version  # noqa: PLC0415  we answer already
     from turbo_tui.knowledge.service.habits import Habits  # noqa: PLC0415
     from turbo_tui.knowledge.service.keeper import Keeper  # noqa: PLC0415
@@ -108,11 +116,15 @@ def serve(home: Home, listening: socket.socket, over: Event) -> None:
     keeper.start()
     listening.settimeout(min(1.0, max(idle_s / 4, 0.01)))
     try:
-        while not over.is_set() and keeper.works and clients.idle_s <= idle_s:
+        while not over.is_set() and not keeper.trouble and clients.idle_s <= idle_s:
+            worker_log.keep_small()
             with suppress(TimeoutError):
                 connection, _ = listening.accept()
                 connection.settimeout(None)
                 clients.add(connection)
+        if over.is_set():
+            return "it was told to"
+        return keeper.trouble or f"nobody searched for {idle_s:.0f} s"
     finally:
         listening.close()
         clients.close()

@@ -34,11 +34,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import lancedb
 import pyarrow as pa
 
+from turbo_tui.knowledge.storing import snapshot
 from turbo_tui.knowledge.storing.frames import Head, receive, send
 from turbo_tui.knowledge.storing.store import VERSION_FILE
 
 if TYPE_CHECKING:
     from lancedb.table import LanceTable
+
+    from turbo_tui.knowledge.indexing.gathered import Gathered
 
 NICE = 10
 PARTS = ("symbols", "terms", "sizes", "words", "lengths")
@@ -273,6 +276,7 @@ def _answer(database: Database, head: Head, parts: list[bytes], answers: BinaryI
             send(answers, {"keys": database.borrow(Path(str(head["folder"])))})
         case "wipe":
             database.tables.clear()
+            snapshot.remove(database.folder)
             shutil.rmtree(database.folder / "tables", ignore_errors=True)
             (database.folder / VERSION_FILE).unlink(missing_ok=True)
             send(answers, {})
@@ -285,6 +289,9 @@ def _answer(database: Database, head: Head, parts: list[bytes], answers: BinaryI
             send(answers, {})
         case "gather" | "get" | "get_vectors":
             _give(database, head, answers)
+        case "snapshot":
+            _take_snapshot(database, str(head["version"]))
+            send(answers, {})
         case "put_vectors":
             places = cast("list[tuple[str, str]]", head["places"])
             rows_of = [(path, key, part) for (path, key), part in zip(places, parts, strict=True)]
@@ -299,7 +306,10 @@ def _give(database: Database, head: Head, answers: BinaryIO) -> None:
     """Answer in several messages; the last one is empty."""
     match head["do"]:
         case "gather":
-            _gather(database, cast("list[tuple[str, str]]", head["files"]), answers)
+            files = cast("list[tuple[str, str]]", head["files"])
+            for which, gathered in _gathered(database, files):
+                send(answers, {"files": which}, gathered.packed())
+            send(answers, {"files": []})
         case "get":
             for found in database.contents(cast("list[str]", head["keys"])):
                 send(
@@ -315,8 +325,10 @@ def _give(database: Database, head: Head, answers: BinaryIO) -> None:
             send(answers, {"places": []})
 
 
-def _gather(database: Database, files: list[tuple[str, str]], answers: BinaryIO) -> None:
-    """Answer with the files whose contents are there, as many at once as are worth it."""
+def _gathered(
+    database: Database, files: Sequence[tuple[str, str]]
+) -> Iterator[tuple[list[int], Gathered]]:
+    """Yield the files whose contents are there, as many at once as are worth it."""
     from turbo_tui.knowledge.storing.gathering import gather  # noqa: PLC0415  opening does without
 
     places: dict[str, list[int]] = {}
@@ -330,9 +342,17 @@ def _gather(database: Database, files: list[tuple[str, str]], answers: BinaryIO)
             size += len(places[key]) * (len(parts[LENGTHS]) // 4)
         if some and (found is None or size >= GATHERED_CHUNKS):
             paths = [(files[at][0], parts) for at, parts in some]
-            send(answers, {"files": [at for at, _ in some]}, gather(paths).packed())
+            yield [at for at, _ in some], gather(paths)
             some, size = [], 0
-    send(answers, {"files": []})
+
+
+def _take_snapshot(database: Database, version: str) -> None:
+    rows = [
+        (path, (at, size, node), key) for path, at, size, node, key in database.files().values()
+    ]
+    blocks = _gathered(database, [(path, key) for path, _, key in rows])
+    some = (([rows[at] for at in which], gathered) for which, gathered in blocks)
+    snapshot.write(database.folder, version, some)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import cast
@@ -21,6 +21,7 @@ from turbo_tui.knowledge.indexing.digest import PARTS, Digest, unpacked
 from turbo_tui.knowledge.indexing.gathered import Gathered
 from turbo_tui.knowledge.indexing.gathered import unpacked as all_of
 from turbo_tui.knowledge.indexing.tree import SourceFile, Stamp
+from turbo_tui.knowledge.storing import snapshot
 from turbo_tui.knowledge.storing.frames import Head
 from turbo_tui.knowledge.storing.store_process import RequestFailedError, StoreProcess, Why
 from turbo_tui.languages.source_files import regular_bytes
@@ -35,6 +36,9 @@ OTHER_VERSION = "The index was made by another version of turbo-tui; it was buil
 BROKEN = "The index on disk could not be read; it was built anew."
 FULL = "The disk is full: the index is kept in memory alone until there is room."
 UNWRITABLE = "The index cannot be kept on disk ({why}); it is kept in memory alone."
+SNAPSHOT_S = 20.0  # without anything to write, after which a snapshot is taken
+FEW_FILES = 200  # are read as quickly as a snapshot of them
+AGED = 0.05  # of the files, from which on a snapshot is taken anew
 TAKEN = "Another search worker keeps this index on disk; this one keeps its own in memory."
 
 
@@ -117,6 +121,9 @@ class Store:
         self._again_at = 0.0
         self._ended = 0  # times in a row
         self._was_rebuilt = False
+        self._given: dict[str, tuple[Stamp, str]] = {}  # by a snapshot, until the tables are read
+        self._put_at = 0.0
+        self._unsnapped = 0  # files that the tables have otherwise
 
     @property
     def exists(self) -> bool:
@@ -169,6 +176,9 @@ class Store:
                 self.keys = set(cast("list[str]", answer["keys"]))
                 self._off = False
                 self._join_family()
+                given, self._given = self._given, {}
+                held = self.files.items()
+                self._unsnapped = sum(given.get(path) != row for path, row in held)
                 return
 
     def recover(self, *, at_once: bool = False) -> bool:
@@ -220,6 +230,16 @@ class Store:
                 if same and json.loads(said) == self._version and file.parent != self._folder:
                     found.append((file.stat().st_mtime, file.parent))
         return max(found)[1] if found else None
+
+    def snapshot(self) -> Generator[tuple[list[snapshot.Row], Gathered], None, None]:
+        """Yield what the last one knows, without waiting for the tables; before `open`."""
+        for rows, gathered in snapshot.read(self._folder, self._version):
+            self._given.update({path: (stamp, key) for path, stamp, key in rows})
+            yield rows, gathered
+
+    def compare(self, files: Iterable[tuple[SourceFile, str]]) -> None:
+        """Take note whether it lacks any of these files with their keys: then it is `behind`."""
+        self.behind = self.behind or not all(self.has(file, key) for file, key in files)
 
     def gather(
         self, files: Sequence[tuple[str, str]]
@@ -284,6 +304,8 @@ class Store:
         self.files.update({file.path: (file.stamp, key) for file, key in files})
         for path in gone:
             self.files.pop(path, None)
+        self._unsnapped += len(rows)
+        self._put_at = time.monotonic()
         return True
 
     def put_vectors(self, model: str, rows: Sequence[tuple[str, str, bytes]]) -> bool:
@@ -315,7 +337,12 @@ class Store:
                 self._rebuild(error)
 
     def rest(self) -> None:
-        """End the helper when it had nothing to do for a while."""
+        """End the helper when it had nothing to do for a while, and a snapshot is taken."""
+        aged = self._unsnapped > AGED * len(self.files) and len(self.files) >= FEW_FILES
+        if aged and self.usable and time.monotonic() > self._put_at + SNAPSHOT_S:
+            self._unsnapped = 0  # where it fails, the old one or none does as well
+            with suppress(RequestFailedError):
+                self._process.ask({"do": "snapshot", "version": self._version})
         self._process.rest()
 
     def abandon(self) -> None:

@@ -6,6 +6,7 @@ more than an error to whoever waits for it.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -24,6 +25,8 @@ HUNG_S = 300.0  # for one answer; the tables of a million chunks are packed in l
 ENDED_S = 1.0  # a killed process may wait for its disk: that is not waited for
 
 Why = Literal["version", "full", "broken", "ended"]
+
+_log = logging.getLogger(__name__)
 
 
 class RequestFailedError(Exception):
@@ -115,8 +118,7 @@ class StoreProcess:
                 with self._limit():
                     send(cast("BinaryIO", out), head, parts)
         except OSError as error:
-            self._end()
-            raise RequestFailedError("ended") from error
+            raise self._lost() from error
 
     def _receive(self) -> tuple[Head, list[bytes]]:
         process = self._process
@@ -126,9 +128,9 @@ class StoreProcess:
             with self._limit():
                 head, parts = receive(cast("BinaryIO", process.stdout))
         except (OSError, EOFError, ValueError) as error:
-            self._end()
-            raise RequestFailedError("ended") from error
+            raise self._lost() from error
         if "error" in head:
+            _log.warning("the store's process refused: %s, %.200s", head["error"], head.get("why"))
             raise RequestFailedError(cast("Why", head["error"]))
         self._used = time.monotonic()
         return head, parts
@@ -138,7 +140,6 @@ class StoreProcess:
             (*COMMAND, os.fspath(self._folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
         )
         self._process = process
         if self._over:  # since when, nobody knows: `abandon` may have found none
@@ -155,6 +156,14 @@ class StoreProcess:
             yield
         finally:
             timer.cancel()
+
+    def _lost(self) -> RequestFailedError:
+        """Take note that the process ended, or speaks no more as it should."""
+        process = self._process
+        self._end()
+        if process is not None and not self._over:
+            _log.warning("the store's process ended, exit code %s", process.poll())
+        return RequestFailedError("ended")
 
     def _end(self) -> None:
         process, self._process = self._process, None
