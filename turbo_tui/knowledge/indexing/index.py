@@ -100,37 +100,52 @@ class Index:
         return known
 
     def attach(
-        self, files: Sequence[tuple[SourceFile, str]], gathered: Gathered, turn: Lock
+        self,
+        files: Sequence[tuple[SourceFile, str] | None],
+        gathered: Gathered,
+        turn: Lock,
     ) -> None:
         """Take many files in at once, as `add` does one by one.
 
         Args:
-            files: With the keys of their contents, in the order of `gathered`.
+            files: With the keys of their contents, in the order of `gathered`; None for one that
+                is not wanted.
             gathered: What is known of them.
             turn: Held for moments: queries find more and more of the files.
         """
         each_file = zip(files, gathered.chunks(), gathered.defined(), strict=True)
         first = self.chunks.numbers
-        fresh: list[Indexed] = []
-        for (file, key), chunks, defined in each_file:
-            fresh.append(_indexed(file, key, chunks, first, defined))
-            first += len(chunks)
+        fresh: list[Indexed | range] = []
+        for given, chunks, defined in each_file:
+            numbers = range(first, first + len(chunks))
+            fresh.append(_indexed(*given, chunks, first, defined) if given else numbers)
+            first = numbers.stop
         with turn:
             for known in fresh:
-                self.remove(known.file.path)
+                if isinstance(known, Indexed):
+                    self.remove(known.file.path)
             self.firsts.append(self.chunks.attach(gathered))
             self.placed.append(None)  # owns what follows until the next file is there
         for at in range(0, len(fresh), _AT_ONCE):
             with turn:
                 for known in fresh[at : at + _AT_ONCE]:
-                    if known.chunks:
-                        self.placed[-1] = known
-                        self.firsts.append(known.first + len(known.chunks))
-                        self.placed.append(None)
-                    self._enter(known)
+                    self._place(known)
         with turn:
             self.firsts.pop()
             self.placed.pop()
+
+    def _place(self, known: Indexed | range) -> None:
+        """Give a file of those that were attached its chunks; a range are those of none."""
+        numbers = known if isinstance(known, range) else known.numbers
+        if numbers:
+            self.placed[-1] = known if isinstance(known, Indexed) else None
+            self.firsts.append(numbers.stop)
+            self.placed.append(None)
+        if isinstance(known, Indexed):
+            self._enter(known)
+        else:
+            for number in numbers:
+                self.chunks.remove(number)
 
     def _enter(self, known: Indexed) -> None:
         """Have a file found by its path and by what it defines."""
