@@ -189,6 +189,35 @@ def test_each_state_has_its_card_and_keys(
     assert {choice.key for choice in card.choices} == keys
 
 
+STAGED = ev.StepStaged("s1", "b", ("a",), checks_passed=True)
+MERGES = ev.LandingRefused("s1", {"a": "x"}, "m")
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "events", "said"),
+    [
+        ("main", "main", (STAGED,), "wants to land 1 file on main."),
+        ("", "", (STAGED,), "wants to land 1 file."),
+        ("main", "", (STAGED,), "wants to land 1 file."),
+        ("", "detached 1a2b3c4d", (STAGED,), "land 1 file on no branch (HEAD is at 1a2b3c4d)."),
+        ("main", "fix", (STAGED,), "The plan began on main; it lands on fix now."),
+        ("main", "fix", (STAGED, MERGES), "The plan began on main; it lands on fix now."),
+        ("main", "main", (STAGED, MERGES), "It lands on main."),
+        ("main", "main", (ev.StepFailed("s1", "no", "blob", ("a",)),), "It lands on main."),
+    ],
+)
+def test_a_card_names_the_branch_that_it_lands_on_and_where_the_plan_began(
+    began: str, now: str, events: tuple[ev.Event, ...], said: str
+) -> None:
+    card = card_for(views_of(replace(PLAN, branch=began), STARTED, *events), busy=False, branch=now)
+
+    assert card is not None
+    words = "\n".join((card.title, *card.lines))
+    assert said in words
+    if began == now or not began or not now:
+        assert "began" not in words
+
+
 def test_busy_cards_say_what_is_under_way() -> None:
     planning = card_for(views_of(ev.TaskGiven("t")), busy=True)
     running = card_for(views_of(PLAN, STARTED), busy=True)

@@ -97,6 +97,20 @@ async def test_an_answer_for_the_project_is_not_asked_again_in_the_next_session(
         await later.idle()
 
 
+async def test_a_plan_keeps_the_branch_that_it_began_on(shop: Path) -> None:
+    (shop / ".git").mkdir()
+    (shop / ".git" / "HEAD").write_text("ref: refs/heads/feature/x\n")
+    async with run_on(shop) as run:
+        run.adopt_plan(plan_of("echo first"))
+        (shop / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+        session = run.session.session_id
+
+    opened = await open_run(open_workspace(shop, here=True), session_id=session)
+    await opened.run.close()
+
+    assert opened.run.views.plan.branch == "feature/x"
+
+
 async def test_another_project_is_asked_all_the_same(shop: Path, tmp_path: Path) -> None:
     open_workspace(shop, here=True).project.give("network", "echo first")
     (tmp_path / "other").mkdir()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.diffs import WHOLE_FILE
+from turbo_tui.core.landings import DETACHED
 from turbo_tui.core.views import Decisions, StepState, Turn, Verification, Views, unlanded_below
 from turbo_widgets.approval_bar import Card, Choice
 from turbo_widgets.text import clean_line, fit, plural
@@ -52,6 +53,7 @@ def card_for(  # noqa: PLR0911  one return per kind of card
     chosen: str = "",
     deciding: Collection[str] = (),
     planning: bool = False,
+    branch: str = "",
 ) -> Card | None:
     """Return what the bar shows; None when there is nothing to say.
 
@@ -61,6 +63,7 @@ def card_for(  # noqa: PLR0911  one return per kind of card
         chosen: The step under the plan's cursor: while others run, only it is decided on.
         deciding: Steps on which a decision is being carried out.
         planning: A plan is being made: nothing is decided until it is there.
+        branch: The one that what is approved now lands on; empty where there is no git.
     """
     asked = next(iter(views.asks.waiting.values()), None)
     if asked is not None:
@@ -75,11 +78,11 @@ def card_for(  # noqa: PLR0911  one return per kind of card
     ]
     picked = next((state for state in waiting if state.step.id == chosen), None)
     if picked is not None:
-        return _review_card(views, picked)
+        return _review_card(views, picked, branch)
     if busy:
         return _busy_card(views, waiting)
     if waiting:
-        return _review_card(views, waiting[0])
+        return _review_card(views, waiting[0], branch)
     if turn is not None:
         return _unseen_turn_card(turn)
     stuck = next(
@@ -162,11 +165,26 @@ def _ids(states: Collection[StepState]) -> str:
     return ", ".join(state.step.id for state in states)
 
 
-def _review_card(views: Views, state: StepState) -> Card:
+def _branch_words(began: str, now: str, *, named: bool) -> tuple[str, ...]:
+    """Say where it lands, if the title does not, or if it is not where the plan began."""
+    if began and now and began != now:
+        return (f"The plan began on {_on(began)}; it lands on {_on(now)} now.",)
+    return () if named or not now else (f"It lands on {_on(now)}.",)
+
+
+def _on(branch: str) -> str:
+    _, detached, commit = branch.partition(DETACHED)
+    return f"no branch (HEAD is at {commit})" if detached else fit(clean_line(branch), 40)
+
+
+def _review_card(views: Views, state: StepState, branch: str) -> Card:
     below = unlanded_below(views.plan, state)
     decided = views.review.decisions(state.step.id, state.shown)
-    card = _clash_card(state, decided) if decided.clashing else _own_review_card(state)
+    card = _clash_card(state, decided) if decided.clashing else _own_review_card(state, branch)
     lines = (*ground_words(state), *card.lines)
+    if APPROVE in card.choices:
+        named = card.tone == "review" and not decided.clashing
+        lines = (*_branch_words(views.plan.branch, branch, named=named), *lines)
     choices = _with_verify(views, state, card.choices)
     verified = verify_words(views.review.verification(state.step.id, state.shown))
     lines = (*_decided_words(decided, choices), *((verified,) if verified else ()), *lines)
@@ -265,7 +283,7 @@ def _unseen_turn_card(turn: Turn) -> Card:
     return Card(f"{turn_key(turn)}:unseen", title, (), choices, "info", subject=turn.key)
 
 
-def _own_review_card(state: StepState) -> Card:
+def _own_review_card(state: StepState, branch: str) -> Card:
     key = review_key(state)
     name = _named(state)
     count = plural(len(state.paths), "file")
@@ -282,7 +300,7 @@ def _own_review_card(state: StepState) -> Card:
         reason = _first_lines(state.reason)
         choices = (RETRY, CONTINUE, LOOK, APPROVE, REJECT, SKIP, REPLAN)
         return Card(key, title, reason, choices, "bad")
-    title = f"{name} wants to land {count}."
+    title = f"{name} wants to land {count}{f' on {_on(branch)}' if branch else ''}."
     lines = _first_lines(state.reason) if state.reason else ()
     toggle = Choice("toggle", "space", "leave out")
     return Card(key, title, lines, (APPROVE, LOOK, toggle, REJECT, SKIP), "review")

@@ -159,6 +159,7 @@ class Feed:
                 chosen=self.step_id,
                 deciding=self._run.deciding,
                 planning=self._run.planning,
+                branch=self.branch,
             )
         )
         return True

@@ -28,6 +28,7 @@ from turbo_tui.config import ModelSettings, load_settings
 from turbo_tui.config.writing import save_models
 from turbo_tui.core.errors import TurboError
 from turbo_tui.trust import FILES_THAT_COUNT, project_files
+from turbo_tui.vcs.head import branch_of
 from turbo_tui.wiring import Workspace, open_workspace
 from turbo_tui.wiring.running import OpenedRun, open_run
 
@@ -122,28 +123,6 @@ def _opened(workspace: Workspace, opened: OpenedRun) -> Opened:
         setup=_setup(workspace, opened),
         aside=unkept_folder(workspace.state),
     )
-
-
-def branch_of(root: Path) -> str:
-    """Return the branch that `HEAD` names, or a short commit; empty outside a git repository."""
-    git = root / ".git"
-    try:
-        if not git.is_dir():
-            named = _first_line(git).partition("gitdir:")[2].strip()
-            git = (root / named).resolve()
-        head = _first_line(git / "HEAD")
-    except (OSError, UnicodeDecodeError, ValueError):
-        return ""
-    name = head.removeprefix("ref: refs/heads/")
-    return name if name != head else head[:8]
-
-
-def _first_line(file: Path) -> str:
-    """Read the first line of a small regular file; a strange repository may hold a pipe there."""
-    if not file.is_file():
-        return ""
-    with file.open("rb") as stream:
-        return stream.readline(4_096).decode("utf-8").strip()
 
 
 async def _look(project: ReadProject) -> Project:

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 from turbo_tui.core.changes import ChangeSet, FileChange
 
+DETACHED = "detached "  # before a commit that HEAD is at; no branch's name holds a blank
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:

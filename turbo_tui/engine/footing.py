@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from turbo_tui.core import events as ev
@@ -25,6 +25,7 @@ class Footing:
         approve: Who answers: a person, or one of the headless modes.
         unreachable: The last model failure ended a plan or a step.
         checkpoints: Keeps a checkpoint of each landing; None: none are kept.
+        branch: Says which branch the workspace is on; nothing where there is no git.
         tree: Held while the workspace, or what stages lie on, is changed or taken up.
     """
 
@@ -37,6 +38,7 @@ class Footing:
     approve: Approve = "ask"
     unreachable: bool = False
     checkpoints: Checkpoints | None = None
+    branch: Callable[[], str] = str
     tree: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def log(self, event: ev.Event, by: str = "engine") -> Record:

@@ -61,7 +61,8 @@ class Planning:
         """Put a plan before the user."""
         # `auto` from a model, a recipe or a file is a proposal: only the user sets it.
         asking = tuple(replace(step, mode="ask") for step in plan.steps)
-        self._footing.log(ev.PlanProposed(plan.task, plan.planner, asking), by)
+        branch = self._footing.branch()
+        self._footing.log(ev.PlanProposed(plan.task, plan.planner, asking, branch), by)
 
     def leave(self, why: str) -> tuple[str, ...]:
         """Set back what is not settled, because its plan goes; return the stages that go with it.

@@ -29,6 +29,7 @@ from turbo_tui.engine.roles import Setting, ToolRunner
 from turbo_tui.engine.rules import by_rules
 from turbo_tui.engine.run import Run
 from turbo_tui.tools.catalogue import FOR_MODELS, ON_WORKSPACE, builtin_tools
+from turbo_tui.vcs.head import branch_of
 from turbo_tui.vcs.repository import CommandLineGit
 from turbo_tui.wiring.confining import Confining
 from turbo_tui.wiring.minds import Minds, Recorded
@@ -119,6 +120,7 @@ async def open_run(
         acts_on_workspace=lambda step: any(act.tool in ON_WORKSPACE for act in step.actions),
     )
     run.footing.checkpoints = workspace.checkpoints
+    run.footing.branch = lambda: branch_of(workspace.root)
     if workspace.confining is not None:
         _watch(workspace.confining, session, run)
     _sweep(workspace, stages, run)

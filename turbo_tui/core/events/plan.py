@@ -18,11 +18,15 @@ class TaskGiven(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlanProposed(Event):
-    """A planner answered; replaces whatever plan of unsettled steps stood before."""
+    """A planner answered; replaces whatever plan of unsettled steps stood before.
+
+    `branch` is the one the workspace was on; empty where there is no git.
+    """
 
     task: str
     planner: str
     steps: tuple[Step, ...]
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,7 @@ class PlanView:
 
     Attributes:
         layers: Stages that keep what git ignores for later steps, in the order of landing.
+        branch: The one that the workspace was on as the plan was made; empty where none is known.
         left: Stages that steps once had and have no more: of no use to anyone.
     """
 
@@ -114,6 +115,7 @@ class PlanView:
         self.task = ""
         self.pinned: tuple[str, ...] = ()
         self.planner = ""
+        self.branch = ""
         self.failure = ""
         self.nearest: tuple[str, ...] = ()
         self.layers: tuple[str, ...] = ()
@@ -172,8 +174,9 @@ class PlanView:
             case ev.TaskGiven(text, pinned):
                 self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
                 self._plan = Plan(task=text, planner="")
-            case ev.PlanProposed(task=task, planner=planner, steps=steps):
+            case ev.PlanProposed(task, planner, steps, branch):
                 self.task, self.planner, self.failure = task, planner, ""
+                self.branch = branch
                 self._plan = Plan(task, planner, steps)
                 for step in steps:
                     known = self._states.get(step.id)
