@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tests.knowledge.worker_kit import until
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
+from turbo_tui.knowledge.service import keeper as keeper_module
 from turbo_tui.knowledge.service.keeper import FEW, Keeper
+from turbo_tui.knowledge.storing import snapshot
+from turbo_tui.knowledge.storing import store as store_module
 from turbo_tui.knowledge.storing.store import Store, family_of
 from turbo_tui.knowledge.vectors.meaning import Meaning
 
@@ -132,3 +137,70 @@ def test_a_clone_does_not_read_what_another_one_did(shop: Path, log: Log, tmp_pa
 
     ahead = parser_module.AHEAD * parser_module.MOST_PROCESSES  # asked for before it was opened
     assert len(log.take()) <= ahead
+
+
+class WaitingStore(Store):
+    """A store whose tables take their time to be opened."""
+
+    leave: Event
+
+    def open(self) -> None:
+        assert self.leave.wait(60)
+        super().open()
+
+
+@pytest.fixture
+def left_ready(shop: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the store of a worker that had nothing to do for a while before it ended."""
+    monkeypatch.setattr(store_module, "SNAPSHOT_S", 0.0)
+    monkeypatch.setattr(store_module, "FEW_FILES", FEW)
+    monkeypatch.setattr(keeper_module, "REST_S", 0.01)
+    log.leave.touch()
+    store = shop.parent / "stores" / shop.name
+    with kept(shop) as keeper:
+        settle(keeper, "main_7")
+        until((store / snapshot.NAME).exists)
+    log.take()
+    return store
+
+
+def test_what_a_worker_left_ready_is_there_before_the_tables_are(
+    shop: Path, log: Log, left_ready: Path
+) -> None:
+    (shop / "m7.py").write_text("def main_8(): ...\n")
+    (shop / "m8.py").unlink()
+    store = WaitingStore(left_ready, version())
+    store.leave = Event()
+    keeper = Keeper(shop, store, Meaning(shop.parent, "", key_of))
+    keeper.start()
+
+    keeper.first_look(within_s=60)
+    found = [keeper.finder.find(name, limit=1)[0].path for name in ("main_8", "main_9")]
+    held = set(keeper.index.files)
+    store.leave.set()
+    assert settle(keeper, "main_8") == ["m7.py"]
+    keeper.stop()
+
+    assert found == ["m7.py", "m9.py"]
+    assert held == {f"m{number}.py" for number in range(FILES)} - {"m8.py"}
+    assert log.take() == [str(shop / "m7.py")]
+
+
+def test_tables_that_are_gone_are_filled_again_behind_what_was_left_ready(
+    shop: Path, left_ready: Path
+) -> None:
+    shutil.rmtree(left_ready / "tables")
+
+    with kept(shop) as keeper:
+        assert settle(keeper, "main_7") == ["m7.py"]
+        until(lambda: len(keeper._store.files) == FILES)  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.usefixtures("left_ready")
+def test_what_was_left_ready_on_a_quite_other_branch_is_not_taken(shop: Path) -> None:
+    git(shop, "checkout", "-q", "other")
+
+    with kept(shop) as keeper:
+        assert settle(keeper, "other_7") == ["m7.py"]
+
+        assert keeper.index.chunks.numbers == len(keeper.index.chunks) == FILES

@@ -40,6 +40,7 @@ SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to
 REST_S = 5.0  # without work, after which the processes that read files are ended
 FEW = 16  # files are parsed sooner than a store at rest is asked
 HEED_S = 0.2  # between looks at what was saved while others are read
+WORTH = 0.5  # of a snapshot's files are as they were, or it is not taken
 AT_MOST = 0.1  # of the time goes into walking the tree while files are read
 PREPARED_FILES = 20_000  # at once, in a second
 MANY_FILES = 200  # that come from the store at once
@@ -87,6 +88,7 @@ class Keeper:
         self._asked = 1
         self._done = 0  # of what was asked: in the index
         self._busy, self._tries = True, False
+        self._begun = self._unproven = False  # with a snapshot; whose files the store may not have
         self._walked_at = self._heeded_at = 0.0
         self._noted = ""
         self._filled = False
@@ -282,6 +284,8 @@ class Keeper:
     def _rest(self) -> None:
         self._parser.close()
         self._store.rest()
+        if self._saving.opened.is_set():
+            self._prove()
         if self._store.behind and self._saving.opened.is_set() and self._store.recover():
             self._changed(None)
         self._log_note()
@@ -345,6 +349,9 @@ class Keeper:
     def _take_in(self) -> None:
         """Take in what is pending: what the store knows from there, the rest from the files."""
         opened = self._saving.opened
+        if not self._begun:
+            self._begun = True
+            self._take_snapshot()
         while self._backlog.files and not self._over.is_set():
             asked_store = opened.is_set()
             self._recall()
@@ -357,6 +364,30 @@ class Keeper:
                     self._heed()
                     if self._over.is_set() or asked_store != opened.is_set():
                         break  # by now the store may know the rest
+
+    def _take_snapshot(self) -> None:
+        """Take in what an earlier worker left ready, where the files are so still."""
+        for rows, gathered in self._store.snapshot():
+            held = self._backlog.files
+            wanted = [
+                (held[path], key) if path in held and held[path].stamp == stamp else None
+                for path, stamp, key in rows
+            ]
+            some = list(filter(None, wanted))
+            if len(some) >= WORTH * len(wanted):
+                self._unproven = True
+                self.index.attach(wanted, gathered, self.turn)
+                for file, _ in some:
+                    self._backlog.done(file)
+            if self._over.is_set():
+                return
+
+    def _prove(self) -> None:
+        """Find out whether the store has what came from a snapshot, or lacks it."""
+        if self._unproven and self._saving.kept(self._done, within_s=0):
+            self._unproven = False
+            held = list(self.index.files.values())
+            self._store.compare((known.file, known.key) for known in held)
 
     def _heed(self) -> None:
         """Put what was saved meanwhile before what is left to read."""

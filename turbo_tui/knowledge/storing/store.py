@@ -121,14 +121,15 @@ class Store:
         self._again_at = 0.0
         self._ended = 0  # times in a row
         self._was_rebuilt = False
-        self._given: dict[str, tuple[Stamp, str]] = {}  # by a snapshot, until the tables are read
+        self._given: dict[str, tuple[Stamp, str]] | None = {}  # by a snapshot, until compared
         self._put_at = 0.0
         self._unsnapped = 0  # files that the tables have otherwise
 
     @property
     def exists(self) -> bool:
         """Whether anything lies on disk, of this workspace or of a clone."""
-        return (self._folder / "tables").exists() or self._clone() is not None
+        own = any((self._folder / name).exists() for name in ("tables", snapshot.NAME))
+        return own or self._clone() is not None
 
     @property
     def lost(self) -> bool:
@@ -176,9 +177,6 @@ class Store:
                 self.keys = set(cast("list[str]", answer["keys"]))
                 self._off = False
                 self._join_family()
-                given, self._given = self._given, {}
-                held = self.files.items()
-                self._unsnapped = sum(given.get(path) != row for path, row in held)
                 return
 
     def recover(self, *, at_once: bool = False) -> bool:
@@ -232,9 +230,10 @@ class Store:
         return max(found)[1] if found else None
 
     def snapshot(self) -> Generator[tuple[list[snapshot.Row], Gathered], None, None]:
-        """Yield what the last one knows, without waiting for the tables; before `open`."""
+        """Yield what the last one knows, without waiting for the tables; once, before `rest`."""
         for rows, gathered in snapshot.read(self._folder, self._version):
-            self._given.update({path: (stamp, key) for path, stamp, key in rows})
+            if self._given is not None:
+                self._given.update({path: (stamp, key) for path, stamp, key in rows})
             yield rows, gathered
 
     def compare(self, files: Iterable[tuple[SourceFile, str]]) -> None:
@@ -338,6 +337,9 @@ class Store:
 
     def rest(self) -> None:
         """End the helper when it had nothing to do for a while, and a snapshot is taken."""
+        if self.usable and self._given is not None:
+            given, self._given = self._given, None
+            self._unsnapped = sum(given.get(path) != row for path, row in list(self.files.items()))
         aged = self._unsnapped > AGED * len(self.files) and len(self.files) >= FEW_FILES
         if aged and self.usable and time.monotonic() > self._put_at + SNAPSHOT_S:
             self._unsnapped = 0  # where it fails, the old one or none does as well
