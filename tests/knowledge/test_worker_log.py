@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import end_worker, home_in, until, workers
+from tests.knowledge.worker_kit import begin_with, end_worker, home_in, until, workers
 from turbo_tui import __version__
 from turbo_tui.core.errors import ToolError
 from turbo_tui.knowledge.service import worker_log
@@ -40,19 +40,7 @@ def client(home: Home) -> Iterator[Client]:
 @pytest.fixture
 def have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Return what has workers begin with some code of the test's own."""
-
-    def begin_with(code: str) -> None:
-        program = tmp_path / "python"
-        program.write_text(
-            f"#!{sys.executable} -I\nimport sys\n"
-            f"from turbo_tui.knowledge.ranking import finding\n"
-            f"from turbo_tui.knowledge.service import keeper, worker\n{code}\n"
-            "sys.argv = sys.argv[-2:]\nworker.main()\n"
-        )
-        program.chmod(0o700)
-        monkeypatch.setattr(sys, "executable", os.fspath(program))
-
-    return begin_with
+    return lambda code: monkeypatch.setattr(sys, "executable", begin_with(code, tmp_path))
 
 
 def said(home: Home) -> str:

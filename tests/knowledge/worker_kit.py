@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,19 @@ def until(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None
     while not condition():
         assert time.monotonic() < end, f"not so within {within_s} s"
         time.sleep(0.01)
+
+
+def begin_with(code: str, folder: Path) -> str:
+    """Return a Python, made in a folder, whose workers run some code of the test's own first."""
+    program = folder / "python"
+    program.write_text(
+        f"#!{sys.executable} -I\nimport sys, time\n"
+        "from turbo_tui.knowledge.ranking import finding\n"
+        f"from turbo_tui.knowledge.service import keeper, worker\n{code}\n"
+        "sys.argv = sys.argv[-2:]\nworker.main()\n"
+    )
+    program.chmod(0o700)
+    return os.fspath(program)
 
 
 def is_locked(path: Path) -> bool:

@@ -5,31 +5,28 @@ Nothing heavy is imported here: a search by a running worker takes no longer tha
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import socket
-import stat
-import subprocess
-import sys
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
 from typing import cast
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import NOWHERE, Act, Context, Hit, IndexState
 from turbo_tui.knowledge.service import worker_log
 from turbo_tui.knowledge.service.home import Home
+from turbo_tui.knowledge.service.starting import connected
+from turbo_tui.knowledge.service.wire import Answer, Pulse, Wire
 
 ANSWER_S = 60.0
 COMPLETE_S = 960.0  # all of a very large tree is read
 MOST_PATHS, MOST_WORDS = 20, 2_000  # of a context; the words in characters
 MOST_QUERY = 50_000  # characters, the last ones: of a log, where the last trace is
+LOOK_S = 1.0  # without an answer, after which a sign of life is asked for
+SILENT_S, HUNG_S = 5.0, 30.0  # without such a sign, after which the user is told; it is ended
 TRIES = 3  # a worker that ends just now, or is killed, is started anew
 
-Answer = dict[str, object]
+
+class WorkerSilentError(ToolError):
+    """The worker shows no life; whoever waits for an answer goes on waiting."""
 
 
 class Client:
@@ -49,7 +46,8 @@ class Client:
         self.restarts = 0
         self._home = home
         self._learns = learns
-        self._connection: socket.socket | None = None
+        self._wire: Wire | None = None
+        self._pulse: Pulse | None = None
         self._asked = 0
         self._closed = False
 
@@ -105,6 +103,7 @@ class Client:
         """Return what the index holds now; starts the worker, if need be.
 
         Raises:
+            WorkerSilentError: It shows no life, for some seconds now; it may yet, and ask again.
             ToolError: The worker cannot be started or does not answer.
         """
         for _ in self._follow({"do": "state"}, ANSWER_S):
@@ -136,18 +135,22 @@ class Client:
         self._leave()
 
     def _leave(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        self._calm()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+    def _calm(self) -> None:
+        pulse, self._pulse = self._pulse, None
+        if pulse is not None:
+            pulse.close()
 
     def _follow(self, request: Answer, within_s: float) -> Iterator[Answer]:
         logged = worker_log.size_of(self._home.log)
         for left in reversed(range(TRIES)):
             try:
-                connection = self._connection = self._connection or self._connect()
-                for answer in self._answers(connection, request, within_s):
+                wire = self._wire = self._wire or connected(self._home)
+                for answer in self._answers(wire, request, within_s):
                     self.index = state_of(answer["index"])
                     yield answer
             except TimeoutError:
@@ -164,108 +167,54 @@ class Client:
             else:
                 return
 
-    def _answers(
-        self, connection: socket.socket, request: Answer, within_s: float
-    ) -> Iterator[Answer]:
+    def _answers(self, wire: Wire, request: Answer, within_s: float) -> Iterator[Answer]:
         if self._closed:  # while we connected
             raise EOFError
         self._asked += 1
         asked = self._asked
-        connection.settimeout(within_s)
-        connection.sendall(json.dumps({"id": asked, **request}).encode("ascii") + b"\n")
-        with connection.makefile("rb") as stream:
-            while True:
-                line = stream.readline()
-                if not line.endswith(b"\n"):
-                    raise EOFError
-                answer = cast("Answer", json.loads(line))
-                if answer["id"] == asked:
-                    yield answer
-                    if not answer.get("more"):
-                        return
+        wire.say({"id": asked, **request}, within_s)
+        while True:
+            answer = self._heard(wire, within_s, is_told=request["do"] == "state")
+            if answer["id"] == asked:
+                yield answer
+                if not answer.get("more"):
+                    return
 
-    def _connect(self) -> socket.socket:
-        path = self._home.socket
-        _private(path.parent)
-        with suppress(FileNotFoundError, ConnectionRefusedError):
-            return _connected(path)
-        starting = os.open(path.with_suffix(".start"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(starting, fcntl.LOCK_EX)
-            with suppress(FileNotFoundError, ConnectionRefusedError):
-                return _connected(path)  # somebody else was first
-            _start(self._home)
-            return _connected(path)
-        finally:
-            os.close(starting)
+    def _heard(self, wire: Wire, within_s: float, *, is_told: bool) -> Answer:
+        """Wait for an answer, and end a worker that shows no life meanwhile.
+
+        Raises:
+            TimeoutError: There was none for so long.
+            WorkerSilentError: Nor a sign of life, if that `is_told`. It may come yet.
+            EOFError: The worker ended.
+        """
+        until = time.monotonic() + within_s
+        while True:
+            try:
+                answer = wire.hear(min(LOOK_S, max(0.0, until - time.monotonic())))
+            except TimeoutError:
+                if time.monotonic() >= until:
+                    raise
+            else:
+                self._calm()
+                return answer
+            self._pulse = self._pulse or Pulse(self._home.socket)
+            silent_s, worker = self._pulse.silent_s(), wire.worker
+            if silent_s > HUNG_S and wire.end_worker():
+                said = f"ended: process {worker} gave no sign of life for {silent_s:.0f} s"
+                worker_log.note(self._home.log, said)
+            elif silent_s > SILENT_S and is_told:
+                raise WorkerSilentError(_silent(worker))
 
 
-def _private(folder: Path) -> None:
-    """Make a folder that is ours alone, or see that it is.
-
-    Raises:
-        ToolError: It is not.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.lstat()
-    except OSError as error:
-        raise ToolError(
-            f"{folder}: the search worker's folder cannot be made: {error.strerror}. Make it "
-            "writable, or set XDG_RUNTIME_DIR to a folder of your own."
-        ) from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ToolError(
-            f"{folder}: others could listen in on the search there. It must be a folder of your "
-            f"own that nobody else may enter: `chmod 700 {folder}`, or remove it."
+def _silent(worker: int) -> str:
+    if not worker:
+        return (
+            "The search worker does not answer: it is stopped, or hangs. End it, and search again."
         )
-
-
-def _connected(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.connect(os.fspath(path))
-    except OSError:
-        connection.close()
-        raise
-    return connection
-
-
-def _start(home: Home) -> None:
-    """Start a worker and wait until it answers.
-
-    Raises:
-        ToolError: It does not.
-    """
-    fields = cast("dict[str, object]", asdict(home))
-    given = {name: os.fspath(v) if isinstance(v, Path) else v for name, v in fields.items()}
-    # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
-    # Ctrl+C is for the app, and the worker is not only the app's.
-    command = (sys.executable, "-I", "-m", "turbo_tui.knowledge.service.worker", json.dumps(given))
-    with (
-        worker_log.appended(home.log) as log,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-        ) as process,
-    ):
-        logged = worker_log.size_of(home.log)
-        said = process.stdout.readline() if process.stdout else b""
-    if not said:
-        raise ToolError(_not_started(home, process.returncode, logged))
-
-
-def _not_started(home: Home, code: int, logged: int) -> str:
-    reason = worker_log.reason_in(home.log, logged, started=False)
-    if reason:
-        return f"The search worker cannot start: {reason}. What went before stands in {home.log}"
     return (
-        f"The search worker cannot start (exit code {code}). Try `{sys.executable} -I -c "
-        "'import turbo_tui.knowledge.service.serving'`, which says why."
+        f"The search worker (process {worker}) does not answer: it is stopped, or hangs. After "
+        f"{HUNG_S:.0f} s without a sign of life it is ended and started anew; nothing is lost."
     )
 
 

@@ -95,7 +95,9 @@ class Clients:
                 yield self._cause(str(request["query"]))
             case "index":
                 yield from self._index()
-            case "state" | "learn" | "forget":
+            case "state":  # at once, whatever goes on: it is taken for a sign of life
+                yield {"index": asdict(self._keeper.state())}
+            case "learn" | "forget":
                 self._remember(request)
                 yield {"index": asdict(self._keeper.state())}
             case _:

@@ -1,0 +1,100 @@
+"""Find the worker of a workspace, or start it: who comes first does, and the others wait."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import cast
+
+from turbo_tui.core.errors import ToolError
+from turbo_tui.knowledge.service import worker_log
+from turbo_tui.knowledge.service.home import Home
+from turbo_tui.knowledge.service.wire import Wire
+
+
+def connected(home: Home) -> Wire:
+    """Return a connection to the worker, which is started where there is none; blocks.
+
+    Raises:
+        ToolError: It cannot be started, or others could listen in.
+        OSError: It ended just now.
+    """
+    path = home.socket
+    _private(path.parent)
+    with suppress(FileNotFoundError, ConnectionRefusedError):
+        return Wire(path)
+    starting = os.open(path.with_suffix(".start"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            return Wire(path)  # somebody else was first
+        _start(home)
+        return Wire(path)
+    finally:
+        os.close(starting)
+
+
+def _private(folder: Path) -> None:
+    """Make a folder that is ours alone, or see that it is.
+
+    Raises:
+        ToolError: It is not.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise ToolError(
+            f"{folder}: the search worker's folder cannot be made: {error.strerror}. Make it "
+            "writable, or set XDG_RUNTIME_DIR to a folder of your own."
+        ) from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ToolError(
+            f"{folder}: others could listen in on the search there. It must be a folder of your "
+            f"own that nobody else may enter: `chmod 700 {folder}`, or remove it."
+        )
+
+
+def _start(home: Home) -> None:
+    """Start a worker and wait until it answers.
+
+    Raises:
+        ToolError: It does not.
+    """
+    fields = cast("dict[str, object]", asdict(home))
+    given = {name: os.fspath(v) if isinstance(v, Path) else v for name, v in fields.items()}
+    # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
+    # Ctrl+C is for the app, and the worker is not only the app's.
+    command = (sys.executable, "-I", "-m", "turbo_tui.knowledge.service.worker", json.dumps(given))
+    with (
+        worker_log.appended(home.log) as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        ) as process,
+    ):
+        logged = worker_log.size_of(home.log)
+        said = process.stdout.readline() if process.stdout else b""
+    if not said:
+        raise ToolError(_not_started(home, process.returncode, logged))
+
+
+def _not_started(home: Home, code: int, logged: int) -> str:
+    reason = worker_log.reason_in(home.log, logged, started=False)
+    if reason:
+        return f"The search worker cannot start: {reason}. What went before stands in {home.log}"
+    return (
+        f"The search worker cannot start (exit code {code}). Try `{sys.executable} -I -c "
+        "'import turbo_tui.knowledge.service.serving'`, which says why."
+    )
