@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import subprocess
 import sys
@@ -24,7 +26,10 @@ def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Shell]:
     monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     # click takes the program's name from it: under `python -m pytest` that would be pytest's.
     monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
 
@@ -173,6 +178,46 @@ def test_where_nobody_could_see_the_app_or_type_it_says_so_and_ends(
     assert ("session resume abc --approve" if "abc" in words else "turbo-tui run TASK") in told
     assert "\x1b" not in told
     assert not (tmp_path / "home").exists(), "no session is begun"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("run --json", 2, "Give a task"),
+        ("run --json --plan none.json", 2, "none.json"),
+        ("plan --json", 2, "Missing argument 'TASK'"),
+        ("plan zebra --json", 2, "No recipe fits “zebra”"),
+        ("apply --json", 2, "Standard input is empty"),
+        ("sandbox -C none --json -- true", 125, "there is no such folder"),
+        ("policy check -C none --json -- true", 5, "there is no such folder"),
+        ("index -C none --json", 5, "there is no such folder"),
+        ("search -C none --json word", 5, "there is no such folder"),
+        ("search --json word -k abc", 2, "'-k'"),
+        ("session show zzz --json", 5, "There is no session 'zzz'"),
+        ("session undo --json", 5, "has no session yet"),
+        ("session resume --json", 5, "has no session yet"),
+        ("session repair zzz --keep 3 --json", 5, "There is no session 'zzz'"),
+        ("session prune --older-than foo --json", 2, "'foo' is no age"),
+    ],
+)
+def test_with_json_a_failure_too_is_one_object_and_still_told_to_a_person(
+    shell: Callable[..., Shell], words: str, code: int, said: str
+) -> None:
+    ended, out, err = shell(*words.split())
+    failed = json.loads(out)
+    error = failed["error"]
+
+    assert failed["kind"] == "Failed", "as the events that may come before it have one"
+    assert (ended, error["exit_code"]) == (code, code)
+    assert said in error["message"]
+    assert said in err
+
+
+def test_json_is_asked_of_us_by_our_own_flag_alone(shell: Callable[..., Shell]) -> None:
+    code, out, err = shell("sandbox", "-C", "none", "--", "ls", "--json")
+
+    assert (code, out) == (125, "")
+    assert err.startswith("turbo-tui: none: there is no such folder.")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -122,5 +122,6 @@ def test_a_setting_that_cannot_be_used_exits_2_and_names_its_file(shop: Path) ->
 
     code, out, err = policy(shop, "check", "--here", "--json", "--", "ls")
 
-    assert (code, out) == (2, "")
+    assert code == 2
     assert str(config) in err
+    assert str(config) in json.loads(out)["error"]["message"]

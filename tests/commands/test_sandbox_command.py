@@ -22,6 +22,7 @@ from turbo_tui.commands.sandbox import Ran, command, in_json, in_words
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import ChangeSet, FileChange, IgnoredFolder, Node
 from turbo_tui.core.command import CommandUsage, Grants
+from turbo_tui.core.errors import TurboError
 from turbo_tui.core.ports import CommandResult, Guarantee, SandboxReport
 
 REPORT = SandboxReport("copy+unsandboxed", "none", (Guarantee("writes", False, "anything"),))
@@ -58,6 +59,8 @@ def sandbox(project: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
     def run(*words: str, **environ: str) -> tuple[int, str, str]:
         result = CliRunner().invoke(command, words, env=environ)
+        if isinstance(result.exception, TurboError):  # as the door says it
+            return result.exception.exit_code, result.stdout, str(result.exception)
         return result.exit_code, result.stdout, result.stderr
 
     return run

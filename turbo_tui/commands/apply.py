@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.plain import plain, plain_lines
@@ -49,7 +50,7 @@ _MOST_PLACES = 8
     help="What the edits are written in.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option("One JSON object.")
 @click.argument("named", nargs=-1, metavar="")
 def command(
     path: str,

@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from turbo_tui import __version__
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.checks import Check, Status
 from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
 from turbo_tui.commands.telling import encodable
@@ -39,7 +40,7 @@ FOR_MEANING = ("sentence_transformers", "lancedb")
 @click.command("doctor")
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option()
 def command(path: str, *, here: bool, as_json: bool) -> None:
     """Say what works here, what does not, how to mend it, and where data lies.
 

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.search import as_value, plural, progress, tell_state
 from turbo_tui.commands.telling import tell
 from turbo_tui.knowledge.service.client import Client
@@ -23,7 +24,7 @@ from turbo_tui.wiring.places import search_home
     is_flag=True,
     help="Forget which files you opened, pinned and let land here; the index stays as it is.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option()
 def command(*, path: str, here: bool, forget: bool, as_json: bool) -> None:
     """Build the index of a workspace, or bring it up to date; it returns when that is on disk.
 

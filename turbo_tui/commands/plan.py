@@ -9,6 +9,7 @@ import sys
 import click
 
 from turbo_tui.commands import headless
+from turbo_tui.commands.as_json import json_option, tell_failure
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.plain import plain
 from turbo_tui.core.plan import Plan
@@ -26,7 +27,7 @@ from turbo_tui.wiring import open_workspace
     default="none",
     help="all: answer yes when asked whether the task may be sent to the model's host.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The plan as JSON; `run --plan` takes it.")
+@json_option("The plan as JSON; `run --plan` takes it.")
 def command(
     task: str, *, path: str, here: bool, built_in: bool, approve: str, as_json: bool
 ) -> None:
@@ -53,9 +54,12 @@ async def _plan(
 
     try:
         if not await headless.until_done(run, work):
+            tell("turbo-tui: interrupted.\n")
             return headless.finish(run, status="interrupted", reason="interrupted by a signal")
         if run.views.plan.failure:
             code = headless.finish(run)
+            if as_json:
+                tell_failure(run.views.plan.failure, code)
             tell(headless.closing_words(run))
             return code
         plan = run.views.plan.plan

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.plain import plain
 from turbo_tui.core.policy import Decision
@@ -31,7 +32,7 @@ def command() -> None:
 @click.argument("argv", nargs=-1, required=True, metavar="CMD…", type=click.UNPROCESSED)
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option()
 def check_command(argv: tuple[str, ...], *, path: str, here: bool, as_json: bool) -> None:
     """Say whether a step could run CMD: allow, ask or deny, and why. Nothing is run.
 

@@ -8,6 +8,8 @@ from typing import ClassVar
 import click
 
 from turbo_tui import __version__
+from turbo_tui.commands.as_json import Asked, tell_failure
+from turbo_tui.core.errors import OutputError, TurboError, UsageError
 
 
 class Commands(click.Group):
@@ -89,13 +91,22 @@ def run_program() -> int:
         TurboError: As the command's own.
         KeyboardInterrupt: The user interrupted it.
     """
+    asked = Asked()
     try:
-        program.main(standalone_mode=False)
+        program.main(standalone_mode=False, obj=asked)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
         error.show()
-        return 2
+        if asked.as_json:
+            tell_failure(error.format_message(), UsageError.exit_code)
+        return UsageError.exit_code
+    except OutputError:
+        raise
+    except TurboError as error:
+        if asked.as_json:
+            tell_failure(str(error), error.exit_code)
+        raise
     except click.Abort:
         raise KeyboardInterrupt from None
     return 0

@@ -15,6 +15,7 @@ from turbo_tui.adapters.sessions import (
     summary_of,
 )
 from turbo_tui.commands import headless
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.views import StepState
@@ -35,7 +36,7 @@ from turbo_tui.wiring import Workspace, open_workspace
 )
 @click.option("--continue", "go_on", is_flag=True, help="Run an interrupted step on its kept work.")
 @click.option("--restart", is_flag=True, help="Run an interrupted step afresh.")
-@click.option("--json", "as_json", is_flag=True, help="One event a line on stdout; no app.")
+@json_option("One event a line on stdout; no app.")
 def command(
     session: str,
     *,

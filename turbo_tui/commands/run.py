@@ -11,6 +11,7 @@ from typing import cast
 import click
 
 from turbo_tui.commands import headless
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Plan
@@ -33,7 +34,7 @@ from turbo_tui.wiring import open_workspace
     "--plan", "plan_file", metavar="FILE", help="Run this plan (as `plan --json` writes)."
 )
 @click.option("--built-in", is_flag=True, help="Plan with the recipes even if a model is named.")
-@click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
+@json_option("One event a line on stdout.")
 def command(
     task: str,
     *,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants, Limits
@@ -65,7 +66,7 @@ INTERRUPTED = 130
 )
 @click.option("--keep", is_flag=True, help="Keep its changes as a session waiting for review.")
 @click.option("--unsandboxed", is_flag=True, help="Run it even where nothing can confine it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, the output inside.")
+@json_option("One JSON object, the output inside.")
 def command(
     argv: tuple[str, ...],
     *,
@@ -110,11 +111,10 @@ def command(
         told = Telling(as_json=as_json)
         work = _work(workspace, ordered, told, keep=keep, unsandboxed=unsandboxed)
         raise SystemExit(asyncio.run(_until_signalled(work)))
-    except OutputError:  # not the sandbox failed; the door says it, as for any command
+    except (OutputError, SandboxError):
         raise
-    except TurboError as error:
-        sys.stderr.write(f"turbo-tui: {error}\n")
-        raise SystemExit(SandboxError.exit_code) from None
+    except TurboError as error:  # of exit codes, all others are the command's own
+        raise SandboxError(str(error)) from error
 
 
 def _real(path: str) -> str:

@@ -12,11 +12,12 @@ from typing import TextIO
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import encodable, tell
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plain import plain
 from turbo_tui.core.searching import Hit, IndexState
-from turbo_tui.knowledge.service.client import Client
+from turbo_tui.knowledge.service.client import Client, WorkerSilentError
 from turbo_tui.knowledge.service.home import Home
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home
@@ -39,7 +40,7 @@ class _Command(click.Command):
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
 @click.option("-k", "limit", default=10, type=click.IntRange(1, 1000), help="Places at most.")
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option()
 def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> None:
     """Find the places that answer QUERY: a name, a phrase as it stands, a question.
 
@@ -96,16 +97,24 @@ def tell_progress(
 ) -> None:
     """Write how far the index is, in one line that is taken away when it is over.
 
+    A worker that shows no life is said once, on a line that stays.
+
     Args:
         ask: Says how far it is.
         over: Set when nobody waits any more.
         out: A terminal.
         each_s: So long between two looks, and before the first.
     """
-    said = ""
+    said = silent = ""
     while not over.wait(each_s):
         try:
             state = ask()
+        except WorkerSilentError as error:
+            if not silent:
+                silent = plain(str(error))
+                out.write(f"\r\x1b[K{silent}\n")
+                out.flush()
+            continue
         except TurboError:
             break  # the search itself says why
         said = f"Indexing: {progress(state)}" if state.pending else said

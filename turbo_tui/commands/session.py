@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
 
+from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.session_words import (
     as_json_object,
     counted,
@@ -66,7 +67,7 @@ _place = click.option(
     "-C", "path", default=".", metavar="PATH", help="The workspace; default: here."
 )
 _here = click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+_json = json_option()
 _all = click.option("--all", "everywhere", is_flag=True, help="Of all workspaces.")
 
 
