@@ -14,6 +14,7 @@ import pytest
 
 from turbo_tui.commands.search import progress, tell_progress
 from turbo_tui.core.searching import IndexState
+from turbo_tui.knowledge.service.client import WorkerSilentError
 from turbo_tui.knowledge.service.habits import Habits
 
 
@@ -139,3 +140,16 @@ def test_who_waits_at_a_terminal_for_an_index_is_told_how_far_it_is_until_it_is_
     tell_progress(ask, over, out, each_s=0.001)
 
     assert out.getvalue() == "\r\x1b[KIndexing: 1 file, 2 pieces · 3 files left\r\x1b[K"
+
+
+def test_who_waits_at_a_terminal_for_a_worker_that_hangs_is_told_once() -> None:
+    over, out, asked = Event(), io.StringIO(), iter("1234")
+
+    def ask() -> IndexState:
+        if next(asked) == "4":
+            over.set()
+        raise WorkerSilentError("It does not answer.")
+
+    tell_progress(ask, over, out, each_s=0.001)
+
+    assert out.getvalue() == "\r\x1b[KIt does not answer.\n"
