@@ -217,6 +217,21 @@ async def test_verifying_is_told_on_the_card_until_something_else_is_decided(
     assert not events_of(stand, ev.StepApproved)
 
 
+async def test_where_checks_cannot_be_run_the_key_says_why_and_how_one_gets_some(
+    tmp_path: Path,
+) -> None:
+    async with seated(Stand(tmp_path)) as seat:
+        await reviewing(seat)
+        await seat.press("K")
+        await seat.sees("Step s1 has no checks.")
+
+    (tmp_path / "checked").mkdir()
+    async with seated(checked(tmp_path / "checked")[0]) as seat:
+        await reviewing(seat)
+        await seat.press("K")
+        await seat.sees("checks ran on all of this as it ended")
+
+
 async def test_landing_if_the_checks_pass_lands_nothing_when_they_fail(tmp_path: Path) -> None:
     stand, gate = checked(tmp_path)
     gate.touch()

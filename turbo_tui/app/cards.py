@@ -352,6 +352,21 @@ def _first_lines(text: str, most: int = 3) -> tuple[str, ...]:
     return (*lines[:most], "…") if len(lines) > most else tuple(lines)
 
 
+def unverified_words(state: StepState) -> str:
+    """Say why a card that lands a step does not offer to run its checks first."""
+    name = f"Step {state.step.id}"
+    if state.step.checks:
+        return (
+            f"{name}'s checks ran on all of this as it ended. Leave something out or edit it, then "
+            "K runs them on what is left."
+        )
+    return (
+        f"{name} has no checks. The planner gives them: name the command in the task. Or write the "
+        'plan with `turbo-tui plan TASK --json`, add commands below "checks", and hand it to '
+        "`turbo-tui run --plan FILE`."
+    )
+
+
 def verify_words(result: Verification) -> str:
     """Say what is known of what is accepted now; empty when nothing is."""
     match result.status:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from turbo_tui.app.cards import current_step, review_key, turn_key
+from turbo_tui.app.cards import APPROVE, current_step, review_key, turn_key, unverified_words
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
 from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
@@ -192,6 +192,12 @@ class Desk:
         state = self._run.views.plan.state(step_id)
         if state is not None and review_key(state) == asked:  # else it is no longer what was shown
             self._try(lambda: self._run.approve(step_id, verify=verify))
+
+    def tell_unverified(self, card: Card) -> None:
+        """Say why checks cannot be run on what is accepted, where a card could land it."""
+        state = self._run.views.plan.state(card.subject)
+        if state is not None and APPROVE in card.choices:
+            self._house.tell(unverified_words(state))
 
     def _show_review(self, step_id: str) -> None:
         """Go to the step that must be decided first."""

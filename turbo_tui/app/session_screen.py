@@ -73,6 +73,7 @@ class SessionScreen(TypingScreen):
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
         *CARD_KEYS,
+        Binding("K", "unverified", "Why its checks are not offered", show=False),
         Binding("u", "undo", "Take back a landing"),
         Binding("T", "timeline", "Timeline", show=False),
         Binding("1", "pane('plan')", "Plan", show=False),
@@ -321,6 +322,11 @@ class SessionScreen(TypingScreen):
         """Answer the card, unless the key came too early or was meant for a field."""
         self.furniture.bar.choose(choice, typing=self.in_field)
 
+    def action_unverified(self) -> None:
+        """Say why the card does not offer to run a step's checks."""
+        if self.desk is not None and self.furniture.bar.card is not None:
+            self.desk.tell_unverified(self.furniture.bar.card)
+
     def action_undo(self) -> None:
         """Take back the last landing, after a question."""
         if self.desk is not None:
@@ -337,8 +343,13 @@ class SessionScreen(TypingScreen):
 
     def action_leave_field(self) -> None:
         """Go from a field to the pane that was left last."""
+        if self._furniture is None:
+            return
         last = self._arrangement.last
-        self.open_pane(last if self._arrangement.shows(last) else self.opened_tab)
+        name = last if self._arrangement.shows(last) else self.opened_tab
+        self.open_pane(name)
+        if name == "knowledge":  # also without results: its field would hold the keys again
+            self.set_focus(self._furniture.knowledge.places)
 
     def action_prompt(self) -> None:
         """Go to the prompt."""
