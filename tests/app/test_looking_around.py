@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from tests.app.screen_kit import BIG, seated
+from tests.app.screen_kit import BIG, SMALL, seated
 from tests.app.session_kit import Stand
 from turbo_tui.app import desk
 from turbo_tui.app.turbo_app import TurboApp
@@ -130,6 +130,23 @@ async def test_a_file_that_is_gone_is_neither_shown_nor_edited(
         await seat.sees("gone.py is no longer there; search again.")
 
     assert stand.search.learnt == []
+
+
+@pytest.mark.parametrize("size", [SMALL, BIG])
+async def test_escape_leaves_the_search_field_also_where_nothing_was_searched(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with seated(Stand(tmp_path), size) as seat:
+        await seat.press("escape", "4")
+        await seat.sees("esc Leave field")
+        await seat.press("escape")
+        await seat.until(lambda: "esc Leave field" not in seat.text)
+        await seat.press("i", "escape", "5")
+        await seat.sees("pytest -q")
+        await seat.press("4", "x", "escape")
+        assert seat.app.query_one(KnowledgePane).field.value == ""
+        await seat.press("escape", "question_mark")
+        await seat.sees("The way through")
 
 
 async def test_a_search_is_asked_from_where_the_user_is(tmp_path: Path) -> None:
