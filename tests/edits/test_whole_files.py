@@ -132,6 +132,38 @@ def test_what_is_most_of_a_file_or_of_a_short_one_is_all_of_it(before: str) -> N
     assert after({"d.py": before}, f"d.py\n```\n{kept}```\n") == {"d.py": kept}
 
 
+THREE = "class A:\n    x = 1\n\n    y = 2\n"
+
+
+def test_a_short_fence_that_keeps_nothing_of_a_short_file_is_the_file_only_where_that_is_said() -> (
+    None
+):
+    answer = "a.py\n```\nadded = 3\n```\n"
+
+    with pytest.raises(Refused, match=r"1 line where the file has 3 .* none of them kept"):
+        after({"a.py": THREE}, answer)
+
+    assert after({"a.py": THREE}, answer, "whole")["a.py"] == "added = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (THREE, "def added():\n    return 3\n", True),
+        (SIX, "a\nb\nc\nd\n", True),
+        ("a {\n  1;\n}\n", "b {\n  2;\n  3;\n}\n", True),
+        (THREE, "class A:\n    z = 3\n", False),
+        ("VERSION = 1\n", "VERSION = 2\n", False),
+    ],
+)
+def test_that_nothing_is_kept_of_a_file_is_told(before: str, now: str, *, told: bool) -> None:
+    answer = f"a.py\n```\n{now}```\n"
+
+    notes = ("none of the lines that a.py had is kept",) if told else ()
+    assert applied({"a.py": before}, answer).notes == notes
+    assert applied({"a.py": before}, answer, "whole").notes == ()
+
+
 @pytest.mark.parametrize("form", ["auto", "whole"])
 @pytest.mark.parametrize("body", ["", "\n \n"])
 def test_a_fence_with_nothing_in_it_empties_no_file(form: FormatName, body: str) -> None:

@@ -15,7 +15,7 @@ from turbo_tui.edits.outcome import (
     RefusedError,
     UnreachableError,
 )
-from turbo_tui.edits.rewriting import ended, refuse_left_out, replaced, rewritten
+from turbo_tui.edits.rewriting import ended, keeps_nothing, refuse_left_out, replaced, rewritten
 from turbo_tui.edits.targets import PLACEHOLDER, Targets
 from turbo_tui.edits.text_file import NotTextError, TextFile, decode
 from turbo_tui.edits.values import Chunk, FileEdit, Parsed
@@ -253,6 +253,8 @@ class _Draft:
             state.content = edit.content.encode("utf-8", "surrogateescape")
         else:
             refuse_left_out(state.content, edit.content, may_be_a_part=not self._named)
+            if not self._named and keeps_nothing(decode(state.content).text, edit.content):
+                self.notes.append(f"none of the lines that {path} had is kept")
             state.content = rewritten(state.content, edit.content).encode()
         state.written_at, state.anew = edit.at or 1, True
 

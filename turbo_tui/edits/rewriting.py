@@ -13,6 +13,8 @@ from turbo_tui.edits.outcome import RefusedError
 from turbo_tui.edits.text_file import TextFile, decode
 from turbo_tui.edits.values import Chunk
 
+_BRACKETS = "{}[]();, "
+_SHORT = 3  # such rows, from which on half of them may be so where none of them is the file's
 _LONG = 6  # rows that are not blank, from which on half of them may be a part of a file
 
 
@@ -99,11 +101,13 @@ def refuse_left_out(before: bytes, content: str, *, may_be_a_part: bool) -> None
         raise RefusedError(
             "there is nothing in it, and the file is not empty", "Delete a file by *** Delete File:"
         )
-    if may_be_a_part and were >= _LONG and are * 2 <= were:
+    is_short = _SHORT <= were < _LONG and keeps_nothing(text, content)
+    if may_be_a_part and are * 2 <= were and (were >= _LONG or is_short):
         lines = f"{are:,} line{'s' if are > 1 else ''}"
+        other = " none of them kept," if is_short else ""
         raise RefusedError(
-            f"it has {lines} where the file has {were:,} (blank ones not counted), so it may be "
-            "a part of the file",
+            f"it has {lines} where the file has {were:,} (blank ones not counted),{other} so it "
+            "may be a part of the file",
             "If that is all of the file, say --format whole; else write what changes as "
             "SEARCH/REPLACE blocks.",
         )
@@ -114,6 +118,12 @@ def refuse_left_out(before: bytes, content: str, *, may_be_a_part: bool) -> None
             f"line {number} of the new text, {line[:60]!r}, stands for code that is left out",
             "Write all of the file, or edit only what changes.",
         )
+
+
+def keeps_nothing(text: str, content: str) -> bool:
+    """Say whether no row of several is left of a text; bare brackets and the like are none."""
+    were, are = ({row.strip() for row in each.split("\n")} for each in (text, content))
+    return _told_rows(text) > 1 and not any(row.strip(_BRACKETS) for row in were & are)
 
 
 def _told_rows(text: str) -> int:
