@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import FolderStage, ScriptedAsker
 from turbo_tui.core.errors import ToolError
-from turbo_tui.core.ports import CommandResult, ToolContext, Verdict
+from turbo_tui.core.ports import CommandResult, Tool, ToolContext, Verdict
 from turbo_tui.tools.python import Python
 from turbo_tui.tools.run_checks import RunChecks, project_checks
 from turbo_tui.tools.shell import Shell, refuse_endless, told
@@ -238,3 +239,21 @@ def test_a_projects_tests_are_recognised(
         (tmp_path / name).write_text(text)
 
     assert project_checks(FolderStage(tmp_path).files) == checks
+
+
+@pytest.mark.parametrize(
+    ("tool", "fails", "works"),
+    [
+        (Shell(), {"command": "echo made; exit 3"}, {"command": "false || true"}),
+        (Python(), {"code": "print('made'); raise SystemExit(3)"}, {"code": "0"}),
+    ],
+)
+async def test_a_fixed_command_that_fails_is_no_answer_for_nobody_would_read_it(
+    tmp_path: Path, tool: Tool, fails: dict[str, object], works: dict[str, object]
+) -> None:
+    context, _, _ = a_context(tmp_path)
+    fixed = replace(context, fixed=True)
+
+    with pytest.raises(ToolError, match="exit code 3\nmade"):
+        await tool.call(fails, fixed)
+    assert await tool.call(works, fixed) == "exit code 0"

@@ -27,7 +27,8 @@ _OF_THE_PLAN = frozenset(
     kind.__name__
     for kind in (
         ev.SessionStarted, ev.TaskGiven, ev.PlanProposed, ev.PlanFailed, ev.StepEdited,
-        ev.StepAdded, ev.StepRemoved, ev.StepMoved, ev.StepModeSet, ev.StepStarted, ev.StepStaged,
+        ev.StepAdded, ev.StepRemoved, ev.StepMoved, ev.StepModeSet, ev.PlanEditTakenBack,
+        ev.StepStarted, ev.StepStaged,
         ev.StepFinished, ev.StepFailed, ev.StepInterrupted, ev.StepSkipped, ev.StepRejected,
         ev.StepApproved, ev.StepLanded, ev.LandingRefused, ev.LandingUndone, ev.LandingRedone,
         ev.LandingRecovered,

@@ -113,11 +113,26 @@ def _refuse_cycles(plan: Plan) -> None:
         }
 
 
-def edit_step(plan: Plan, step_id: str, *, title: str, intent: str) -> Plan:
-    """Return the plan with a step's words replaced."""
+def edit_step(
+    plan: Plan,
+    step_id: str,
+    *,
+    title: str,
+    intent: str,
+    checks: tuple[tuple[str, ...], ...] | None = None,
+    actions: tuple[Action, ...] | None = None,
+) -> Plan:
+    """Return the plan with a step's words replaced, and its checks and actions where given."""
     if not title.strip():
         raise PlanError(f"Step {step_id!r} needs a title.")
-    changed = replace(plan.step(step_id), title=title, intent=intent)
+    step = plan.step(step_id)
+    changed = replace(
+        step,
+        title=title,
+        intent=intent,
+        checks=step.checks if checks is None else checks,
+        actions=step.actions if actions is None else actions,
+    )
     return _with_step(plan, changed)
 
 

@@ -362,6 +362,8 @@ class ToolContext:
             that only works on files never touches it.
         checks: The step's checks (argv), for the tool that runs them.
         why_not: Says why grants cannot be given here; empty when they can.
+        fixed: The call was fixed in advance: nobody reads what it returns, so a command that
+            fails is a tool that fails.
     """
 
     stage: Stage
@@ -370,6 +372,7 @@ class ToolContext:
     search: Search | None = None
     checks: tuple[tuple[str, ...], ...] = ()
     why_not: Callable[[Grants], str] | None = None
+    fixed: bool = False
 
 
 class Tool(Protocol):

@@ -29,6 +29,8 @@ class DoneActions:
                     self._stages[step_id] = stage_id
                     self._done[step_id] = set()
                 self._open = None
+            case ev.StepEdited(step_id, actions=actions) if actions is not None:
+                self._done.pop(step_id, None)
             case ev.ToolCalled() as called:
                 self._open = called
             case ev.CommandFinished(ended="exited"):

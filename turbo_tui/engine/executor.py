@@ -180,7 +180,9 @@ class _Work:
         self._on_output = on_output
         self.stage = stage if isinstance(stage, LoggedStage) else self._on_record(stage)
         self._root = str(context.workspace)
-        within = replace(context, stage=self.stage, ask=self._ask, checks=step.checks)
+        within = replace(
+            context, stage=self.stage, ask=self._ask, checks=step.checks, fixed=bool(step.actions)
+        )
         self.calls = ToolCalls(tools, within, append, blobs, step.id)
 
     def _on_record(self, stage: Stage) -> Stage:

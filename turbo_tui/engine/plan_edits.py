@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
+
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import PlanError, UsageError
-from turbo_tui.core.plan import Mode, Plan, move_step, validate
+from turbo_tui.core.plan import Action, Mode, Plan, Step, add_step, move_step, validate
 from turbo_tui.engine.driving import Drive
 from turbo_tui.engine.footing import Footing
 from turbo_tui.engine.planning import Planning
@@ -50,18 +53,59 @@ class PlanEdits:
         done = tuple(state for state in plan.steps if state.settled)
         self._drive.plan(self._planning.plan(plan.task, (), done=done))
 
-    def edit_step(self, step_id: str, title: str, intent: str) -> None:
-        """Change a step's words."""
+    def edit_step(
+        self,
+        step_id: str,
+        title: str,
+        intent: str,
+        *,
+        checks: tuple[tuple[str, ...], ...] | None = None,
+        actions: tuple[Action, ...] | None = None,
+    ) -> None:
+        """Change a step's words; its checks and fixed actions, too, where they are given."""
         self._refuse_when_started(step_id)
         if not title.strip():
             raise PlanError("A step needs a title.")
-        self._log(ev.StepEdited(step_id, title.strip(), intent.strip()))
+        self._log(ev.StepEdited(step_id, title.strip(), intent.strip(), checks, actions))
+
+    def add_step(self, step: Step, position: int) -> str:
+        """Add a step of the user's at a position (0 is first); return the id that it gets."""
+        view = self._footing.views.plan
+        known = view.known_ids
+        numbers = (str(number) for number in count(len(view.plan.steps) + 1))
+        fresh = replace(step, id=next(each for each in numbers if each not in known))
+        add_step(view.plan, fresh, position)
+        self._log(ev.StepAdded(fresh, position))
+        return fresh.id
+
+    def take_back(self) -> None:
+        """Take the last edit of the plan back.
+
+        Raises:
+            UsageError: There is none, or a step that it is about has run since.
+        """
+        before = self._footing.views.plan.before_edit
+        if before is None:
+            raise UsageError("Nothing of this plan was edited, so there is nothing to take back.")
+        now = {state.step.id: state for state in self._footing.views.plan.steps}
+        then = {step.id: step for step in before.steps}
+        for step_id, state in now.items():
+            step = then.get(step_id)
+            same = step is not None and replace(step, mode=state.step.mode) == state.step
+            if not same:
+                self._refuse_when_started(step_id)
+        self._log(ev.PlanEditTakenBack(before.steps))
+        for step_id in now.keys() - then.keys():
+            self._let_go(step_id, now[step_id].stage_id)
 
     def remove_step(self, step_id: str) -> None:
         """Delete a step from the plan, with what is left of its work."""
         self._refuse_when_started(step_id)
         stage_id = self._footing.known(step_id).stage_id
         self._log(ev.StepRemoved(step_id))
+        self._let_go(step_id, stage_id)
+
+    def _let_go(self, step_id: str, stage_id: str) -> None:
         if stage_id:
             gone = self._drive.drop(stage_id, f"step {step_id} was deleted")
             self._drive.carry_out(step_id, gone, go_on=False)

@@ -93,9 +93,11 @@ class Run:
         self.adopt_plan = edits.adopt_plan
         self.replan = edits.replan
         self.edit_step = edits.edit_step
+        self.add_step = edits.add_step
         self.remove_step = edits.remove_step
         self.move_step = edits.move_step
         self.set_mode = edits.set_mode
+        self.take_back_edit = edits.take_back
         self.under_review = self._reviewing.shown
         self.decide_hunk = self._reviewing.decide_hunk
         self.decide_lines = self._reviewing.decide_lines
@@ -282,14 +284,17 @@ class Run:
             await self._drive.land(step_id, only=result.selected)
 
     def reject(self, step_id: str, feedback: str = "") -> None:
-        """Reject all a step did; with feedback or comments it is run again on top of its work."""
+        """Reject all a step did; with feedback or comments it is run again on top of its work.
+
+        Not one with fixed actions: nobody reads there what was said.
+        """
         state = self.footing.reviewable(step_id)
         self._drive.refuse_when_planning()
         self._drive.refuse_when_deciding(step_id)
         said = self._reviewing.feedback(state, feedback)
         self._log(ev.StepRejected(step_id, said), "user")
         why = f"step {step_id}, which it was made on, was rejected"
-        if said:
+        if said and not state.step.actions:
             again = Again(step_id, keep_work=True, feedback=said)
             self._drive.carry_out(step_id, self._drive.redo(state.stage_id, again, why))
         else:

@@ -8,7 +8,7 @@ from turbo_tui.core.command import GIB, Command, Limits
 from turbo_tui.core.models import ToolSpec
 from turbo_tui.core.ports import ToolContext
 from turbo_tui.tools.arguments import Arguments, parameters
-from turbo_tui.tools.shell import MOST_SECONDS, told
+from turbo_tui.tools.shell import MOST_SECONDS, answer
 
 SPEC = ToolSpec(
     "python",
@@ -43,4 +43,4 @@ class Python:
                 limits=LIMITS,
             )
         )
-        return told(result, timeout_s)
+        return answer(result, timeout_s, context)

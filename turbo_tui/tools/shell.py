@@ -87,7 +87,7 @@ class Shell:
             if not asked:
                 raise
             raise ToolError(f"{error} It was not run.") from error
-        return told(result, timeout_s)
+        return answer(result, timeout_s, context)
 
 
 def refuse_endless(command: str) -> None:
@@ -143,6 +143,17 @@ def _simple_commands(command: str) -> tuple[list[list[str]], bool]:
             commands[-1].append(token)
     in_background = bool(tokens) and tokens[-1] == "&"
     return [words for words in commands if words], in_background
+
+
+def answer(result: CommandResult, timeout_s: float, context: ToolContext) -> str:
+    """Say how a command ended.
+
+    Raises:
+        ToolError: It failed, and there is no model that would read so.
+    """
+    if context.fixed and (result.ended != "exited" or result.exit_code):
+        raise ToolError(told(result, timeout_s))
+    return told(result, timeout_s)
 
 
 def told(result: CommandResult, timeout_s: float) -> str:

@@ -37,6 +37,7 @@ from turbo_tui.core.events.landing import (
     TurnRefused,
 )
 from turbo_tui.core.events.plan import (
+    PlanEditTakenBack,
     PlanFailed,
     PlanProposed,
     StepAdded,
@@ -104,6 +105,7 @@ __all__ = [
     "ModelReplied",
     "ModelRequested",
     "Noted",
+    "PlanEditTakenBack",
     "PlanFailed",
     "PlanProposed",
     "Role",

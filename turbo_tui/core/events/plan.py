@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from turbo_tui.core.events.event import Event
-from turbo_tui.core.plan import Mode, Step
+from turbo_tui.core.plan import Action, Mode, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,13 @@ class PlanFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class StepEdited(Event):
-    """The user changed a step's words."""
+    """The user changed a step: its words, and its checks and fixed actions where they are given."""
 
     step_id: str
     title: str
     intent: str
+    checks: tuple[tuple[str, ...], ...] | None = None
+    actions: tuple[Action, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,10 @@ class StepModeSet(Event):
 
     step_id: str
     mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEditTakenBack(Event):
+    """The user took their last edit of the plan back; `steps` are those of it before."""
+
+    steps: tuple[Step, ...]

@@ -121,12 +121,18 @@ class PlanView:
         self.layers: tuple[str, ...] = ()
         self.left: set[str] = set()
         self._plan = Plan(task="", planner="")
+        self._past: list[Plan] = []  # before each edit that is not taken back
         self._states: dict[str, StepState] = {}
 
     @property
     def plan(self) -> Plan:
         """The plan as edited so far."""
         return self._plan
+
+    @property
+    def before_edit(self) -> Plan | None:
+        """The plan before its last edit that is not taken back; None where nobody edited it."""
+        return self._past[-1] if self._past else None
 
     @property
     def steps(self) -> tuple[StepState, ...]:
@@ -174,10 +180,12 @@ class PlanView:
             case ev.TaskGiven(text, pinned):
                 self.task, self.pinned, self.failure, self.nearest = text, pinned, "", ()
                 self._plan = Plan(task=text, planner="")
+                self._past.clear()
             case ev.PlanProposed(task, planner, steps, branch):
                 self.task, self.planner, self.failure = task, planner, ""
                 self.branch = branch
                 self._plan = Plan(task, planner, steps)
+                self._past.clear()
                 for step in steps:
                     known = self._states.get(step.id)
                     self._states[step.id] = replace(known, step=step) if known else StepState(step)
@@ -192,7 +200,12 @@ class PlanView:
             ):
                 # A log that holds an edit of a step that is gone must still open.
                 with suppress(PlanError):
+                    plan = self._plan
                     self._edit(record.event)
+                    self._past.append(plan)
+            case ev.PlanEditTakenBack(steps):
+                del self._past[-1:]
+                self._edited(replace(self._plan, steps=steps))
             case ev.StepStarted(step_id, attempt, stage_id, rung, on):
                 known = self._states.get(step_id)
                 goes_on = known is not None and known.stage_id == stage_id
@@ -307,6 +320,10 @@ class PlanView:
                 state = self._states.get(step_id)
                 if state is not None and state.stage_id:
                     self.left.add(state.stage_id)
+            case ev.PlanEditTakenBack(steps):
+                kept = {step.id for step in steps}
+                gone = (state.stage_id for state in self.steps if state.step.id not in kept)
+                self.left.update(filter(None, gone))
             case _:
                 pass
         if isinstance(event, ev.StepStarted):
@@ -332,8 +349,10 @@ class PlanView:
 
     def _edit(self, event: ev.Event) -> None:
         match event:
-            case ev.StepEdited(step_id, title, intent):
-                self._edited(edit_step(self._plan, step_id, title=title, intent=intent))
+            case ev.StepEdited(step_id, title, intent, checks, actions):
+                words = {"title": title, "intent": intent}
+                plan = edit_step(self._plan, step_id, **words, checks=checks, actions=actions)
+                self._edited(plan)
             case ev.StepModeSet(step_id, mode):
                 self._edited(set_mode(self._plan, step_id, mode))
             case ev.StepAdded(step, position):
@@ -348,9 +367,12 @@ class PlanView:
                 pass
 
     def _edited(self, plan: Plan) -> None:
+        had = {step.id for step in self._plan.steps}
         self._plan = plan
         for step in plan.steps:
-            self._states[step.id] = replace(self._states[step.id], step=step)
+            state = self._states.setdefault(step.id, StepState(step))
+            is_back = step.id not in had and state.stage_id in self.left
+            self._states[step.id] = StepState(step) if is_back else replace(state, step=step)
 
     def _set(self, step_id: str, **values: object) -> None:
         state = self._states.get(step_id)
