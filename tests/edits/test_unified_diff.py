@@ -319,3 +319,18 @@ def test_a_line_end_that_is_to_go_may_be_gone_already() -> None:
 def test_a_diff_of_another_kind_is_told_what_to_be(diff: str) -> None:
     with pytest.raises(EditSyntaxError, match="diff -u"):
         parse(diff, exists=bool)
+
+
+RENAMED = ("diff --git a/a b/b", "similarity index 100%", "rename from a", "rename to b")
+DELETED = ("diff --git a/b b/b", "deleted file mode 100644", "--- a/b", "+++ /dev/null")
+
+
+def test_what_is_in_the_way_of_a_rename_goes_as_the_refusal_says() -> None:
+    files = {"a": "x\n", "b": "precious\n"}
+
+    with pytest.raises(Refused, match="moved to b, which exists") as refused:
+        after(files, "\n".join((*RENAMED, "")))
+
+    assert "delete b before it in the same answer" in refused.value.failures[0].advice
+    deleted = (*DELETED, "@@ -1 +0,0 @@", "-precious")
+    assert after(files, "\n".join((*deleted, *RENAMED, ""))) == {"b": "x\n"}

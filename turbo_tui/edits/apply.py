@@ -185,7 +185,8 @@ class _Draft:
         if state.content and not self._envelope:
             raise RefusedError(
                 "a file is to be added that exists and is not empty",
-                "Edit it with the text that stands there, or delete it first.",
+                "Edit it with the text that stands there; if it is to go, delete it before this "
+                "in the same answer.",
             )
         if copied is not None:
             state.content = copied.encode()
@@ -279,7 +280,11 @@ class _Draft:
             raise RefusedError(f"an edit before it (line {there.written_at}) writes {target}")
         if there.content is not None and not self._envelope:
             if edit.moved_to not in self._moving:
-                raise RefusedError(f"it is to be moved to {target}, which exists")
+                raise RefusedError(
+                    f"it is to be moved to {target}, which exists",
+                    f"If that is to go, delete {target} before it in the same answer; else move "
+                    "to another name.",
+                )
             self._parked[target] = there
         self._touched[target] = replace(state, written_at=edit.at or 1)
         if self._touched[path] is state:
