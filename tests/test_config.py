@@ -322,6 +322,16 @@ def test_saving_over_a_broken_file_changes_nothing(tmp_path: Path) -> None:
     assert file.read_text() == "[caps\n"
 
 
+@pytest.mark.parametrize("address", ["", "127.0.0.1:11434"])
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, address: str) -> None:
+    file = tmp_path / "config.toml"
+
+    with pytest.raises(ConfigError, match=r"\[planner\] base_url"):
+        save_models(file, planner=ModelSettings("openai", address, "m"), executor=None)
+
+    assert not file.exists()
+
+
 def test_one_variable_moves_all_data() -> None:
     where = paths({"TURBO_TUI_HOME": "/data/turbo"})
 

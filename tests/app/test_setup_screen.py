@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from tests.app.screen_kit import SMALL, Seat, seated
 from tests.app.session_kit import Stand
 from turbo_tui.app.opened import Checked, ModelChoice, Offer, SavedSetup, Setup
@@ -120,6 +122,31 @@ async def test_an_unknown_kind_is_not_kept(tmp_path: Path) -> None:
         await seat.sees("The kind 'grpc' is not known")
 
     assert not servers.saved
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("", "llama3 has no address; give one"),
+        ("localhost", "'localhost' cannot be used; give one"),
+    ],
+)
+async def test_a_model_without_an_address_that_can_be_used_is_neither_kept_nor_asked(
+    tmp_path: Path, address: str, why: str
+) -> None:
+    servers = Servers()
+    async with seated(with_setup(tmp_path, servers), SMALL) as seat:
+        await open_setup(seat)
+        await seat.type(address)
+        await seat.press("tab")
+        await seat.type("llama3")
+        await seat.press("ctrl+t")
+        await seat.sees(why)
+        await seat.press("ctrl+s")
+        await seat.until(lambda: getattr(seat.app.focused, "id", "") == "planner-base_url")
+
+    assert not servers.saved
+    assert not servers.checked
 
 
 async def test_a_config_that_cannot_be_written_says_why(tmp_path: Path) -> None:

@@ -159,8 +159,24 @@ class SetupScreen(ModalScreen[SavedSetup | None]):
             if not choice.model:
                 self._say(role, Checked(ok=True, text=_without_model(role)))
                 continue
+            if (fault := self._fault(role)) is not None:
+                self._say(role, Checked(ok=False, text=fault[1]))
+                continue
             self.query_one(f"#{role}-result", Static).update(f"asking {choice.base_url} …")
             self._say(role, await self._setup.check(choice))
+
+    def _fault(self, role: str) -> tuple[str, str] | None:
+        """Return the field of a role that cannot be used, and why; None where all can."""
+        kind = self._input(role, "kind").value.strip()
+        if kind not in KINDS:
+            return "kind", f"The kind {kind!r} is not known; use {', '.join(KINDS)}."
+        choice = self.chosen(role)
+        if choice.model and not choice.base_url.startswith(("http://", "https://")):
+            what = f"the address {choice.base_url!r} cannot be used"
+            if not choice.base_url:
+                what = f"{choice.model} has no address"
+            return "base_url", f"{what}; give one such as http://127.0.0.1:11434."
+        return None
 
     def _say(self, role: str, checked: Checked) -> None:
         label = self.query_one(f"#{role}-result", Static)
@@ -171,11 +187,10 @@ class SetupScreen(ModalScreen[SavedSetup | None]):
     def action_save(self) -> None:
         """Keep what the fields say."""
         for role in ROLES:
-            kind = self._input(role, "kind").value.strip()
-            if kind not in KINDS:
-                text = f"The kind {kind!r} is not known; use {', '.join(KINDS)}."
-                self._say(role, Checked(ok=False, text=text))
-                self._input(role, "kind").focus()
+            if (fault := self._fault(role)) is not None:
+                field, why = fault
+                self._say(role, Checked(ok=False, text=why))
+                self._input(role, field).focus()
                 return
         self._save()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from turbo_tui.config.files import load_plain
 from turbo_tui.config.sections import MODEL
 from turbo_tui.config.values import ModelSettings
 from turbo_tui.core.errors import ConfigError
@@ -24,7 +25,8 @@ def save_models(
         executor: The same.
 
     Raises:
-        ConfigError: The file that is there is no valid TOML, or cannot be written.
+        ConfigError: The file that is there is no valid TOML, or cannot be written, or what
+            would stand in it could not be used: then it is left as it was.
     """
     try:
         text = config_file.read_text(encoding="utf-8") if config_file.exists() else ""
@@ -34,9 +36,11 @@ def save_models(
                 document[name] = _table(settings)
             elif settings is not None and name in document:
                 del document[name]
+        written = tomlkit.dumps(document)
+        load_plain(written, config_file)
         config_file.parent.mkdir(parents=True, exist_ok=True)
         fresh = config_file.with_suffix(".toml.new")
-        fresh.write_text(tomlkit.dumps(document), encoding="utf-8")
+        fresh.write_text(written, encoding="utf-8")
         fresh.replace(config_file)
     except (OSError, TOMLKitError) as error:
         raise ConfigError(f"{config_file}: cannot be written: {error}.") from error
