@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
+import psutil
 import pytest
 
 from tests.knowledge.worker_kit import until
@@ -17,7 +18,7 @@ from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
 from turbo_tui.knowledge.service import keeper as keeper_module
 from turbo_tui.knowledge.service.keeper import FEW, Keeper
-from turbo_tui.knowledge.storing import snapshot
+from turbo_tui.knowledge.storing import snapshot, store_process
 from turbo_tui.knowledge.storing import store as store_module
 from turbo_tui.knowledge.storing.store import Store, family_of
 from turbo_tui.knowledge.vectors.meaning import Meaning
@@ -118,6 +119,27 @@ def test_a_branch_that_was_read_once_is_not_read_again(shop: Path, log: Log) -> 
             assert keeper.finder.find("main_7 other_7", limit=9)[0].why[0] == f"defines {branch}_7"
 
         assert log.take() == []
+
+
+def test_files_are_read_while_the_store_that_knows_them_hangs(
+    shop: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.leave.touch()
+    with kept(shop) as keeper:
+        for branch in ("main", "other"):
+            git(shop, "checkout", "-q", branch)
+            settle(keeper, f"{branch}_7")
+        log.take()
+        monkeypatch.setattr(store_process, "READING", store_process.Limits(0.5, 60.0))
+        place = str(shop.parent / "stores" / shop.name)
+        children = psutil.Process().children()
+        (helper,) = (each for each in children if place in each.cmdline())
+        helper.suspend()
+
+        git(shop, "checkout", "-q", "main")
+
+        assert settle(keeper, "main_7") == ["m7.py"]
+        assert len(log.take()) == FILES
 
 
 def test_a_clone_does_not_read_what_another_one_did(shop: Path, log: Log, tmp_path: Path) -> None:

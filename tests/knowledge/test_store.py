@@ -7,10 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 
+from tests.knowledge.worker_kit import until
 from turbo_tui.knowledge.indexing.digest import Digest, digest, key_of, packed
 from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.storing import store as store_module
@@ -122,6 +124,111 @@ def test_a_helper_that_was_killed_is_started_anew(folder: Path, store: Store) ->
     assert store.put([], [(file("b.txt"), KEY)])
     assert (store.usable, store.note, store.behind) == (True, "", False)
     assert [key for key, _ in store.get([KEY])] == [KEY]
+
+
+def helper_of(folder: Path) -> psutil.Process:
+    (helper,) = (
+        each for each in psutil.Process().children() if os.fspath(folder) in each.cmdline()
+    )
+    return helper
+
+
+def limit(monkeypatch: pytest.MonkeyPatch, **limits: store_process.Limits) -> None:
+    monkeypatch.setattr(store_process, "LOOK_S", 0.01)
+    for name, value in limits.items():
+        monkeypatch.setattr(store_process, name, value)
+
+
+def test_of_a_helper_that_is_stopped_nothing_is_read_for_a_while(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    limit(monkeypatch, READING=store_process.Limits(0.2, 60.0))
+    helper = helper_of(folder)
+    helper.suspend()
+
+    assert list(store.gather([("a.txt", KEY)])) == []
+    assert not helper.is_running()
+    assert (list(store.get([KEY])), list(store.vectors("m"))) == ([], [])
+    assert (store.usable, store.note, store.keys) == (True, "", {KEY})
+
+    monkeypatch.undo()
+    store._reads_at = 0.0  # pyright: ignore[reportPrivateUsage]  a minute later
+    assert [key for key, _ in store.get([KEY])] == [KEY]
+
+
+def test_who_reads_does_not_wait_for_one_who_writes_and_hangs(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    helper = helper_of(folder)
+    helper.suspend()
+    kept: list[bool] = []
+    write = Thread(target=lambda: kept.append(store.put([], [(file("b.txt"), KEY)])))
+    write.start()
+    turn = store._process._turn  # pyright: ignore[reportPrivateUsage]
+    until(turn.locked)
+    monkeypatch.setattr(store_process, "TURN_S", 0.05)
+
+    assert list(store.get([KEY])) == []
+
+    assert write.is_alive()
+    helper.resume()
+    write.join(60)
+    assert kept == [True]
+    assert store.usable
+
+
+def test_a_helper_that_is_stopped_while_it_writes_is_done_without_and_that_is_said(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(monkeypatch, WRITING=store_process.Limits(0.2, 60.0))
+    helper_of(folder).suspend()
+
+    assert not store.put([], [(file("b.txt"), KEY)])
+
+    assert store.note == (
+        "The index cannot be kept on disk (the process that writes it does not answer); it is kept "
+        "in memory alone."
+    )
+    assert (store.usable, store.behind) == (False, True)
+    monkeypatch.undo()
+    assert store.recover(at_once=True)
+    assert store.put([], [(file("b.txt"), KEY)])
+    assert store.note == ""
+
+
+def test_a_store_whose_helper_hangs_as_it_opens_is_left_as_it_is(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    store.close()
+    instead(
+        monkeypatch, "import signal\ndatabase.Database.open = lambda *_: signal.sigwait([14]) or []"
+    )
+    limit(monkeypatch)
+    monkeypatch.setattr(store_module, "WRITING", store_process.Limits(0.5, 60.0))
+    again = opened(folder)
+
+    assert "does not answer" in again.note
+    monkeypatch.undo()
+    assert again.recover(at_once=True)
+    assert (again.note, again.keys) == ("", {KEY})
+    again.close()
+
+
+def test_a_helper_that_is_busy_for_ever_is_ended_as_well(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
+    instead(monkeypatch, "def busy(*_):\n while True: pass\ndatabase.Database.contents = busy")
+    store.close()
+    store.open()
+    limit(monkeypatch, READING=store_process.Limits(60.0, 0.5))
+
+    assert list(store.get([KEY])) == []
+
+    assert (store.usable, store.note) == (True, "")
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ from turbo_tui.knowledge.indexing.gathered import unpacked as all_of
 from turbo_tui.knowledge.indexing.tree import SourceFile, Stamp
 from turbo_tui.knowledge.storing import snapshot
 from turbo_tui.knowledge.storing.frames import Head
-from turbo_tui.knowledge.storing.store_process import RequestFailedError, StoreProcess, Why
+from turbo_tui.knowledge.storing.store_process import (
+    READING,
+    WRITING,
+    Limits,
+    RequestFailedError,
+    StoreProcess,
+    Why,
+)
 from turbo_tui.languages.source_files import regular_bytes
 
 FAMILY_FILE = "family"
@@ -86,6 +93,7 @@ _WHY: dict[Why, str] = {
     "broken": "writing failed",
     "ended": "the process that writes it ends each time",
     "full": "the disk is full",
+    "hung": "the process that writes it does not answer",
     "version": "another version wrote there",
 }
 
@@ -120,6 +128,7 @@ class Store:
         self._off = True
         self._again_at = 0.0
         self._ended = 0  # times in a row
+        self._reads_at = 0.0  # when it hung: from then on it is asked again
         self._was_rebuilt = False
         self._given: dict[str, tuple[Stamp, str]] | None = {}  # by a snapshot, until compared
         self._put_at = 0.0
@@ -147,12 +156,19 @@ class Store:
         """Whether it makes sense to write."""
         return not self._off
 
+    @property
+    def _is_read(self) -> bool:
+        return self.usable and time.monotonic() >= self._reads_at
+
     def has(self, file: SourceFile, key: str) -> bool:
         """Tell whether a file and the content that it has are on disk."""
         return key in self.keys and self.files.get(file.path) == (file.stamp, key)
 
     def open(self) -> None:
         """Learn what lies on disk; make it anew where that is of no use."""
+        self._open(WRITING)  # the helper of a worker that was killed may be at its last request
+
+    def _open(self, limits: Limits) -> None:
         if not self._own():
             return
         note, tries = "", 2
@@ -160,12 +176,12 @@ class Store:
             try:
                 if note:
                     self._process.ask({"do": "wipe"})
-                answer = self._process.ask({"do": "open", "version": self._version})
+                answer = self._process.ask({"do": "open", "version": self._version}, (), limits)
             except RequestFailedError as error:
                 tries -= 1
                 if error.why == "ended" and tries:
                     continue  # killed, for want of memory say: what it keeps may well be whole
-                if error.why == "full" or note:
+                if error.why in {"full", "hung"} or note:
                     self._give_up(FULL if error.why == "full" else _unwritable(error))
                     return
                 note = self.note = OTHER_VERSION if error.why == "version" else BROKEN
@@ -191,7 +207,7 @@ class Store:
         self._again_at = now + AGAIN_S
         if self._lock < 0 or self._has_room():
             self.note = ""
-            self.open()
+            self._open(READING)
         return not self._off
 
     def _has_room(self) -> bool:
@@ -247,19 +263,22 @@ class Store:
 
         Where that fails `get` tells why.
         """
-        if not files or not self.usable:
+        if not files or not self._is_read:
             return
         asked = self._process.follow({"do": "gather", "files": list(files)}, until="files")
         try:
             with closing(asked) as answers:
                 for head, parts in answers:
                     yield cast("list[int]", head["files"]), all_of(parts)
-        except (RequestFailedError, ValueError, KeyError, TypeError):
+        except RequestFailedError as error:
+            if error.why == "hung":
+                self._not_read(error)
+        except (ValueError, KeyError, TypeError):
             return
 
     def get(self, keys: Sequence[str]) -> Generator[tuple[str, Digest], None, None]:
         """Yield the digests that are there; the rest is for the files to tell."""
-        if not keys or not self.usable:
+        if not keys or not self._is_read:
             return
         asked = self._process.follow({"do": "get", "keys": list(keys)}, until="keys")
         try:
@@ -268,8 +287,7 @@ class Store:
                     for at, key in enumerate(cast("list[str]", head["keys"])):
                         yield key, unpacked(parts[at * PARTS : (at + 1) * PARTS])
         except RequestFailedError as error:
-            if error.why != "ended":
-                self._rebuild(error)
+            self._not_read(error)
         except (ValueError, KeyError, TypeError):
             self._rebuild(RequestFailedError("broken"))
 
@@ -322,7 +340,7 @@ class Store:
 
     def vectors(self, model: str) -> Generator[tuple[str, str, bytes], None, None]:
         """Yield the vectors of a model: path, key of the content, bytes."""
-        if not self.usable:
+        if not self._is_read:
             return
         asked = self._process.follow({"do": "get_vectors", "model": model}, until="places")
         try:
@@ -332,8 +350,7 @@ class Store:
                     for (path, key), rows in zip(places, parts, strict=True):
                         yield path, key, rows
         except RequestFailedError as error:
-            if error.why != "ended":
-                self._rebuild(error)
+            self._not_read(error)
 
     def rest(self) -> None:
         """End the helper when it had nothing to do for a while, and a snapshot is taken."""
@@ -383,10 +400,17 @@ class Store:
         self._ended += 1
         if error.why == "full":
             self._give_up(FULL)
+        elif error.why not in {"ended", "hung"}:
+            self._rebuild(error)
+        elif error.why == "hung" or self._ended >= MOST_ENDED:
+            self._give_up(_unwritable(error))
+
+    def _not_read(self, error: RequestFailedError) -> None:
+        """Draw the conclusion from a request to read that was not done: the files are read."""
+        if error.why == "hung":
+            self._reads_at = time.monotonic() + AGAIN_S
         elif error.why != "ended":
             self._rebuild(error)
-        elif self._ended >= MOST_ENDED:
-            self._give_up(_unwritable(error))
 
     def _rebuild(self, error: RequestFailedError) -> None:
         """Begin anew, once: what is damaged now was whole, or was not looked at, when it opened."""
