@@ -34,7 +34,13 @@ MAKERS = (
     *("syntax/chunks.py", "syntax/definitions.py", "syntax/grammars.py", "syntax/grammars.toml"),
     *("syntax/parsing.py", "syntax/words.py", "indexing/digest.py", "indexing/postings.py"),
     # What is left out must not be left from before.
-    *("indexing/tree.py", "../core/secret_files.py", "../core/decoding.py"),
+    *(
+        "indexing/tree.py",
+        "syntax/written.py",
+        "syntax/file_kinds.py",
+        "../core/secret_files.py",
+        "../core/decoding.py",
+    ),
 )
 
 Parse = Callable[[bytes, Grammar], Parsed | None]

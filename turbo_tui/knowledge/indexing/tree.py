@@ -14,18 +14,18 @@ from threading import Lock
 from turbo_tui.core.decoding import decoded
 from turbo_tui.core.secret_files import is_secret
 from turbo_tui.knowledge.syntax.definitions import Definition, definitions
+from turbo_tui.knowledge.syntax.written import is_written
 from turbo_tui.languages.source_files import FoundFile, Ignored, regular_bytes, source_files
 
 MOST_FILES = 200_000  # of a tree; somebody's whole disk is no workspace
 LARGEST_BYTES = 1_000_000
 KEPT_BYTES = 16_000_000  # of text that queries read lately
-SNIFFED_BYTES = 8192
 OWN_IGNORE = Path(".turbo", "ignore")
 NOTES = Path(".turbo", "knowledge")
 # Written by programs for programs: nobody looks for a place in them.
 _GENERATED = re.compile(
-    r"(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|Cargo\.lock"
-    r"|poetry\.lock|uv\.lock|Pipfile\.lock|composer\.lock|Gemfile\.lock|go\.sum)$"
+    r"(?:^|/)(?:[^/]*\.lock(?:file)?|[^/]*[-.]lock\.(?:json|ya?ml|hcl)|pylock[^/]*\.toml"
+    r"|npm-shrinkwrap\.json|go\.sum)$"
     r"|\.(?:min\.js|min\.css|js\.map|css\.map|svg)$",
     re.IGNORECASE,
 )
@@ -172,9 +172,9 @@ def _notes(folder: Path | None, prefix: str | None) -> list[FoundFile]:
 
 
 def content_of(path: str) -> bytes | None:
-    """Return a text file's bytes; None when it is gone, binary, too large or holds a key."""
+    """Return a text file's bytes; None when it is gone, too large, data or holds a key."""
     content = regular_bytes(path, LARGEST_BYTES + 1, flags=os.O_NOFOLLOW)
-    if content is None or len(content) > LARGEST_BYTES or b"\0" in content[:SNIFFED_BYTES]:
+    if content is None or len(content) > LARGEST_BYTES or not is_written(path, content):
         return None
     if _BEGUN_BY_KEY.match(content):  # whatever its name
         return None
