@@ -465,10 +465,16 @@ def test_a_conflict_is_named_with_its_lines_and_all_its_sides(place: Workspace, 
                 "turbo-tui: a: it was changed since step 1 landed where that step had changed it "
                 "(line 2 as it is now)"
             ),
+            "turbo-tui: nothing was written. Go on in one of these ways:",
             (
-                "turbo-tui: nothing was written. First undo step 2, on the same files, or settle "
-                "these; then undo again. The app settles them place by place: `turbo-tui session "
-                "resume`, then T."
+                "turbo-tui: first undo what clashes of later steps: "
+                f"`turbo-tui session undo {NEW} --step 2`."
+            ),
+            "turbo-tui: by hand: make those lines as the step left them, then undo again.",
+            (
+                f"turbo-tui: in the app: `turbo-tui session resume {NEW}`, T, choose the step, u. "
+                "At each place < keeps what stands there now, > takes what was there before the "
+                "step; then a writes it."
             ),
         ]
         assert tree(place) == before
@@ -488,7 +494,9 @@ def test_a_redo_of_all_is_whole_or_nothing(place: Workspace, run: Run) -> None:
 
     assert (code, tree(place)) == (1, {"b": "mine"})
     assert "b: a file stands there that was not there when step 2 was undone" in err
-    assert "nothing was written. Settle these files, then redo again. The app settles" in err
+    assert "make those lines as they were before the step, then redo again" in err
+    assert "T, choose the step, r. At each place < keeps" in err
+    assert "> takes what the step made; then a writes it." in err
 
 
 def test_a_redo_that_rests_on_another_names_it(place: Workspace, run: Run) -> None:
@@ -504,7 +512,8 @@ def test_a_redo_that_rests_on_another_names_it(place: Workspace, run: Run) -> No
     code, _, err = run("redo", "--step", "2")
 
     assert code == 1
-    assert "First redo step 1, on the same files" in err
+    assert "first redo what clashes of earlier steps: `turbo-tui session redo " in err
+    assert " --step 1`." in err
     assert json.loads(run("redo", "--step", "2", "--json")[1])["first"] == ["1"]
 
 

@@ -64,8 +64,8 @@ def test_steps_are_undone_out_of_order_around_a_clash_and_come_back(start: Shell
     clash = user.session("undo", "s1")
     assert clash.code == 1
     assert "a.txt: it was changed since step s1 landed" in clash.err
-    assert "First undo what clashes of the later steps on the same files (s5, s2)" in clash.err
-    assert "First undo step s5" in user.session("undo", "s3", "--dry-run").err
+    assert "--step s5`, and so on with s2." in clash.err
+    assert "--step s5`." in user.session("undo", "s3", "--dry-run").err
     assert (user.git("status", "--short"), user.text()) == landed
 
     assert user.session("undo", "s4").code == 0
@@ -94,7 +94,7 @@ def test_an_edit_of_the_users_is_never_undone(start: Shell) -> None:
 
     assert refused.code == 1
     assert "a.txt: it was changed since step s2 landed" in refused.err
-    assert "nothing was written. Settle these files, then undo again." in refused.err
+    assert "nothing was written. Go on in one of these ways:" in refused.err
     assert user.text() == mine
     (user.root / "a.txt").write_text(mine.replace("acht", "EIGHT"))
     (user.root / "mine.txt").write_text("mine")

@@ -320,7 +320,7 @@ def _turn(
         write_json(undoing.as_json(outcome, session_id, way, dry_run=dry_run))
     else:
         write_lines(plain(line) for line in undoing.in_words(outcome, way, dry_run=dry_run))
-    for line in undoing.refused_in_words(outcome, way):
+    for line in undoing.refused_in_words(outcome, session_id, way):
         sys.stderr.write(f"turbo-tui: {plain(line)}\n")
     if outcome.conflicts:
         raise SystemExit(1)

@@ -341,25 +341,37 @@ def in_words(outcome: Outcome, way: Way, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def refused_in_words(outcome: Outcome, way: Way) -> list[str]:
+_BY_HAND: dict[Way, str] = {
+    "undo": "make those lines as the step left them",
+    "redo": "make those lines as they were before the step",
+}
+_TAKEN: dict[Way, str] = {
+    "undo": "> takes what was there before the step",
+    "redo": "> takes what the step made",
+}
+_KEY: dict[Way, str] = {"undo": "u", "redo": "r"}
+
+
+def refused_in_words(outcome: Outcome, session_id: str, way: Way) -> list[str]:
     """Say what was cut off earlier, name every file that is in the way, and say what to do."""
     notes = list(outcome.notes)
     if not outcome.conflicts:
         return notes
     named = [f"{each.path}: {each.why}" for each in outcome.conflicts]
-    what_next = f"Settle these files, then {way} again."
-    if len(outcome.first) == 1:
-        what_next = (
-            f"First {way} step {outcome.first[0]}, on the same files, or settle these; then {way} "
-            "again."
-        )
-    elif outcome.first:
-        apart = "later" if way == "undo" else "earlier"
-        what_next = (
-            f"First {way} what clashes of the {apart} steps on the same files "
-            f"({', '.join(outcome.first)}), or settle these; then {way} again."
-        )
     if outcome.stuck:
         return [*notes, *named, *outcome.stuck]
-    app = "The app settles them place by place: `turbo-tui session resume`, then T."
-    return [*notes, *named, f"nothing was written. {what_next} {app}"]
+    again = f"turbo-tui session {way} {session_id}"
+    app = (
+        f"in the app: `turbo-tui session resume {session_id}`, T, choose the step, {_KEY[way]}. At "
+        f"each place < keeps what stands there now, {_TAKEN[way]}; then a writes it."
+    )
+    ways = [f"by hand: {_BY_HAND[way]}, then {way} again.", app]
+    if outcome.first:
+        first, *more = outcome.first
+        apart = "later" if way == "undo" else "earlier"
+        so_on = f", and so on with {', '.join(more)}" if more else ""
+        ways = [
+            f"first {way} what clashes of {apart} steps: `{again} --step {first}`{so_on}.",
+            *ways,
+        ]
+    return [*notes, *named, "nothing was written. Go on in one of these ways:", *ways]
