@@ -80,7 +80,7 @@ def test_steps_are_undone_out_of_order_around_a_clash_and_come_back(start: Shell
     assert not (user.root / "new").exists()
     assert user.session("undo", "s1").code == 2
 
-    assert "earlier steps on the same files (s1, s2, s3)" in user.session("redo", "s5").err
+    assert "--step s1`, and so on with s2, s3." in user.session("redo", "s5").err
     assert user.session("redo", "all").code == 0
     assert (user.git("status", "--short"), user.text()) == landed
 
