@@ -17,7 +17,8 @@ from tests.knowledge.worker_kit import until
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
 from turbo_tui.knowledge.service import keeper as keeper_module
-from turbo_tui.knowledge.service.keeper import FEW, Keeper
+from turbo_tui.knowledge.service.intake import FEW
+from turbo_tui.knowledge.service.keeper import Keeper
 from turbo_tui.knowledge.storing import snapshot, store_process
 from turbo_tui.knowledge.storing import store as store_module
 from turbo_tui.knowledge.storing.store import Store, family_of

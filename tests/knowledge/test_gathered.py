@@ -18,6 +18,7 @@ from turbo_tui.knowledge.indexing.parser import Parser, Read
 from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.ranking.asked import ask
 from turbo_tui.knowledge.ranking.features import candidates
+from turbo_tui.knowledge.service import intake
 from turbo_tui.knowledge.service import keeper as keeper_module
 from turbo_tui.knowledge.service.keeper import Keeper
 from turbo_tui.knowledge.storing.gathering import gather
@@ -154,8 +155,8 @@ class ToldStore(Store):
 def test_a_workspace_that_is_opened_again_takes_its_files_in_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper_module, "FEW", 0)
-    monkeypatch.setattr(keeper_module, "MANY_FILES", 3)
+    monkeypatch.setattr(intake, "FEW", 0)
+    monkeypatch.setattr(intake, "MANY_FILES", 3)
     root = tmp_path / "project"
     for path, text in TEXTS.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)

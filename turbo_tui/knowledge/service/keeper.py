@@ -1,8 +1,8 @@
 """Keeps an index as the files are: in a thread of its own, while queries are answered.
 
 Everything that changes the index happens file by file with `turn` held, for a millisecond or so.
-Files come from the store where their content was seen before, else from the processes that read
-them, a file that is saved meanwhile before all others; what is new is handed to `saving`.
+Files whose content was seen before come from the store (`intake`), the others from the processes
+that read them, a file that is saved meanwhile before all others; what is new is handed to `saving`.
 """
 
 from __future__ import annotations
@@ -15,36 +15,30 @@ from pathlib import Path
 from threading import Condition, Event, Lock, Thread
 
 from turbo_tui.core.searching import IndexState
-from turbo_tui.knowledge.indexing.digest import Digest, key_of
 from turbo_tui.knowledge.indexing.index import Index
 from turbo_tui.knowledge.indexing.parser import Parser
 from turbo_tui.knowledge.indexing.tree import (
     MOST_FILES,
     SourceFile,
     SourceTree,
-    Stamp,
-    content_of,
     stamp_of,
 )
 from turbo_tui.knowledge.ranking.features import prepare
 from turbo_tui.knowledge.ranking.finding import Finder
 from turbo_tui.knowledge.service.backlog import Backlog
-from turbo_tui.knowledge.service.saving import BATCH_FILES, Saving
+from turbo_tui.knowledge.service.comparing import Comparing
+from turbo_tui.knowledge.service.intake import Intake
+from turbo_tui.knowledge.service.saving import Saving
 from turbo_tui.knowledge.service.watching import Watch
 from turbo_tui.knowledge.storing.store import Store
 from turbo_tui.knowledge.syntax.file_kinds import kinds_of
-from turbo_tui.knowledge.vectors.meaning import Meaning, Row
+from turbo_tui.knowledge.vectors.meaning import Meaning
 
 QUICK_WALK_S = 0.25  # a tree that is walked so quickly is walked whenever somebody asks
-SLICE_S = 0.1  # of comparing by meaning, between looks at what else there is to do
 REST_S = 5.0  # without work, after which the processes that read files are ended
-FEW = 16  # files are parsed sooner than a store at rest is asked
 HEED_S = 0.2  # between looks at what was saved while others are read
-WORTH = 0.5  # of a snapshot's files are as they were, or it is not taken
 AT_MOST = 0.1  # of the time goes into walking the tree while files are read
 PREPARED_FILES = 20_000  # at once, in a second
-MANY_FILES = 200  # that come from the store at once
-MOST_BLOCKS = 50  # of such files, in which each term is looked for
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
 SAVE_S = 1.0  # whoever ends a worker waits no longer for it
@@ -72,8 +66,6 @@ class Keeper:
         self.index = Index()
         self.finder = Finder(self.index, meaning)
         self._meaning = meaning
-        self._vectors: list[Row] = []  # that are not in the store yet
-        self._recalled = self._followed = False
         self.turn = Lock()
         self._over = Event()
         self._root = root
@@ -82,13 +74,15 @@ class Keeper:
         self._store = store
         self._saving = Saving(store, self._over)
         self._backlog = Backlog()
-        self._no_text: dict[str, Stamp] = {}
+        self._intake = Intake(
+            self.index, self.turn, self._backlog, store, saving=self._saving, over=self._over
+        )
+        self._comparing = Comparing(meaning, self.index, self.turn, store)
         self._news = Condition()
         self._touched: set[str] = set()
         self._asked = 1
         self._done = 0  # of what was asked: in the index
         self._busy, self._tries = True, False
-        self._begun = self._unproven = False  # with a snapshot; whose files the store may not have
         self._walked_at = self._heeded_at = 0.0
         self._noted = ""
         self._filled = False
@@ -226,7 +220,7 @@ class Keeper:
                 idle = asked == self._done and not touched
                 self._touched, self._busy = set(), not idle
             if idle:
-                if not self._prepare() and not self._compare() and not self._heard():
+                if not self._prepare() and not self._comparing.go_on() and not self._heard():
                     self._rest()
                 continue
             quick = self._tree.walk_s < QUICK_WALK_S
@@ -236,11 +230,12 @@ class Keeper:
             if not self._backlog.files:
                 self._watch.over(self._tree.folders)
             with self._news:
-                self._filled = self._followed = False
+                self._filled = False
                 self._done = max(self._done, asked)
                 self._busy = False
                 self._saving.whole(self._done)
                 self._news.notify_all()
+            self._comparing.index_changed()
             self._log_note()
 
     def _heard(self) -> bool:
@@ -262,30 +257,11 @@ class Keeper:
             kinds_of(known.file.path, (), {})
         return len(left) > PREPARED_FILES
 
-    def _compare(self) -> bool:
-        """Have some chunks compared by meaning; tell whether there are more."""
-        meaning = self._meaning
-        if not meaning.open():
-            return False
-        if not self._followed:
-            meaning.follow(self.index)
-            self._followed = True
-        if not self._recalled:
-            self._recalled = True
-            with closing(self._store.vectors(meaning.name)) as rows:
-                meaning.recall(rows, self.turn)
-        if meaning.waiting:
-            self._vectors += meaning.fill(self.turn, within_s=SLICE_S)
-        if len(self._vectors) >= BATCH_FILES or (self._vectors and not meaning.waiting):
-            self._store.put_vectors(meaning.name, self._vectors)
-            self._vectors = []
-        return bool(meaning.waiting)
-
     def _rest(self) -> None:
         self._parser.close()
         self._store.rest()
         if self._saving.opened.is_set():
-            self._prove()
+            self._intake.prove(self._done)
         if self._store.behind and self._saving.opened.is_set() and self._store.recover():
             self._changed(None)
         self._log_note()
@@ -326,7 +302,7 @@ class Keeper:
         if self.index.chunks.wasteful:
             self.index.pack(self.turn)
         self._saving.keep_only(files)
-        textless = self._no_text
+        textless = self._intake.textless
         self._backlog.set(
             file
             for path, file in files.items()
@@ -349,45 +325,19 @@ class Keeper:
     def _take_in(self) -> None:
         """Take in what is pending: what the store knows from there, the rest from the files."""
         opened = self._saving.opened
-        if not self._begun:
-            self._begun = True
-            self._take_snapshot()
+        self._intake.begin()
         while self._backlog.files and not self._over.is_set():
             asked_store = opened.is_set()
-            self._recall()
+            self._intake.recall()
             with closing(self._parser.read(self._backlog.take())) as reading:
                 for file, key, digest, parts, plain in reading:
                     if plain:
                         _log.warning("a reader was ended: it hung at %r, or ended there", file.path)
-                    if self._put(file, key, digest) and digest is not None:
+                    if self._intake.put(file, key, digest) and digest is not None:
                         self._saving.add(file, key, parts)
                     self._heed()
                     if self._over.is_set() or asked_store != opened.is_set():
                         break  # by now the store may know the rest
-
-    def _take_snapshot(self) -> None:
-        """Take in what an earlier worker left ready, where the files are so still."""
-        for rows, gathered in self._store.snapshot():
-            held = self._backlog.files
-            wanted = [
-                (held[path], key) if path in held and held[path].stamp == stamp else None
-                for path, stamp, key in rows
-            ]
-            some = list(filter(None, wanted))
-            if len(some) >= WORTH * len(wanted):
-                self._unproven = True
-                self.index.attach(wanted, gathered, self.turn)
-                for file, _ in some:
-                    self._backlog.done(file)
-            if self._over.is_set():
-                return
-
-    def _prove(self) -> None:
-        """Find out whether the store has what came from a snapshot, or lacks it."""
-        if self._unproven and self._saving.kept(self._done, within_s=0):
-            self._unproven = False
-            held = list(self.index.files.values())
-            self._store.compare((known.file, known.key) for known in held)
 
     def _heed(self) -> None:
         """Put what was saved meanwhile before what is left to read."""
@@ -398,65 +348,9 @@ class Keeper:
         with self._news:
             touched, self._touched = self._touched, set()
         if self._touch(touched):
-            self._recall()
+            self._intake.recall()
         elif AT_MOST * (now - self._walked_at) > self._tree.walk_s:
             self._look()
-            self._recall()
+            self._intake.recall()
         else:
             self._changed(touched)
-
-    def _recall(self) -> None:
-        """Take in files whose content the store has, however it came there."""
-        if not self._store.keys or not self._saving.opened.is_set():
-            return
-        wanted: dict[str, list[SourceFile]] = {}
-        for file in self._backlog.unasked(FEW):
-            key = self._key_of(file)
-            if key in self._store.keys:
-                wanted.setdefault(key, []).append(file)
-            if self._over.is_set():
-                return
-        if sum(map(len, wanted.values())) >= MANY_FILES and self.index.chunks.blocks < MOST_BLOCKS:
-            self._recall_all(wanted)
-        with closing(self._store.get(list(wanted))) as found:
-            for key, digest in found:
-                for file in wanted[key]:
-                    if self._put(file, key, digest) and not self._store.has(file, key):
-                        self._saving.add(file, key, ())
-                if self._over.is_set():
-                    return
-
-    def _recall_all(self, wanted: dict[str, list[SourceFile]]) -> None:
-        """Take in as many of the files as the store gives at once; leave the rest in `wanted`."""
-        files = [(file, key) for key, several in wanted.items() for file in several]
-        with closing(self._store.gather([(file.path, key) for file, key in files])) as found:
-            for which, gathered in found:
-                some = [files[at] for at in which]
-                self.index.attach(some, gathered, self.turn)
-                for file, key in some:
-                    self._backlog.done(file)
-                    wanted.pop(key, None)
-                    if not self._store.has(file, key):
-                        self._saving.add(file, key, ())
-                if self._over.is_set():
-                    return
-
-    def _key_of(self, file: SourceFile) -> str:
-        stamp, key = self._store.files.get(file.path, (None, ""))
-        if stamp != file.stamp:
-            content = content_of(file.absolute)
-            key = key_of(file.path, content) if content is not None else ""
-        return key
-
-    def _put(self, file: SourceFile, key: str, digest: Digest | None) -> bool:
-        """Take a file in; False where it went meanwhile, or what it is now was quicker."""
-        if file.path not in self._backlog.files:
-            return False
-        with self.turn:
-            if digest is None:
-                self.index.remove(file.path)
-                self._no_text[file.path] = file.stamp
-            else:
-                self.index.add(file, key, digest)
-            self._backlog.done(file)
-        return True
