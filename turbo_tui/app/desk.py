@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.cards import APPROVE, current_step, review_key, turn_key, unverified_words
-from turbo_tui.app.dialogs import FieldScreen, QuestionScreen, StepEditor, Words
+from turbo_tui.app.dialogs import FieldScreen, QuestionScreen
 from turbo_tui.app.feed import Feed
 from turbo_tui.app.house import House
 from turbo_tui.app.looking import Looking
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
+from turbo_tui.app.plan_desk import PlanDesk
 from turbo_tui.app.reviewing import Reviewing
 from turbo_tui.app.taking_back import TakingBack
 from turbo_tui.core.errors import TurboError
@@ -47,6 +48,7 @@ class Desk:
         self.opened = opened
         self.feed = Feed(opened, screen)
         self.looking = Looking(house, screen, opened)
+        self.planning = PlanDesk(house, opened.run, clock=clock)
         self.reviewing = Reviewing(house, screen, opened.run, opened.aside)
         self._house = house
         self._clock = clock
@@ -107,34 +109,6 @@ class Desk:
         self.looking.let_go()
         return True
 
-    def edit_step(self, step_id: str) -> None:
-        """Let the user change a step's words."""
-        state = self._run.views.plan.state(step_id)
-        if state is None:
-            return
-
-        def keep(words: Words | None) -> None:
-            if words is not None:
-                self._try(lambda: self._run.edit_step(step_id, words.title, words.intent))
-
-        name = f"Step {step_id}"
-        editor = StepEditor(name, Words(state.step.title, state.step.intent))
-        self._house.put_up(editor, keep)
-
-    def remove_step(self, step_id: str) -> None:
-        """Drop a step."""
-        state = self._run.views.plan.state(step_id)
-        if state is not None and self._try(lambda: self._run.remove_step(step_id)):
-            self._house.tell(f"Deleted: {state.step.title}")
-
-    def move_step(self, step_id: str, position: int) -> None:
-        """Put a step elsewhere."""
-        self._try(lambda: self._run.move_step(step_id, position))
-
-    def set_mode(self, step_id: str, *, auto: bool) -> None:
-        """Let a step land by itself, or ask."""
-        self._try(lambda: self._run.set_mode(step_id, "auto" if auto else "ask"))
-
     # --- the card ----------------------------------------------------------------
 
     def perform(self, card: Card, action: str) -> None:
@@ -158,7 +132,7 @@ class Desk:
             "retry": lambda: self._drop(step_id, lambda: self._run.retry(step_id)),
             "proceed": lambda: self._try(lambda: self._run.retry(step_id, keep_work=True)),
             "replan": self._replan,
-            "edit_step": lambda: self.edit_step(step_id or self._selected),
+            "edit_step": lambda: self.planning.edit(step_id or self._selected),
         }
         if action in acts:
             acts[action]()
@@ -273,11 +247,17 @@ class Desk:
         if said:
             them = "comment goes" if said == 1 else "comments go"
             then = f"Your {said} {them} with it, and it is tried again on enter alone as well."
+        how = "Say what to do otherwise and it is tried again on top of its work."
+        state = self._run.views.plan.state(step_id)
+        fixed = state is not None and bool(state.step.actions)
+        if fixed:
+            how = "It does fixed actions, so no model reads what you say here; it goes on record."
+            then = "Enter drops everything it did. Then e changes its actions, or its words."
         field = FieldScreen(
             f"Reject step {step_id}",
-            f"Say what to do otherwise and it is tried again on top of its work.\n{then}{falls}",
-            enter="try again" if said else "reject",
-            placeholder="what should be different (may be empty)",
+            f"{how}\n{then}{falls}",
+            enter="try again" if said and not fixed else "reject",
+            placeholder=f"{'why' if fixed else 'what should be different'} (may be empty)",
         )
 
         def reject(feedback: str | None) -> None:

@@ -1,10 +1,9 @@
-"""Small windows over the session: a question, a field, a step's words, all keys."""
+"""Small windows over the session: a question, a field, all keys, an error."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -139,66 +138,6 @@ class FieldScreen(ModalScreen[str | None]):
 
     def action_back(self) -> None:
         """Leave without an answer."""
-        self.dismiss(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A step's title and intent."""
-
-    title: str
-    intent: str
-
-
-class StepEditor(ModalScreen[Words | None]):
-    """Edit a step's title and intent; ctrl+s keeps them, escape goes back."""
-
-    DEFAULT_CSS = f"""
-    StepEditor {{
-        {BOX}
-        & TextArea {{ height: 8; border: none; background: $panel; padding: 0; }}
-    }}
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "keep", "Keep", priority=True),
-        Binding("escape", "back", "Back", priority=True),
-    ]
-
-    def __init__(self, name: str, words: Words) -> None:
-        super().__init__()
-        self._name_shown = name
-        self._words = words
-
-    def compose(self) -> ComposeResult:
-        """Lay out both fields; the larger one is imported only here, it is heavy."""
-        from textual.widgets import TextArea  # noqa: PLC0415  imports tree-sitter
-
-        with Vertical(classes="box") as box:
-            box.border_title = clean_line(self._name_shown)
-            yield Static("Title, one line", classes="label", markup=False)
-            yield Input(self._words.title, compact=True, select_on_focus=False)
-            yield Static("What the step is to achieve", classes="label", markup=False)
-            yield TextArea(self._words.intent, soft_wrap=True, tab_behavior="focus", compact=True)
-            keys = key_line(("^s", "keep"), ("tab", "other field"), ("esc", "back"))
-            yield Static(keys, classes="keys")
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the title keeps the step too."""
-        event.stop()
-        self.action_keep()
-
-    def action_keep(self) -> None:
-        """Hand the words on; a step without a title is not kept."""
-        from textual.widgets import TextArea  # noqa: PLC0415  imports tree-sitter
-
-        title = self.query_one(Input).value.strip()
-        if not title:
-            self.notify("A step needs a title.", severity="warning", markup=False)
-            return
-        self.dismiss(Words(title, self.query_one(TextArea).text.strip()))
-
-    def action_back(self) -> None:
-        """Leave the step as it was."""
         self.dismiss(None)
 
 

@@ -7,7 +7,8 @@ TOPICS: list[tuple[str, str]] = [
         "The way through",
         (
             "1. Type what you want done in the line at the bottom; enter sends it.\n"
-            "2. A plan comes back. Change its steps as you like, then press g to start.\n"
+            "2. A plan comes back. Change its steps as you like (in the plan, e writes one anew, o"
+            " adds one, d deletes, z takes that back), then press g to start.\n"
             "3. Each step runs in a copy of your files, in a sandbox. Yours stay as they are.\n"
             "4. Look at the changes, leave hunks out with space, and press a to land the rest, "
             "or r to reject the step and say why."

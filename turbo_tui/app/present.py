@@ -30,7 +30,7 @@ def plan_value(view: PlanView, notes: Sequence[str] = (), *, busy: bool = True) 
     """Show the plan, or what stands in its place: first of all `notes` and how to begin."""
     items = tuple(_plan_item(state, view) for state in view.steps)
     if items:
-        return PlanValue(view.task, view.planner, items)
+        return PlanValue(view.task, view.planner, items, edited=view.before_edit is not None)
     if view.failure:
         near = "".join(f"\n - {name}" for name in view.nearest)
         told = "\n" in view.failure  # it names what is near, in words to type

@@ -23,22 +23,32 @@ class Wishes:
     def on_plan_pane_edit_wanted(self, event: PlanPane.EditWanted) -> None:
         """Edit a step."""
         if self.desk is not None:
-            self.desk.edit_step(event.step_id)
+            self.desk.planning.edit(event.step_id)
 
     def on_plan_pane_remove_wanted(self, event: PlanPane.RemoveWanted) -> None:
         """Drop a step."""
         if self.desk is not None:
-            self.desk.remove_step(event.step_id)
+            self.desk.planning.remove(event.step_id)
+
+    def on_plan_pane_add_wanted(self, event: PlanPane.AddWanted) -> None:
+        """Add a step."""
+        if self.desk is not None:
+            self.desk.planning.add(event.position)
+
+    def on_plan_pane_take_back_wanted(self, _: PlanPane.TakeBackWanted) -> None:
+        """Take the last edit of the plan back."""
+        if self.desk is not None:
+            self.desk.planning.take_back()
 
     def on_plan_pane_mode_wanted(self, event: PlanPane.ModeWanted) -> None:
         """Set a step to auto or ask."""
         if self.desk is not None:
-            self.desk.set_mode(event.step_id, auto=event.mode == "auto")
+            self.desk.planning.set_mode(event.step_id, event.mode)
 
     def on_plan_pane_move_wanted(self, event: PlanPane.MoveWanted) -> None:
         """Move a step."""
         if self.desk is not None:
-            self.desk.move_step(event.step_id, event.position)
+            self.desk.planning.move(event.step_id, event.position)
 
     def on_rows_view_cursor_moved(self, event: RowsView.CursorMoved) -> None:
         """Another step under the plan's cursor: show its changes."""

@@ -39,7 +39,8 @@ READING_SHARE = 0.4  # of the window, at most, for files
 
 NO_EXECUTOR = (
     "Step {step!r} needs an executor model, and none is configured. Run `turbo-tui` and open "
-    "the setup, or set `base_url` and `model` under `[executor]` in the config file."
+    "the setup, or set `base_url` and `model` under `[executor]` in the config file; or give the "
+    "step fixed actions (e in the plan)."
 )
 
 

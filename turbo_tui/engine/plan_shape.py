@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from itertools import count
 from typing import Annotated, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from turbo_tui.core.command_lines import argv_of
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Action, Mode, Plan, Step, validate
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
-_SHELL_SIGNS = ("&&", "||", "|", ";", ">", "<", "$(", "`", "\n")
 
 
 def _command(value: object) -> object:
     """Read one check: argv, or a command line as a person would type it."""
     if not isinstance(value, str):
         return value
-    if any(sign in value for sign in _SHELL_SIGNS):
-        return ["bash", "-c", value.strip()]
     try:
-        return shlex.split(value)
+        return list(argv_of(value))
     except ValueError as error:
         raise ValueError(f"{value!r} is no command line: {error}") from None
 

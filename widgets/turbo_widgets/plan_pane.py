@@ -55,7 +55,7 @@ class PlanItem:
 
     Attributes:
         note: Follows the status word: why it failed, what it waits for.
-        editable: Its words, place and existence can still be changed.
+        editable: What it says, its place and existence can still be changed.
     """
 
     step_id: str
@@ -73,6 +73,7 @@ class PlanValue:
     Attributes:
         message: Shown instead of steps while there are none: what is going on, what to do.
         busy: The message is about something under way.
+        edited: An edit of it can be taken back.
     """
 
     task: str = ""
@@ -80,6 +81,7 @@ class PlanValue:
     items: tuple[PlanItem, ...] = ()
     message: str = ""
     busy: bool = False
+    edited: bool = False
 
 
 class PlanPane(RowsView):
@@ -89,8 +91,10 @@ class PlanPane(RowsView):
         Binding("enter,e", "edit", "Edit", key_display="enter"),
         Binding("m", "toggle_mode", "Auto/ask"),
         Binding("d,delete", "remove", "Delete", key_display="d"),
+        Binding("o", "add", "Add"),
         Binding("K,shift+up", "move(-1)", "Move", key_display="K J"),
         Binding("J,shift+down", "move(1)", "Move down", key_display="J", show=False),
+        Binding("z", "take_back", "Undo edit"),
     ]
 
     class StepCommand(Message):
@@ -101,7 +105,7 @@ class PlanPane(RowsView):
             self.step_id = step_id
 
     class EditWanted(StepCommand):
-        """Change the step's title or intent."""
+        """Change what the step says."""
 
     class RemoveWanted(StepCommand):
         """Drop the step from the plan."""
@@ -112,6 +116,16 @@ class PlanPane(RowsView):
         def __init__(self, step_id: str, mode: Literal["auto", "ask"]) -> None:
             super().__init__(step_id)
             self.mode: Literal["auto", "ask"] = mode
+
+    class AddWanted(Message):
+        """Put a new step at a position (0-based)."""
+
+        def __init__(self, position: int) -> None:
+            super().__init__()
+            self.position = position
+
+    class TakeBackWanted(Message):
+        """Take the last edit of the plan back."""
 
     class MoveWanted(StepCommand):
         """Put the step at another position (0-based)."""
@@ -141,12 +155,11 @@ class PlanPane(RowsView):
             return
         before = self.selected
         self._value = value
-        cursor = None
-        if before is not None:
-            ids = [item.step_id for item in value.items]
-            if before.step_id in ids:
-                cursor = ids.index(before.step_id)
-        self._lay_out(cursor)
+        ids = [item.step_id for item in value.items]
+        stays = before is not None and before.step_id in ids
+        self._lay_out(ids.index(before.step_id) if before is not None and stays else None)
+        if before is not None and ids and not stays:
+            self._announce()  # another step has its place
         self.refresh_bindings()
 
     @property
@@ -223,7 +236,10 @@ class PlanPane(RowsView):
             *(Row(((indent, "plain"), (line, title_tone)), item=place) for line in lines[1:]),
         ]
         facts = " ".join(part for part in (word, clean_line(item.note)) if part)
-        for line in wrap(facts, self.room - len(indent))[:_NOTE_LINES] if facts else ():
+        told = wrap(facts, self.room - len(indent)) if facts else []
+        if len(told) > _NOTE_LINES:
+            told = [*told[: _NOTE_LINES - 1], fit(f"{told[_NOTE_LINES - 1]} …", self.room)]
+        for line in told:
             spans: tuple[Span, ...] = ((line, "dim"),)
             if word and line.startswith(word):
                 spans = ((word, tone), (line.removeprefix(word), "dim"))
@@ -234,6 +250,10 @@ class PlanPane(RowsView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the step under the cursor."""
+        if action == "add":
+            return bool(self._value.items)
+        if action == "take_back":
+            return self._value.edited
         if action not in {"edit", "remove", "toggle_mode", "move"}:
             return super().check_action(action, parameters)
         item = self.selected
@@ -256,6 +276,14 @@ class PlanPane(RowsView):
         """Ask for the step under the cursor to be dropped."""
         if (item := self.selected) is not None:
             self.post_message(self.RemoveWanted(item.step_id))
+
+    def action_add(self) -> None:
+        """Ask for a new step below the one under the cursor."""
+        self.post_message(self.AddWanted(self.cursor + 1 if self.cursor != NO_ITEM else 0))
+
+    def action_take_back(self) -> None:
+        """Ask for the last edit to be taken back."""
+        self.post_message(self.TakeBackWanted())
 
     def action_toggle_mode(self) -> None:
         """Ask for the step under the cursor to land by itself, or to ask."""
