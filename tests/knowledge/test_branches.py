@@ -21,7 +21,8 @@ from turbo_tui.knowledge.service.intake import FEW
 from turbo_tui.knowledge.service.keeper import Keeper
 from turbo_tui.knowledge.storing import snapshot, store_process
 from turbo_tui.knowledge.storing import store as store_module
-from turbo_tui.knowledge.storing.store import Store, family_of
+from turbo_tui.knowledge.storing.family import family_of
+from turbo_tui.knowledge.storing.store import Store
 from turbo_tui.knowledge.vectors.meaning import Meaning
 
 FILES = 5 * FEW

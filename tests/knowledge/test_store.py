@@ -18,7 +18,8 @@ from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.storing import store as store_module
 from turbo_tui.knowledge.storing import store_process
 from turbo_tui.knowledge.storing.database import Database
-from turbo_tui.knowledge.storing.store import Store, family_of
+from turbo_tui.knowledge.storing.family import family_of
+from turbo_tui.knowledge.storing.store import Store
 
 TEXT = b"parse the line\n\nand the page\n"
 KEY = key_of("a.txt", TEXT)

@@ -30,7 +30,8 @@ from turbo_tui.knowledge.service.habits import Habits
 from turbo_tui.knowledge.service.home import Home
 from turbo_tui.knowledge.storing import store as store_module
 from turbo_tui.knowledge.storing.database import Database
-from turbo_tui.knowledge.storing.store import VERSION_FILE, Store
+from turbo_tui.knowledge.storing.family import VERSION_FILE
+from turbo_tui.knowledge.storing.store import Store
 
 FILES = 40
 CHANGED = 5  # files, before each kill; one goes, one comes, one moves besides

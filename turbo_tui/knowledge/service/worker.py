@@ -103,7 +103,8 @@ def serve(home: Home, listening: socket.socket, over: Event) -> str:
     from turbo_tui.knowledge.service.habits import Habits  # noqa: PLC0415
     from turbo_tui.knowledge.service.keeper import Keeper  # noqa: PLC0415
     from turbo_tui.knowledge.service.serving import Clients  # noqa: PLC0415
-    from turbo_tui.knowledge.storing.store import Store, family_of  # noqa: PLC0415
+    from turbo_tui.knowledge.storing.family import family_of  # noqa: PLC0415
+    from turbo_tui.knowledge.storing.store import Store  # noqa: PLC0415
     from turbo_tui.knowledge.vectors.meaning import Meaning  # noqa: PLC0415
 
     sys.setswitchinterval(SWITCH_S)

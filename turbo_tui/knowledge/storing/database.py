@@ -35,8 +35,8 @@ import lancedb
 import pyarrow as pa
 
 from turbo_tui.knowledge.storing import snapshot
+from turbo_tui.knowledge.storing.family import VERSION_FILE
 from turbo_tui.knowledge.storing.frames import Head, receive, send
-from turbo_tui.knowledge.storing.store import VERSION_FILE
 
 if TYPE_CHECKING:
     from lancedb.table import LanceTable

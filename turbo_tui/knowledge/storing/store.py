@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
 import os
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -22,6 +20,7 @@ from turbo_tui.knowledge.indexing.gathered import Gathered
 from turbo_tui.knowledge.indexing.gathered import unpacked as all_of
 from turbo_tui.knowledge.indexing.tree import SourceFile, Stamp
 from turbo_tui.knowledge.storing import snapshot
+from turbo_tui.knowledge.storing.family import clone_of, join
 from turbo_tui.knowledge.storing.frames import Head
 from turbo_tui.knowledge.storing.store_process import (
     READING,
@@ -31,11 +30,7 @@ from turbo_tui.knowledge.storing.store_process import (
     StoreProcess,
     Why,
 )
-from turbo_tui.languages.source_files import regular_bytes
 
-FAMILY_FILE = "family"
-VERSION_FILE = "version.json"
-LARGEST_CONFIG_BYTES = 1_000_000
 AGAIN_S = 60.0  # between looks at whether there is room again
 ROOM_BYTES = 16_000_000  # a disk with less is full still
 MOST_ENDED = 3  # times that the process ended in a row at the same request
@@ -47,46 +42,6 @@ SNAPSHOT_S = 20.0  # without anything to write, after which a snapshot is taken
 FEW_FILES = 200  # are read as quickly as a snapshot of them
 AGED = 0.05  # of the files, from which on a snapshot is taken anew
 TAKEN = "Another search worker keeps this index on disk; this one keeps its own in memory."
-
-
-def family_of(root: Path) -> str:
-    """Name what clones of one repository share: where they come from; else the repository.
-
-    What stands in its configuration is only compared. A clone's store gives nothing but what was
-    made of the very same content.
-    """
-    git = root / ".git"
-    try:
-        if git.is_file():  # a worktree
-            git = root / _said_in(git).removeprefix("gitdir:").strip()
-            git = git / _said_in(git / "commondir").strip()
-        name = _origin_in(_said_in(git / "config")) or os.fspath(git.resolve())
-    except (OSError, ValueError):  # a path with a NUL in it is a ValueError
-        return ""
-    return hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
-
-
-def _origin_in(configuration: str) -> str:
-    """Return the address of a git configuration's origin, empty where it names none.
-
-    Line by line: whoever wrote it may have meant to keep a pattern busy.
-    """
-    is_origin = False
-    for line in map(str.strip, configuration.splitlines()):
-        if line.startswith("["):
-            is_origin = line.partition("]")[0].split() == ["[remote", '"origin"']
-        elif is_origin:
-            name, _, value = line.partition("=")
-            if name.strip().lower() == "url":
-                return value.strip()
-    return ""
-
-
-def _said_in(file: Path) -> str:
-    content = regular_bytes(file, LARGEST_CONFIG_BYTES)
-    if content is None:
-        raise FileNotFoundError(file)
-    return os.fsdecode(content)
 
 
 _WHY: dict[Why, str] = {
@@ -138,7 +93,7 @@ class Store:
     def exists(self) -> bool:
         """Whether anything lies on disk, of this workspace or of a clone."""
         own = any((self._folder / name).exists() for name in ("tables", snapshot.NAME))
-        return own or self._clone() is not None
+        return own or clone_of(self._folder, self._family, self._version) is not None
 
     @property
     def lost(self) -> bool:
@@ -225,25 +180,12 @@ class Store:
 
     def _join_family(self) -> None:
         """Begin with what a clone knows; what it has not is read from the files."""
-        clone = None if self.keys else self._clone()
+        clone = None if self.keys else clone_of(self._folder, self._family, self._version)
         if clone is not None:
             with suppress(RequestFailedError):
                 answer = self._process.ask({"do": "borrow", "folder": os.fspath(clone)})
                 self.keys = set(cast("list[str]", answer["keys"]))
-        if self._family:
-            with suppress(OSError):
-                (self._folder / FAMILY_FILE).write_text(self._family, encoding="ascii")
-
-    def _clone(self) -> Path | None:
-        """Return the store of another clone that this version made, the newest."""
-        found: list[tuple[float, Path]] = []
-        for file in self._folder.parent.glob(f"*/{FAMILY_FILE}") if self._family else ():
-            with suppress(OSError, ValueError):
-                said = (file.parent / VERSION_FILE).read_text(encoding="ascii")
-                same = file.read_text(encoding="ascii") == self._family
-                if same and json.loads(said) == self._version and file.parent != self._folder:
-                    found.append((file.stat().st_mtime, file.parent))
-        return max(found)[1] if found else None
+        join(self._folder, self._family)
 
     def snapshot(self) -> Generator[tuple[list[snapshot.Row], Gathered], None, None]:
         """Yield what the last one knows, without waiting for the tables; once, before `rest`."""
