@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from turbo_tui.adapters import log_head, log_rows
+from turbo_tui.adapters import log_head
 from turbo_tui.adapters.event_store import SqliteEventStore, read_log
 from turbo_tui.adapters.log_files import LOG, lock_holder
 from turbo_tui.adapters.log_head import HEAD
@@ -217,16 +217,6 @@ def test_after_a_power_cut_only_the_durable_records_are_owed(
     alter(folder, "DELETE FROM record WHERE seq = 5")
     with pytest.raises(SessionError, match="record 5: lost"):
         read(folder)
-
-
-def test_an_event_of_no_known_kind_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(kind: str, v: int, data: object) -> Event:
-        raise SessionError(f"unknown kind {kind!r}, {v}, {data}")
-
-    monkeypatch.setattr(log_rows, "decode", unknown)
-
-    with pytest.raises(SessionError, match=r"record 1: not an event of this version \(unknown"):
-        verify(folder)
 
 
 def test_any_single_altered_byte_of_a_closed_log_is_found(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from turbo_tui.adapters.log_head import HEAD, Head, parse_head, promised, this_boot, write_head
-from turbo_tui.adapters.log_rows import broken, checked_records
+from turbo_tui.adapters.log_rows import broken, checked_rows
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.session import FIRST
 
@@ -194,8 +194,8 @@ def _damaged(folder: Path, why: str) -> SessionError:
     whole = 0
     try:
         with closing(open_for_reading(folder, Head())) as db:
-            for record in checked_records(db, Head(), folder.name, 0):
-                whole = record.seq
+            for row in checked_rows(db, Head(), folder.name):
+                whole = row.seq
     except SessionError as error:
         return error
     return broken(folder.name, whole, why)

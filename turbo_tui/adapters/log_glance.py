@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing
@@ -12,8 +11,7 @@ from typing import cast
 
 from turbo_tui.adapters.log_files import open_for_reading
 from turbo_tui.adapters.log_head import Head
-from turbo_tui.adapters.log_rows import Row
-from turbo_tui.core.codec import decode
+from turbo_tui.adapters.log_rows import Row, event_of
 from turbo_tui.core.errors import SessionError
 from turbo_tui.core.ports import Record
 
@@ -40,10 +38,7 @@ def peek(folder: Path, kinds: Collection[str]) -> Glance:
             last = db.execute("SELECT seq, at FROM record ORDER BY seq DESC LIMIT 1").fetchone()
             rows = [Row(*values) for values in db.execute(f"{chosen} ORDER BY seq", tuple(kinds))]
             records = tuple(
-                Record(
-                    row.seq, row.at, row.by, decode(row.kind, row.v, json.loads(row.data)), "", ""
-                )
-                for row in rows
+                Record(row.seq, row.at, row.by, event_of(row, folder.name), "", "") for row in rows
             )
     except (sqlite3.Error, ValueError) as error:
         raise SessionError(f"session {folder.name}: its log cannot be read ({error}).") from error

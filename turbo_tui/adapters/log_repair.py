@@ -21,8 +21,8 @@ from turbo_tui.adapters.log_files import (
     take_lock,
 )
 from turbo_tui.adapters.log_head import HEAD, Head
-from turbo_tui.adapters.log_rows import Row, broken, checked_event, checked_records, stored_rows
-from turbo_tui.core.errors import SessionError
+from turbo_tui.adapters.log_rows import Row, broken, check_link, checked_rows, event_of, stored_rows
+from turbo_tui.core.errors import OtherVersionError, SessionError
 from turbo_tui.core.session import FIRST
 
 
@@ -40,18 +40,24 @@ def verify(folder: Path) -> Verified:
 
     Raises:
         SessionError: The first thing that is wrong, with the way out.
+        OtherVersionError: Nothing is wrong with it, but this version cannot read it.
     """
     head = sound_head(folder)
     records, last = 0, FIRST
+    strange: Row | None = None
     with closing(open_for_reading(folder, head)) as db:
-        for record in checked_records(db, head, folder.name, 0):
-            records, last = record.seq, record.hash
+        for row in checked_rows(db, head, folder.name):
+            records, last = row.seq, row.hash
+            if strange is None and not _is_known(row, folder.name):
+                strange = row
         try:
             problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
         except (sqlite3.Error, UnicodeDecodeError) as error:
             problems = [str(error)]
     if problems != ["ok"]:
         raise broken(folder.name, records, f"log.db is damaged ({problems[0]})")
+    if strange is not None:
+        event_of(strange, folder.name)
     return Verified(records, last, bool(head.sha256))
 
 
@@ -63,9 +69,11 @@ def repair(folder: Path, keep: int) -> Path:
 
     Raises:
         SessionError: A record up to `keep` is broken too or missing, or the log is in use.
+        OtherVersionError: There is nothing to repair: another version reads it.
     """
     lock = take_lock(folder)
     try:
+        _refuse_to_cut_what_is_whole(folder)
         rows = _readable_rows(folder, keep)
         fresh = folder / "repair.tmp"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -94,6 +102,24 @@ def repair(folder: Path, keep: int) -> Path:
     return aside
 
 
+def _is_known(row: Row, session_id: str) -> bool:
+    try:
+        event_of(row, session_id)
+    except OtherVersionError:
+        return False
+    return True
+
+
+def _refuse_to_cut_what_is_whole(folder: Path) -> None:
+    """A log is cut where it is broken, or its user wants; not for what only we cannot read."""
+    try:
+        verify(folder)
+    except OtherVersionError:
+        raise
+    except SessionError:
+        return
+
+
 def _readable_rows(folder: Path, keep: int) -> list[Row]:
     rows: list[Row] = []
     previous = FIRST
@@ -101,7 +127,7 @@ def _readable_rows(folder: Path, keep: int) -> list[Row]:
         for row in stored_rows(db, folder.name):
             if len(rows) == keep:
                 break
-            checked_event(row, len(rows), previous, folder.name)
+            check_link(row, len(rows), previous, folder.name)
             rows.append(row)
             previous = row.hash
     if len(rows) < keep:

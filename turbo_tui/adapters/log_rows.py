@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from turbo_tui.adapters.log_head import Head, promised
 from turbo_tui.core.codec import decode
-from turbo_tui.core.errors import SessionError
+from turbo_tui.core.errors import OtherVersionError, SessionError
 from turbo_tui.core.events import Event
 from turbo_tui.core.ports import Record
 from turbo_tui.core.session import FIRST, chain_hash
@@ -36,13 +36,22 @@ def checked_records(
     db: sqlite3.Connection, head: Head, session_id: str, after: int
 ) -> Iterator[Record]:
     """Yield records after `after`, checking every one from the first and the end by the head."""
-    seq, previous = 0, FIRST
-    for row in stored_rows(db, session_id):
-        event = checked_event(row, seq, previous, session_id)
-        if row.seq == head.seq and row.hash != head.hash:
-            raise broken(session_id, seq, "not the record that log.head names", row.seq)
+    previous = FIRST
+    for row in checked_rows(db, head, session_id):
+        event = event_of(row, session_id)
         if row.seq > after:
             yield Record(row.seq, row.at, row.by, event, previous, row.hash)
+        previous = row.hash
+
+
+def checked_rows(db: sqlite3.Connection, head: Head, session_id: str) -> Iterator[Row]:
+    """Yield all rows, held against chain and head; what their events say is not looked at."""
+    seq, previous = 0, FIRST
+    for row in stored_rows(db, session_id):
+        check_link(row, seq, previous, session_id)
+        if row.seq == head.seq and row.hash != head.hash:
+            raise broken(session_id, seq, "not the record that log.head names", row.seq)
+        yield row
         seq, previous = row.seq, row.hash
     if seq < promised(head):
         raise broken(session_id, seq, f"lost; log.head says there were {promised(head)}", seq + 1)
@@ -64,11 +73,11 @@ def stored_rows(db: sqlite3.Connection, session_id: str) -> Iterator[Row]:
         raise broken(session_id, seq, f"cannot be read ({error})", seq + 1) from error
 
 
-def checked_event(row: Row, seq: int, previous: str, session_id: str) -> Event:
-    """Return a row's event; `seq` and `previous` are the number and hash of the row before.
+def check_link(row: Row, seq: int, previous: str, session_id: str) -> None:
+    """Hold a row against the one before it, whose number and hash are `seq` and `previous`.
 
     Raises:
-        SessionError: It does not follow, was altered, or is no event of this version.
+        SessionError: It does not follow, or was altered.
     """
     if row.seq != seq + 1:
         raise broken(session_id, seq, "missing", seq + 1)
@@ -85,11 +94,22 @@ def checked_event(row: Row, seq: int, previous: str, session_id: str) -> Event:
     )
     if found != row.hash:
         raise broken(session_id, seq, "altered: its hash does not match", row.seq)
+
+
+def event_of(row: Row, session_id: str) -> Event:
+    """Return the event of a row that is as it was written.
+
+    Raises:
+        OtherVersionError: It is no event of this version. The way out is never to cut the log:
+            what follows is whole, and holds what landed.
+    """
     try:
         return decode(row.kind, row.v, json.loads(row.data))
     except SessionError as error:
-        why = f"not an event of this version ({error})"
-        raise broken(session_id, seq, why, row.seq) from error
+        raise OtherVersionError(
+            f"session {session_id}, record {row.seq}: this turbo-tui cannot read it ({error}). "
+            "It is as it was written, by another version: open the session with that one."
+        ) from error
 
 
 def broken(session_id: str, whole: int, why: str, seq: int = 0) -> SessionError:

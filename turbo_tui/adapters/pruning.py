@@ -64,13 +64,14 @@ def prunable(
     """Choose what to delete: beyond the newest `keep`, and last used `older_than_s` ago.
 
     Where both are given, both must hold. What is open is never chosen; what waits for a
-    review or was interrupted holds work that is nowhere else, and is chosen only if told.
+    review or was interrupted holds work that is nowhere else, and is chosen only if told. What
+    another version wrote may hold such work, too.
     """
     moment = time.time() if now is None else now
     chosen: list[SessionSummary] = []
     for place, each in enumerate(sorted(summaries, key=_age_key, reverse=True)):
         if each.status == "open" or (
-            each.status in {"waiting", "interrupted"} and not also_waiting
+            each.status in {"waiting", "interrupted", "other-version"} and not also_waiting
         ):
             continue
         beyond = keep is None or place >= keep

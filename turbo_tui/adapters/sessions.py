@@ -16,10 +16,12 @@ from turbo_tui.adapters.log_files import LOG, lock_holder, never_began
 from turbo_tui.adapters.log_glance import peek
 from turbo_tui.adapters.log_head import HEAD
 from turbo_tui.core import events as ev
-from turbo_tui.core.errors import SessionError, TurboError
+from turbo_tui.core.errors import OtherVersionError, SessionError, TurboError
 from turbo_tui.core.views import PlanView
 
-SessionStatus = Literal["open", "waiting", "interrupted", "failed", "done", "empty", "broken"]
+SessionStatus = Literal[
+    "open", "waiting", "interrupted", "failed", "done", "empty", "broken", "other-version"
+]
 
 SHOWN_CANDIDATES = 8
 
@@ -46,7 +48,8 @@ class SessionSummary:
         started, last: Seconds since the epoch of its first and last record; 0.0 unknown.
         status: `open`: another process writes it · `waiting`: for a review, or for steps to
             be run · `interrupted`: it was cut off · `failed`: a step or the planning failed ·
-            `done` · `empty`: no task · `broken`: its log cannot be read.
+            `done` · `empty`: no task · `broken`: its log cannot be read · `other-version`:
+            another turbo-tui wrote it, and reads it.
         size_bytes: Of its folder; blobs are shared and not counted.
     """
 
@@ -149,16 +152,17 @@ def find_session(state: Path, text: str) -> str:
 
 
 def summary_of(folder: Path) -> SessionSummary:
-    """Describe one session; a log that cannot be read makes it `broken`, not an error."""
+    """Describe one session; a log that cannot be read is a status, not an error."""
     size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
     try:
         glance = peek(folder, _OF_THE_PLAN)
         plan = PlanView()
         for record in glance.records:
             plan.apply(record)
-    except TurboError:
+    except TurboError as error:
         workspace = _workspace_of(folder)
-        return SessionSummary(folder.name, workspace, "", 0.0, 0.0, "broken", 0, size)
+        status = "other-version" if isinstance(error, OtherVersionError) else "broken"
+        return SessionSummary(folder.name, workspace, "", 0.0, 0.0, status, 0, size)
     started = glance.records[0] if glance.records else None
     where = (
         started.event.workspace if started and isinstance(started.event, ev.SessionStarted) else ""

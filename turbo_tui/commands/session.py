@@ -180,7 +180,11 @@ def repair_command(session: str, *, keep: int, path: str, as_json: bool) -> None
 @click.option(
     "--older-than", "age", default="", metavar="AGE", help="Not used for AGE: 12h, 30d, 8w."
 )
-@click.option("--also-waiting", is_flag=True, help="Also those with work waiting or interrupted.")
+@click.option(
+    "--also-waiting",
+    is_flag=True,
+    help="Also those with work waiting, interrupted, or of another version.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
 @_place
 @_here

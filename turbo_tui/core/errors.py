@@ -16,6 +16,7 @@
     │   ├── StageError                  a stage cannot be made, read or mounted
     │   ├── LandingError                a landing stopped; the message says what stands where
     │   └── SessionError                no such session, locked, or its log is broken
+    │       └── OtherVersionError           its log is whole, and of another turbo-tui
     ├── OutputError                 5   what is told on standard output cannot be written
     │   └── OutputClosedError       141 its reader has gone, as where SIGPIPE ends a program
     ├── SandboxError                125 the sandbox itself failed, not the command in it
@@ -108,6 +109,10 @@ class LandingError(WorkspaceError):
 
 class SessionError(WorkspaceError):
     """No such session, locked by another process, or its log is broken."""
+
+
+class OtherVersionError(SessionError):
+    """A log is as it was written, by a version of turbo-tui whose events this one cannot read."""
 
 
 class OutputError(TurboError):
