@@ -348,3 +348,49 @@ def test_a_recipe_that_is_not_text_or_not_readable_is_refused(tmp_path: Path) ->
 def test_a_recipe_with_an_unknown_tool_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no tool 'write_file'; use one of read"):
         load_recipes([_folder(tmp_path, GREET)], tools={"read"})
+
+
+# --- what a project must hold ---------------------------------------------------------
+
+
+async def _plan_in_go(task: str) -> Plan:
+    async def holding(patterns: frozenset[str]) -> frozenset[str]:
+        return patterns & {"*.go", "/go.mod"}
+
+    facts = ProjectFacts(FACTS.commands, holding)
+    return await plan_from_recipes(task, RECIPES, facts=facts)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("rename Context to Ctx", r"only Python.*replace `Context\(\$\$\$A\)` with `Ctx\("),
+        ("rename Context to Ctx, then run the tests", "only Python"),
+        ("remove unused imports", "no Python files"),
+        ("add a dependency on testify", "manifest.*Add testify with"),
+        ("bump the minor version", "states a version"),
+    ],
+)
+async def test_a_recipe_of_no_use_in_the_project_is_refused_before_it_is_planned(
+    task: str, said: str
+) -> None:
+    with pytest.raises(TaskError, match=said):
+        await _plan_in_go(task)
+
+
+async def test_a_recipe_of_no_use_stands_in_no_others_way() -> None:
+    replaced = await _plan_in_go("replace Context with Ctx")
+
+    assert _actions(replaced)[0][0] == "structural_replace"
+    with pytest.raises(TaskError) as refused:
+        await _plan_in_go("rename")
+    assert "rename_symbol" not in refused.value.nearest
+
+
+def test_needs_are_read_and_their_placeholders_checked(tmp_path: Path) -> None:
+    asked = GREET.replace("[parameters.who]", '[needs]\nfiles = ["*.md"]\n[parameters.who]')
+    assert "*.md" in load_recipes([_folder(tmp_path, asked)])[0].needs.missing
+
+    asked = asked.replace('["*.md"]', '["*.md"]\nmissing = "no {whom}"')
+    with pytest.raises(ConfigError, match=r"needs.missing \{whom\} is no parameter"):
+        load_recipes([_folder(tmp_path, asked)])

@@ -103,3 +103,14 @@ async def test_the_brief_and_the_commands_come_from_one_look(project: Project, r
 )  # fmt: skip
 def test_secrets_are_known_by_their_names(path: str, *, secret: bool) -> None:
     assert is_secret(path) is secret
+
+
+async def test_what_files_there_are_is_looked_at_anew(project: Project, root: Path) -> None:
+    wanted = frozenset({"*.go", "/go.mod", "/deep.*"})
+    (root / "lib").mkdir()
+    (root / "lib" / "deep.go").touch()
+    assert await project.holding(wanted) == {"*.go"}
+
+    (root / "go.mod").touch()
+
+    assert await project.holding(wanted) == {"*.go", "/go.mod"}

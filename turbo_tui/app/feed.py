@@ -20,9 +20,9 @@ from turbo_widgets.plan_pane import PlanValue
 from turbo_widgets.status_line import StatusValue
 
 WITHOUT_MODEL = (
-    "No model is set up: the built-in planner knows recipes, such as “rename old to new”, "
-    "“find usages of name” and “run the tests”. For anything else press escape, then M, "
-    "and name a model."
+    "No model is set up: the built-in planner knows recipes, such as “find usages of name”, "
+    "“run the tests” and, in Python, “rename old to new”. For anything else press escape, "
+    "then M, and name a model."
 )
 
 

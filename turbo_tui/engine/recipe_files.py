@@ -23,7 +23,10 @@ from turbo_tui.engine.recipe_patterns import (
 BUILT_IN = Path(__file__).parent.parent / "recipes"
 FACTS = ("test", "lint", "format", "build", "run")
 MAX_BYTES = 100_000
-_RECIPE_KEYS = {"name", "title", "description", "examples", "patterns", "parameters", "steps"}
+_RECIPE_KEYS = {
+    "name", "title", "description", "examples", "patterns", "needs", "parameters", "steps"
+}  # fmt: skip
+_NEEDS_KEYS = {"files", "missing"}
 _PARAMETER_KEYS = {"kind", "required", "default", "choices", "fact", "missing", "known"}
 _STEP_KEYS = {"title", "intent", "checks", "actions", "files"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -59,6 +62,20 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a project must hold for a recipe to be of use in it.
+
+    Attributes:
+        files: Patterns of which one must have a file: `*.py` anywhere, `/go.mod` at the top.
+            Empty for any project.
+        missing: What to tell the user where there is none; may hold `{placeholders}`.
+    """
+
+    files: tuple[str, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepTemplate:
     """A step with `{placeholders}`; a check is an argv, or one placeholder for a whole argv."""
 
@@ -82,6 +99,7 @@ class Recipe:
     steps: tuple[StepTemplate, ...]
     source: Path
     rank: int = 0
+    needs: Needs = Needs()
 
     def match(self, sentence: Sentence) -> Match | None:
         """Return the best fit of its patterns; None when none fits."""
@@ -144,6 +162,7 @@ class _File:
             ),
             source=self._path,
             rank=rank,
+            needs=self._needs(table),
         )
 
     def _load(self) -> dict[str, object]:
@@ -181,6 +200,17 @@ class _File:
                     f"patterns[{number}]", f"{source!r}: {error}", "correct the pattern"
                 ) from None
         return tuple(patterns)
+
+    def _needs(self, table: dict[str, object]) -> Needs:
+        needs = self._table(table, "needs", "")
+        self._known(needs, _NEEDS_KEYS, "needs")
+        files = self._texts(needs, "files", "needs")
+        if not files:
+            return Needs()
+        named = f"a file of this project must be one of: {', '.join(files)}"
+        missing = self._text(needs, "missing", "needs", default=named)
+        self._placeholders([missing], "needs.missing")
+        return Needs(files, missing)
 
     def _parameter(self, name: str, value: object) -> Parameter:
         key = f"parameters.{name}"

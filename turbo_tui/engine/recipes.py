@@ -39,6 +39,7 @@ _STOP_WORDS = frozenset(
 _EMPTY = (None, "", ())
 
 SymbolNames = Callable[[], Awaitable[Sequence[str]]]
+Holding = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class ProjectFacts:
 
     Attributes:
         commands: `test`, `lint`, `format`, `build`, `run` -> commands (argv) found, best first.
+        holding: Gives those of some patterns of files (`Needs.files`) that the project has a
+            file for; None where nobody has looked: then every recipe counts.
     """
 
     commands: Mapping[str, Sequence[Sequence[str]]] = field(
         default_factory=dict[str, Sequence[Sequence[str]]]
     )
+    holding: Holding | None = None
 
 
 async def plan_from_recipes(
@@ -80,8 +84,9 @@ async def plan_from_recipes(
     sentence = read_sentence(task)
     if not sentence.text:
         raise TaskError("The task is empty: say in a sentence what is to be done.")
-    chosen = _choose(task, sentence, recipes)
-    filling = _Filling(facts or ProjectFacts(), symbols, search)
+    facts = facts or ProjectFacts()
+    chosen = _choose(task, sentence, recipes, await _suited(recipes, facts.holding))
+    filling = _Filling(facts, symbols, search)
     steps: list[Step] = []
     for recipe, match in chosen:
         values = await filling.values(recipe, match)
@@ -93,7 +98,33 @@ async def plan_from_recipes(
 # --- which recipe ------------------------------------------------------------
 
 
-def _choose(task: str, sentence: Sentence, recipes: Sequence[Recipe]) -> list[tuple[Recipe, Match]]:
+async def _suited(recipes: Sequence[Recipe], holding: Holding | None) -> list[Recipe]:
+    """Leave out the recipes that can do nothing in this project."""
+    wanted = frozenset(pattern for recipe in recipes for pattern in recipe.needs.files)
+    if holding is None or not wanted:
+        return list(recipes)
+    there = await holding(wanted)
+    return [each for each in recipes if not each.needs.files or there & {*each.needs.files}]
+
+
+def _choose(
+    task: str, sentence: Sentence, recipes: Sequence[Recipe], suited: Sequence[Recipe]
+) -> list[tuple[Recipe, Match]]:
+    fits = _fits(task, sentence, suited)
+    if fits is None and len(suited) < len(recipes):
+        # Better to hear why the recipe that was meant is of no use here than that none fits.
+        for recipe, match in _fits(task, sentence, recipes) or ():
+            if recipe not in suited:
+                said = {name: match.values.get(name) for name in recipe.parameters}
+                raise TaskError(f"{recipe.title}: {_text(recipe.needs.missing, said)}.")
+    if fits is None:
+        raise _no_fit(task, sentence, suited)
+    return fits
+
+
+def _fits(
+    task: str, sentence: Sentence, recipes: Sequence[Recipe]
+) -> list[tuple[Recipe, Match]] | None:
     whole = _best(task, sentence, recipes)
     if whole is not None:
         return [whole]
@@ -103,7 +134,7 @@ def _choose(task: str, sentence: Sentence, recipes: Sequence[Recipe]) -> list[tu
         found = [fit for fit in each if fit is not None]
         if len(found) == len(parts):
             return found
-    raise _no_fit(task, sentence, recipes)
+    return None
 
 
 def _best(task: str, sentence: Sentence, recipes: Sequence[Recipe]) -> tuple[Recipe, Match] | None:

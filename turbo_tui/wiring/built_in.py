@@ -37,7 +37,7 @@ class RecipePlanner:
         if self._workspace.trusted and not files.others and trust.has(root, files):
             folders.append(self._workspace.root / ".turbo" / "recipes")
         recipes = load_recipes(folders)
-        facts = ProjectFacts(commands=await self._project.commands())
+        facts = ProjectFacts(await self._project.commands(), self._project.holding)
         return await plan_from_recipes(
             task,
             recipes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from turbo_tui.core.decoding import decoded
@@ -14,6 +15,7 @@ from turbo_tui.core.searching import Context, Hit, Knowledge
 from turbo_tui.core.secret_files import is_secret, variables
 from turbo_tui.intelligence import Inspected, brief, inspect
 from turbo_tui.knowledge.service.text_search import TextSearch
+from turbo_tui.languages.source_files import source_files
 from turbo_tui.wiring.places import search_home
 from turbo_tui.wiring.spans import excerpts
 
@@ -67,6 +69,13 @@ class Project:
                 found.setdefault(purpose, []).extend(command.argv for command in commands)
         return found
 
+    async def holding(self, patterns: frozenset[str]) -> frozenset[str]:
+        """Return those patterns that a file has: `*.py` any file's name, `/go.mod` one at the top.
+
+        Looked at anew each time: the first Python file may have come since the last task.
+        """
+        return await asyncio.to_thread(_holding, self._root, patterns)
+
     async def retrieve(self, task: str, pinned: Sequence[str]) -> Mapping[str, str]:
         """Return path -> text worth reading for a task: what was pinned, then what is found.
 
@@ -101,6 +110,17 @@ class Project:
             if b"\0" not in content:
                 found[path] = decoded(content)
         return found
+
+
+def _holding(root: Path, patterns: frozenset[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for file in source_files(root):
+        folder, _, name = file.path.rpartition("/")
+        known_as = (name,) if folder else (name, f"/{name}")
+        found |= {p for p in patterns - found if any(fnmatchcase(each, p) for each in known_as)}
+        if len(found) == len(patterns):
+            break
+    return frozenset(found)
 
 
 def secrets_in(root: Path) -> dict[str, str]:
