@@ -150,6 +150,15 @@ def test_a_tool_names_what_it_is_about_and_unchanged_entries_stay_the_same_value
     assert all(old is new for old, new in zip(first, again, strict=True))
 
 
+def test_a_task_of_several_lines_unfolds_in_the_log_as_it_was_given() -> None:
+    short = LogEntry("1", 1, 0.0, "task", "info", "", "rename a to b")
+    issue = replace(short, key="2", title="mend this:\n\n    def f():\n        pass")
+
+    first, second = LogPresenter().show([short, issue])
+
+    assert (first.body, second.body) == ("", issue.title)
+
+
 def test_notes_and_welcome_stand_in_an_empty_plan() -> None:
     value = plan_value(Views().plan, ("A recorded session.",))
 

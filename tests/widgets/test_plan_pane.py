@@ -49,6 +49,26 @@ async def test_a_long_title_wraps_and_loses_no_word() -> None:
     assert all(word in text for word in title.split())
 
 
+async def test_a_long_task_leaves_the_steps_in_sight() -> None:
+    pane = PlanPane()
+    task = "mend this:\n\n    def f():\n" + "\n".join(f"line {n}" for n in range(300))
+    async with on_bench(pane, (34, 12)):
+        pane.show(PlanValue(task, "p", (PlanItem("s1", "read it"),)))
+
+        text = shown(pane).splitlines()
+
+    assert text[:4] == ["mend this:", "    def f():", "line 0", "… 299 more lines: in the log"]
+    assert text[4].startswith("s1 ○ read it")
+
+
+async def test_a_task_of_as_many_lines_as_there_is_room_for_is_shown_whole() -> None:
+    pane = PlanPane()
+    async with on_bench(pane, (34, 12)):
+        pane.show(PlanValue("one\ntwo\nthree\nfour", "p", (PlanItem("s1", "read it"),)))
+
+        assert shown(pane).splitlines()[:4] == ["one", "two", "three", "four"]
+
+
 async def test_the_empty_pane_says_what_to_do() -> None:
     pane = PlanPane()
     async with on_bench(pane):

@@ -113,6 +113,8 @@ class LogPresenter:
 def _log_item(entry: LogEntry) -> LogItem:
     detail, _, more = entry.detail.partition("\n")
     body = more or entry.body if entry.kind == "plan" else entry.body
+    if entry.kind == "task" and ("\n" in entry.title or len(entry.title) > _TITLE_CHARS):
+        body = entry.title  # its line is cut, and this is where a long task is read whole
     return LogItem(
         key=entry.key,
         clock=time.strftime("%H:%M:%S", time.localtime(entry.at)),
@@ -126,6 +128,7 @@ def _log_item(entry: LogEntry) -> LogItem:
     )
 
 
+_TITLE_CHARS = 60
 _SUBJECTS = ("path", "command", "pattern", "query", "code")
 
 

@@ -46,6 +46,7 @@ STATUS: dict[StepWord, tuple[str, str, Tone]] = {
 _ID_ROOM = 8
 _MODE_ROOM = 5  # `auto` and a space at the right
 _NOTE_LINES = 4
+_TASK_LINES = 4  # of the task above the steps; a pasted issue must not push them off the pane
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -201,9 +202,7 @@ class PlanPane(RowsView):
         self.border_title = " · ".join(parts)
         rows: list[Row] = []
         if value.task:
-            rows.extend(
-                Row(((line, "heading"),)) for line in wrap(clean_line(value.task), self.room)
-            )
+            rows.extend(self._task_rows(value.task))
             rows.append(Row(()))
         if not value.items:
             mark = f"{SPINNER[self._frame % len(SPINNER)]} " if value.busy else ""
@@ -212,6 +211,17 @@ class PlanPane(RowsView):
         for place, item in enumerate(value.items):
             rows.extend(self._item_rows(place, item))
         self.set_rows(rows, cursor=cursor)
+
+    def _task_rows(self, task: str) -> list[Row]:
+        lines = [line for line in self._paragraphs(task) if line.strip()]
+        left = len(lines) - _TASK_LINES + 1
+        if left <= 1:
+            return [Row(((line, "heading"),)) for line in lines]
+        more = fit(f"… {plural(left, 'more line')}: in the log", self.room)
+        return [
+            *(Row(((line, "heading"),)) for line in lines[: _TASK_LINES - 1]),
+            Row(((more, "dim"),)),
+        ]
 
     def _paragraphs(self, text: str) -> list[str]:
         return [part for line in text.split("\n") for part in wrap(clean_line(line), self.room)]
