@@ -360,12 +360,45 @@ async def test_a_question_before_opening_is_guarded_and_answered(tmp_path: Path)
         assert answers == []
         seat.clock.now += 1
         await seat.press("x", "t")
+        assert answers == [], "whoever types on is not reading it"
+        seat.clock.now += 1
+        await seat.press("t")
         await seat.until(lambda: answers == ["trust"])
         await seat.until(lambda: len(seat.app.screen_stack) == 2)
         seat.clock.now += 1
         await seat.press("escape")
         await seat.until(lambda: answers == ["trust", "no"])
         await seat.sees("Type below what you want done")
+
+
+async def test_a_question_waits_for_who_types_a_task_and_swallows_none_of_it(
+    tmp_path: Path,
+) -> None:
+    stand, answers = Stand(tmp_path), list[str]()
+    question = Question("Resume?", ("It waits.",), (Option("new", "n", "start anew"),), "new")
+
+    async def open_asking(front: Front) -> Opened:
+        await typed.wait()
+        answers.append(await front.choose(question))
+        return stand.opened
+
+    typed = asyncio.Event()
+    async with seated(open_asking, SMALL, wait=False) as seat:
+        await seat.type("do")
+        typed.set()
+        await seat.type(" it")
+        assert "Resume?" not in seat.text
+        seat.clock.now += 3
+        await seat.sees("Resume?")
+        await seat.type(" now in one go")
+        assert answers == []
+        await seat.guard()
+        await seat.press("n")
+        await seat.until(lambda: answers == ["new"])
+        await seat.sees("do it now in one go")
+        await seat.type(", on")
+
+        assert seat.prompt.value == "do it now in one go, on"
 
 
 async def test_a_project_that_cannot_be_opened_says_why_and_quits_with_its_code() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from turbo_tui.app.opened import Question
@@ -51,14 +53,30 @@ def key_line(*keys: tuple[str, str], live: bool = True) -> Content:
 
 
 class QuestionScreen(ModalScreen[str]):
-    """Put a question; a key within half a second of it appearing does not answer."""
+    """Put a question; a key within half a second of it appearing does not answer.
+
+    Nor does one so soon after a key that is no answer: whoever types on is not reading it.
+
+    Args:
+        question: What is asked.
+        clock: Seconds, monotonic.
+        keep: Told each character that did not answer, and whether it surely belongs to a text.
+    """
 
     DEFAULT_CSS = f"QuestionScreen {{ {BOX} }}"
 
-    def __init__(self, question: Question, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        question: Question,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        keep: Callable[[str, bool], None] | None = None,
+    ) -> None:
         super().__init__()
         self._question = question
         self._clock = clock
+        self._keep = keep
+        self._guard: Timer | None = None
         self._shown_at: float | None = None  # None until it is painted
 
     @property
@@ -90,23 +108,29 @@ class QuestionScreen(ModalScreen[str]):
 
     def _start_guard(self) -> None:
         self._shown_at = self._clock()
-        self.set_timer(GUARD_S + 0.05, self._show_live)
+        if self._guard is not None:
+            self._guard.stop()
+        self._guard = self.set_timer(GUARD_S + 0.05, partial(self._show_keys, live=True))
 
-    def _show_live(self) -> None:
-        self.query_one(".keys", Static).update(self._key_line(live=True))
+    def _show_keys(self, *, live: bool) -> None:
+        self.query_one(".keys", Static).update(self._key_line(live=live))
 
     def on_key(self, event: events.Key) -> None:
         """Answer, once the guard is over."""
         event.stop()
-        if self._shown_at is None or self._clock() - self._shown_at < GUARD_S:
-            return
-        if event.key == "escape":
+        early = self._shown_at is None or self._clock() - self._shown_at < GUARD_S
+        if event.key == "escape" and not early:
             self.dismiss(self._question.otherwise)
             return
-        for option in self._question.options:
-            if option.key in {event.key, event.character}:
-                self.dismiss(option.name)
-                return
+        meant = [o for o in self._question.options if o.key in {event.key, event.character}]
+        if meant and not early:
+            self.dismiss(meant[0].name)
+            return
+        if not meant and self._shown_at is not None:
+            self._show_keys(live=False)
+            self._start_guard()
+        if event.is_printable and event.character and self._keep is not None:
+            self._keep(event.character, early and not meant)
 
 
 class FieldScreen(ModalScreen[str | None]):

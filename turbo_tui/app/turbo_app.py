@@ -39,6 +39,7 @@ Given = TypeVar("Given")
 BEAT_S = 1 / 20
 _TWICE_S = 2.0
 _FIRST_FRAME_S = 0.03  # keys typed during launch are echoed before anything else is done
+_TYPES_ON_S = 2.0  # of one who stops between two words of a task
 _HANGUP = 128
 _TERMINAL_LOOK_S = 1.0
 
@@ -285,10 +286,22 @@ class TurboApp(Wishes, App[int]):
     # --- Front: what open_run may use ------------------------------------------------
 
     async def choose(self, question: Question) -> str:
-        """Put a question before the session opens; return the answer's name."""
+        """Put a question before the session opens; return the answer's name.
+
+        Whoever types a task meanwhile is let finish, and what they type over it is kept.
+        """
         from turbo_tui.app.dialogs import QuestionScreen  # noqa: PLC0415  rare
 
-        return await self.push_screen_wait(QuestionScreen(question, clock=self._clock))
+        screen = self.session_screen
+        prompt = screen.query_one(Prompt)
+        while prompt.value and screen.typed_within(_TYPES_ON_S):  # noqa: ASYNC110  time ends it
+            await asyncio.sleep(BEAT_S)
+
+        def keep(text: str, is_text: bool) -> None:  # noqa: FBT001  a callback's
+            if is_text or prompt.value:
+                prompt.insert_text_at_cursor(text)
+
+        return await self.push_screen_wait(QuestionScreen(question, clock=self._clock, keep=keep))
 
     def say(self, text: str) -> None:
         """Tell what is going on until the session is open."""

@@ -21,7 +21,11 @@ class TypingScreen(Screen[None]):
     @property
     def just_typed(self) -> bool:
         """The user is in a field, and whoever has just typed may go on."""
-        return self.in_field and self._clock() - self._typed_at < PAUSE_S
+        return self.in_field and self.typed_within(PAUSE_S)
+
+    def typed_within(self, seconds: float) -> bool:
+        """Something was typed into a field so short a time ago."""
+        return self._clock() - self._typed_at < seconds
 
     @property
     def in_field(self) -> bool:

@@ -9,9 +9,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+NEWLINE = "\N{SYMBOL FOR NEWLINE}"  # ␤: how the end of a line stands in a field of one line
+
 
 class Prompt(Input):
-    """One line of text; enter hands it on, up and down bring back earlier ones."""
+    """A task in a field of one line; enter hands it on, up and down bring back earlier ones.
+
+    What is pasted keeps its lines and their indentation: a `␤` stands for each line's end, ctrl+j
+    types one, and what is handed on holds newlines again.
+    """
 
     DEFAULT_CSS = """
     Prompt.-textual-compact { padding: 0; background: $background; }
@@ -21,20 +27,26 @@ class Prompt(Input):
         Binding("enter", "submit", "Send"),
         Binding("up", "earlier", "Earlier", show=False),
         Binding("down", "later", "Later", show=False),
+        Binding("ctrl+j,shift+enter,alt+enter", "new_line", "New line", show=False),
     ]
 
     class Given(Message):
-        """The user typed a line and pressed enter."""
+        """The user typed a task and pressed enter; it may be of several lines."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:  # noqa: A002 (Textual's name)
-        super().__init__(placeholder=placeholder, id=id, compact=True)
+        # What stands there is a task begun: coming back to it, the next key goes on with it.
+        super().__init__(placeholder=placeholder, id=id, compact=True, select_on_focus=False)
         self._history: list[str] = []
         self._place = 0
         self._draft = ""
+
+    def validate_value(self, value: str) -> str:
+        """Let ends of lines stand as `␤`, wherever the text comes from."""
+        return value.replace("\n", NEWLINE)
 
     def remember(self, text: str) -> None:
         """Add a line to the history; a repetition of the last is not kept twice."""
@@ -45,12 +57,17 @@ class Prompt(Input):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the line on and start a new one; a blank line is nothing."""
         event.stop()
-        text = event.value.strip()
+        text = event.value.replace(NEWLINE, "\n").strip("\n").rstrip()
+        text = text if "\n" in text else text.strip()  # the indentation of a first line counts
         if text:
             self.remember(text)
             self.value = ""
             self._draft = ""
             self.post_message(self.Given(text))
+
+    def action_new_line(self) -> None:
+        """Go on in a new line."""
+        self.insert_text_at_cursor(NEWLINE)
 
     def action_earlier(self) -> None:
         """Bring back the line before."""
@@ -75,8 +92,8 @@ class Prompt(Input):
         # Input keeps only the first pasted line; a task of several lines would be lost.
         event.prevent_default()
         event.stop()
-        line = " ".join(part.strip() for part in event.text.splitlines() if part.strip())
+        lines = NEWLINE.join(event.text.strip("\r\n").splitlines())
         if self.selection.is_empty:
-            self.insert_text_at_cursor(line)
+            self.insert_text_at_cursor(lines)
         else:
-            self.replace(line, *self.selection)
+            self.replace(lines, *self.selection)
