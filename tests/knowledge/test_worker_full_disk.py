@@ -68,8 +68,8 @@ def test_an_index_that_has_no_room_answers_says_so_and_is_kept_once_there_is(
         pytest.skip("no mount namespaces here")
     (tmp_path / "shop").mkdir()
     for number in range(FILES):
-        words = " ".join(f"word_{number}_{each}" for each in range(600))
-        text = f"def needle_{number}():\n    '''{words}'''\n"
+        words = "".join(f"    word_{number}_{each} = {each}\n" for each in range(600))
+        text = f"def needle_{number}():\n{words}"
         (tmp_path / f"shop/n{number}.py").write_text(text)
 
     said = subprocess.run(
