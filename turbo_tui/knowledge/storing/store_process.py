@@ -21,7 +21,8 @@ from typing import BinaryIO, Literal, NamedTuple, cast
 
 from turbo_tui.knowledge.storing.frames import Head, Parts, receive, send
 
-COMMAND = (sys.executable, "-I", "-m", "turbo_tui.knowledge.storing.database")
+# What it says goes where the worker says why it ended: no warnings of libraries.
+COMMAND = (sys.executable, "-I", "-W", "ignore", "-m", "turbo_tui.knowledge.storing.database")
 IDLE_S = 30.0  # it holds 150 MB; nobody needs it while nothing changes
 TURN_S = 5.0  # that who reads waits for others to be done
 LOOK_S = 0.25  # between looks at whether it still works
