@@ -182,6 +182,19 @@ def test_a_file_that_another_takes_the_place_of_is_named(root: Path, run: Run) -
     assert "delete a.py" in done.out
 
 
+def test_a_moved_file_is_one_file_wherever_files_are_counted(root: Path, run: Run) -> None:
+    moved = "*** Begin Patch\n*** Update File: a.py\n*** Move to: b.py\n*** End Patch\n"
+    session = json.loads(run("apply", "--json", given=moved).out)["session"]
+
+    shown = run("session", "show", session, "--log").out
+    assert "step s1 landed  (1 file)" in shown
+    assert shown.count("a.py → b.py") == 2, "the landing, and the log of it"
+    (undone,) = json.loads(run("session", "undo", session, "--dry-run", "--json").out)["undone"]
+    assert (undone["paths"], undone["files"]) == (["a.py", "b.py"], ["b.py → a.py"])
+    assert "step s1 taken back, 1 file:\n  b.py → a.py" in run("session", "undo", session).out
+    assert (root / "a.py").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "given", "code", "why"),
     [

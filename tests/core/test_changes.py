@@ -125,6 +125,24 @@ def test_paths_names_both_ends_of_a_move_and_no_ignored_file() -> None:
     assert changes.paths(SAMPLE) == ("a.py", "gone", "new/name.py", "old.py", "unsure")
 
 
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ((FileChange("b", A, A, "a"), FileChange("c", A, B)), ("a → b", "c")),
+        ((FileChange("b", A, A, "a"), FileChange("a", B, A, "b")), ("a", "b")),
+        ((FileChange("b", A, B, "a"), FileChange("c", B, A, "b")), ("a → b", "c")),
+        ((FileChange("b", A, A, "a"), FileChange("a", A, B)), ("a", "b")),
+        ((FileChange("d/b", A, B, "a"),), ("a → d/b",)),
+    ],
+)
+def test_as_many_files_are_named_as_change(
+    files: tuple[FileChange, ...], named: tuple[str, ...]
+) -> None:
+    found = ChangeSet(files)
+
+    assert changes.files_of(changes.paths(found), changes.moves(found)) == named
+
+
 def test_a_change_set_of_notes_alone_is_empty() -> None:
     assert changes.is_empty(ChangeSet(notes=("x",)))
     assert not changes.is_empty(ChangeSet(ignored=SAMPLE.ignored))

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from turbo_tui.app.dialogs import QuestionScreen
 from turbo_tui.app.house import House
 from turbo_tui.app.opened import Option, Question
+from turbo_tui.core.changes import files_of
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.landings import Landing
 from turbo_tui.core.views import LandingEntry, Turn, Way
 from turbo_tui.engine.run import Run
 
-_MOST_PATHS = 8
+_MOST_FILES = 8
 _TITLES: dict[Way, str] = {"undo": "Take back step {}?", "redo": "Land step {} again?"}
 _KEYS: dict[Way, tuple[str, str]] = {
     "undo": ("take back", "leave it landed"),
@@ -67,11 +68,11 @@ class TakingBack:
         if preview.conflicts:
             self._refused()
             return
-        paths = preview.paths or entry.paths
-        listed = "\n".join(f"  {path}" for path in paths[:_MOST_PATHS])
-        more = len(paths) - _MOST_PATHS
+        files = files_of(preview.paths, preview.moved) or entry.files
+        listed = "\n".join(f"  {file}" for file in files[:_MOST_FILES])
+        more = len(files) - _MOST_FILES
         listed += f"\n  … and {more} more" if more > 0 else ""
-        said = _ONE_FILE[way] if len(paths) == 1 else _FILES[way].format(len(paths))
+        said = _ONE_FILE[way] if len(files) == 1 else _FILES[way].format(len(files))
         yes, no = _KEYS[way]
         question = Question(
             _TITLES[way].format(step_id),

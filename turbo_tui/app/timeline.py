@@ -7,7 +7,6 @@ import time
 
 from turbo_tui.app.present_changes import DiffPresenter
 from turbo_tui.core.changes import ChangeSet
-from turbo_tui.core.errors import TurboError
 from turbo_tui.core.views import LandingEntry
 from turbo_tui.engine.run import Run
 from turbo_widgets.diff_pane import DiffValue
@@ -26,7 +25,6 @@ class Timeline:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._diffs = DiffPresenter(run.review)
-        self._counts: dict[str, int] = {}
 
     @property
     def items(self) -> tuple[TimelineItem, ...]:
@@ -64,21 +62,9 @@ class Timeline:
             title=state.step.title if state is not None else "",
             clock=time.strftime("%H:%M:%S", time.localtime(entry.at)),
             status=status,
-            files=self._count(entry),
+            files=len(entry.files),
             outside=tuple(str(each) for each in self._run.views.outside.of(entry.step_id)),
         )
-
-    def _count(self, entry: LandingEntry) -> int:
-        """Count files as the diff does: a move is one, though it touches two paths."""
-        if not entry.selected:
-            return len(entry.paths)
-        if entry.selected not in self._counts:
-            try:
-                count = len(self._run.review.change_set(entry.selected).files)
-            except TurboError:  # it is said where the changes would be shown
-                count = len(entry.paths)
-            self._counts[entry.selected] = count
-        return self._counts[entry.selected]
 
     async def did(self, landing: str) -> DiffValue:
         """Show what a landing brought.
@@ -92,7 +78,7 @@ class Timeline:
             return DiffValue("the beginning", message=message, decidable=False)
         title = f"step {entry.step_id} brought"
         if not entry.selected:
-            return DiffValue(title, message="\n".join(entry.paths), decidable=False)
+            return DiffValue(title, message="\n".join(entry.files), decidable=False)
         return await asyncio.to_thread(self._kept, entry.selected, title)
 
     def _kept(self, blob: str, title: str) -> DiffValue:

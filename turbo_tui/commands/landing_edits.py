@@ -174,7 +174,8 @@ class Ground:
             why = {conflict.path: conflict.why for conflict in landing.conflicts}
             session.append(ev.LandingRefused(_STEP, why))
             return Landed(conflicts=landing.conflicts, notes=landing.notes)
-        session.append(ev.StepLanded(_STEP, landing.landing_id, landing.paths, landing.notes))
+        told = landing.landing_id, landing.paths, landing.notes
+        session.append(ev.StepLanded(_STEP, *told, moved=landing.moved))
         checkpoints = self._workspace.checkpoints
         if checkpoints is None:
             return Landed(identity, landing.notes)

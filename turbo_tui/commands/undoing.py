@@ -15,7 +15,7 @@ from turbo_tui.commands.session_words import (
     went_on_in_words,
 )
 from turbo_tui.core import events as ev
-from turbo_tui.core.changes import parents
+from turbo_tui.core.changes import files_of, parents
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
 from turbo_tui.core.landings import Checkpoints, Conflict, Lander, Landing, Recovery
 from turbo_tui.core.session import Session
@@ -29,12 +29,13 @@ Way = Literal["undo", "redo"]
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """A landing that was taken back or landed again, or would be."""
+    """A landing that was taken back or landed again, or would be; `files` names each file once."""
 
     step_id: str
     landing: str
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +145,9 @@ def _settled(recoveries: Sequence[Recovery], finished: Sequence[ev.Event]) -> tu
     """Say what a crash had cut off, and what became of it just now."""
     notes = [
         f"the {each.kind} of step {each.step_id}, cut off by a crash, was "
-        f"{each.outcome.replace('_', ' ')} just now ({counted(len(each.paths), 'file')})"
+        f"{each.outcome.replace('_', ' ')} just now ({counted(len(files), 'file')})"
         for each in recoveries
+        for files in (files_of(each.paths, each.moved),)
     ]
     recovered = {each.of for each in recoveries}
     for event in finished:
@@ -164,7 +166,13 @@ def _asked_for(
     """Return what was finished just now, where that is what is asked for: it is not done twice."""
     kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
     turned = tuple(
-        Turned(event.step_id, event.landing, event.paths, event.notes)
+        Turned(
+            event.step_id,
+            event.landing,
+            event.paths,
+            event.notes,
+            files_of(event.paths, event.moved),
+        )
         for event in finished
         if isinstance(event, kind) and step_id in {"", ALL, event.step_id}
     )
@@ -257,7 +265,8 @@ class _Turning:
     def _tell(self, way: Way, entry: LandingEntry, landing: Landing) -> None:
         kind = ev.LandingUndone if way == "undo" else ev.LandingRedone
         notes = _notes(self._views, way, entry, landing)
-        self._session.append(kind(entry.step_id, entry.landing, landing.paths, notes), "user")
+        event = kind(entry.step_id, entry.landing, landing.paths, notes, landing.moved)
+        self._session.append(event, "user")
 
 
 def _touches(turned: Collection[str], path: str) -> bool:
@@ -301,8 +310,10 @@ def _outcome(views: Views, way: Way, done: Done, conflicts: Sequence[Conflict]) 
     for entry, landing in done:
         notes = _notes(views, way, entry, landing)
         # In a rehearsal of several, one may only be clean after the one before it.
-        paths = entry.paths if landing.conflicts else landing.paths
-        turned.append(Turned(entry.step_id, entry.landing, paths, notes))
+        paths, files = landing.paths, files_of(landing.paths, landing.moved)
+        if landing.conflicts:
+            paths, files = entry.paths, entry.files
+        turned.append(Turned(entry.step_id, entry.landing, paths, notes, files))
     return Outcome(tuple(turned))
 
 
@@ -333,10 +344,9 @@ def in_words(outcome: Outcome, way: Way, *, dry_run: bool) -> list[str]:
     lines: list[str] = []
     for each in outcome.turned:
         word = f"would be {done}" if dry_run else done
-        count = f"{len(each.paths)} file{'' if len(each.paths) == 1 else 's'}"
-        colon = ":" if each.paths or each.notes else ""
-        lines.append(f"step {each.step_id} {word}, {count}{colon}")
-        lines += [f"  {path}" for path in each.paths]
+        colon = ":" if each.files or each.notes else ""
+        lines.append(f"step {each.step_id} {word}, {counted(len(each.files), 'file')}{colon}")
+        lines += [f"  {file}" for file in each.files]
         lines += [f"  note: {note}" for note in each.notes]
     return lines
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast
 
@@ -243,6 +244,29 @@ def paths(changes: ChangeSet) -> tuple[str, ...]:
     touched = {change.path for change in changes.files}
     touched.update(change.moved_from for change in changes.files if change.moved_from)
     return tuple(sorted(touched))
+
+
+def moves(changes: ChangeSet) -> dict[str, str]:
+    """Return the path that files had, by the one they have, where nothing else stands there now."""
+    taken = {change.path for change in changes.files}
+    return {
+        change.path: change.moved_from
+        for change in changes.files
+        if change.moved_from and change.moved_from not in taken
+    }
+
+
+def files_of(paths: Collection[str], moved: Mapping[str, str]) -> tuple[str, ...]:
+    """Name each file of some paths once, a moved one by both of its own: so files are counted.
+
+    Args:
+        paths: As `paths` returns them.
+        moved: As `moves` returns it.
+    """
+    left = {old for new, old in moved.items() if new in paths}
+    return tuple(
+        f"{moved[path]} → {path}" if path in moved else path for path in paths if path not in left
+    )
 
 
 def invert(changes: ChangeSet) -> ChangeSet:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from turbo_tui.core.changes import ChangeSet, FileChange
+from turbo_tui.core.changes import ChangeSet, FileChange, moves
 
 DETACHED = "detached "  # before a commit that HEAD is at; no branch's name holds a blank
 
@@ -65,6 +65,11 @@ class Landing:
     written: ChangeSet = field(default_factory=ChangeSet)
     wanted: ChangeSet = field(default_factory=ChangeSet)
 
+    @property
+    def moved(self) -> dict[str, str]:
+        """Which of the paths are where a file went, and from where."""
+        return moves(self.written)
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -84,6 +89,7 @@ class Recovery:
     left_alone: tuple[str, ...] = ()
     kind: Literal["landing", "undo", "redo"] = "landing"
     of: str = ""
+    moved: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,8 @@ class Landings:
         self.tell_moved(state, selected)
         layer = await footing.settle(state.stage_id, landing.paths)
         notes = (*landing.notes, *(f"left alone: {path}" for path in landing.left_alone))
-        footing.log(ev.StepLanded(step_id, landing.landing_id, landing.paths, notes, layer))
+        written = landing.landing_id, landing.paths
+        footing.log(ev.StepLanded(step_id, *written, notes, layer, landing.moved))
         await footing.checkpoint(landing, f"step {step_id}: {state.step.title}")
 
     def tell_moved(self, state: StepState, selected: ChangeSet) -> None:

@@ -34,7 +34,9 @@ async def take_back(
         return _refused(footing, entry, "undo", undone, settled)
     undone = with_outside(undone, footing.views.outside, entry.step_id)
     if not dry_run:
-        event = ev.LandingUndone(entry.step_id, entry.landing, undone.paths, undone.notes)
+        event = ev.LandingUndone(
+            entry.step_id, entry.landing, undone.paths, undone.notes, undone.moved
+        )
         footing.log(event, "user")
         await footing.checkpoint(undone, f"undo of step {entry.step_id}")
         await _forget(footing, entry, undone)
@@ -49,7 +51,9 @@ async def bring_back(
     if redone.conflicts:
         return _refused(footing, entry, "redo", redone, settled)
     if not dry_run:
-        event = ev.LandingRedone(entry.step_id, entry.landing, redone.paths, redone.notes)
+        event = ev.LandingRedone(
+            entry.step_id, entry.landing, redone.paths, redone.notes, redone.moved
+        )
         footing.log(event, "user")
         await footing.checkpoint(redone, f"redo of step {entry.step_id}")
     return redone
@@ -103,13 +107,14 @@ def recovery_event(recovery: Recovery, layer: str = "") -> ev.Event:
             recovery.left_alone,
             step_id,
             layer,
+            recovery.moved,
         )
     kind = ev.LandingUndone if recovery.kind == "undo" else ev.LandingRedone
     notes = (
         f"the {recovery.kind} was cut off by a crash and completed at the next start",
         *(f"{LEFT_ALONE}{path}" for path in recovery.left_alone),
     )
-    return kind(recovery.step_id, recovery.of, recovery.paths, notes)
+    return kind(recovery.step_id, recovery.of, recovery.paths, notes, recovery.moved)
 
 
 def untold(timeline: TimelineView, landings: Iterable[LandedEntry]) -> list[ev.Event]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from turbo_tui.core.changes import ChangeSet, FileChange, paths
+from turbo_tui.core.changes import ChangeSet, FileChange, moves, paths
 from turbo_tui.core.errors import LandingError, SessionError
 from turbo_tui.core.landings import LandedEntry, Landing, Recovery
 from turbo_tui.core.ports import Blobs
@@ -271,6 +271,7 @@ class JournalLander:
                         step_id=entry.step_id,
                         outcome="completed",
                         paths=paths(entry.changes),
+                        moved=moves(entry.changes),
                         left_alone=writer.left_alone,
                     )
                     recoveries.append(_named(found, entry, history))

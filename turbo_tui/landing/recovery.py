@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from turbo_tui.core.changes import Node, parents, paths
+from turbo_tui.core.changes import Node, moves, parents, paths
 from turbo_tui.core.landings import Recovery
 from turbo_tui.landing.journal import Entry, Journal
 from turbo_tui.landing.operations import Operation, same
@@ -177,6 +177,7 @@ class Recoverer:
             step_id=entry.step_id,
             outcome=outcome,
             paths=paths(entry.changes),
+            moved=moves(entry.changes),
             left_alone=left_alone,
         )
 

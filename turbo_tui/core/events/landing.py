@@ -14,6 +14,7 @@ class StepLanded(Event):
 
     Attributes:
         layer: Id of the stage, where what git ignores in it was kept for later steps.
+        moved: Of those paths where a file went: where it came from. Both are among the paths.
     """
 
     step_id: str
@@ -21,6 +22,7 @@ class StepLanded(Event):
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
     layer: str = ""
+    moved: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +84,24 @@ class TurnDropped(Event):
 
 @dataclass(frozen=True, slots=True)
 class LandingUndone(Event):
-    """A landing was taken back; `notes` names what cannot be."""
+    """A landing was taken back; `notes` names what cannot be, `moved` is as in StepLanded."""
 
     step_id: str
     landing: str
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    moved: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class LandingRedone(Event):
-    """A landing that was taken back was landed again."""
+    """A landing that was taken back was landed again; `moved` is as in StepLanded."""
 
     step_id: str
     landing: str
     paths: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    moved: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class LandingRecovered(Event):
 
     Attributes:
         layer: As in StepLanded, of one that was completed.
+        moved: As in StepLanded.
     """
 
     landing: str
@@ -128,3 +133,4 @@ class LandingRecovered(Event):
     left_alone: tuple[str, ...] = ()
     step_id: str = ""
     layer: str = ""
+    moved: dict[str, str] = field(default_factory=dict[str, str])

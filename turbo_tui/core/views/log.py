@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import files_of
 from turbo_tui.core.ports import Record
 
 LogKind = Literal["task", "plan", "step", "model", "tool", "command", "check", "ask", "note"]
@@ -98,8 +99,9 @@ class LogView:
             case ev.StepRejected(step_id, feedback):
                 title = f"step {step_id} rejected"
                 self._add(record, "step", "info", title, step_id, body=feedback)
-            case ev.StepLanded(step_id, _, paths, notes):
+            case ev.StepLanded(step_id, _, paths, notes, moved=moved):
                 self._waiting.pop(self._stages.get(step_id, ""), None)
+                paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} landed"
                 self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
@@ -112,15 +114,18 @@ class LogView:
                 word = "undone" if way == "undo" else "redone"
                 title = f"step {step_id} not {word}: the workspace changed since"
                 self._add(record, "step", "failed", title, step_id, body=body)
-            case ev.LandingUndone(step_id, _, paths, notes):
+            case ev.LandingUndone(step_id, _, paths, notes, moved):
+                paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} undone"
                 self._add(record, "step", "info", title, step_id, detail=_files(paths), body=body)
-            case ev.LandingRedone(step_id, _, paths, notes):
+            case ev.LandingRedone(step_id, _, paths, notes, moved):
+                paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} redone"
                 self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
-            case ev.LandingRecovered(_, outcome, paths, left_alone):
+            case ev.LandingRecovered(_, outcome, paths, left_alone, moved=moved):
+                paths = files_of(paths, moved)
                 word = "completed" if outcome == "completed" else "rolled back"
                 body = "\n".join([*paths, *(f"left alone: {path}" for path in left_alone)])
                 title = f"a landing cut off by a crash was {word}"

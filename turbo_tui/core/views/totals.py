@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from turbo_tui.core import events as ev
+from turbo_tui.core.changes import files_of
 from turbo_tui.core.ports import Record
 
 
@@ -42,6 +43,7 @@ class LandingEntry:
     """One landing of the session and whether it was taken back; `redone` tells if ever again.
 
     Attributes:
+        files: The files of these paths, as they are named and counted: a moved one once.
         selected: Blob of the change set that was approved; empty where the log does not say.
     """
 
@@ -49,6 +51,7 @@ class LandingEntry:
     step_id: str
     at: float
     paths: tuple[str, ...]
+    files: tuple[str, ...] = ()
     undone: bool = False
     redone: bool = False
     selected: str = ""
@@ -102,10 +105,10 @@ class TimelineView:
             case ev.StepApproved(step_id, _, selected):
                 self._approved[step_id] = selected
                 return
-            case ev.StepLanded(step_id, landing, paths):
-                self._add(landing, step_id, record.at, paths)
-            case ev.LandingRecovered(landing, "completed", paths, step_id=step_id) if step_id:
-                self._add(landing, step_id, record.at, paths)
+            case ev.StepLanded(step_id, landing, paths, moved=moved):
+                self._add(LandingEntry(landing, step_id, record.at, paths, files_of(paths, moved)))
+            case ev.LandingRecovered(landing, "completed", paths, step_id=id_, moved=moved) if id_:
+                self._add(LandingEntry(landing, id_, record.at, paths, files_of(paths, moved)))
             case ev.LandingUndone(landing=landing):
                 self._turn(landing, undone=True)
             case ev.LandingRedone(landing=landing):
@@ -116,9 +119,9 @@ class TimelineView:
                 return
         self.revision += 1
 
-    def _add(self, landing: str, step_id: str, at: float, paths: tuple[str, ...]) -> None:
-        selected = self._approved.pop(step_id, "")
-        self.landings.append(LandingEntry(landing, step_id, at, paths, selected=selected))
+    def _add(self, entry: LandingEntry) -> None:
+        selected = self._approved.pop(entry.step_id, "")
+        self.landings.append(replace(entry, selected=selected))
 
     def _turn(self, landing: str, *, undone: bool) -> None:
         self._undone = [each for each in self._undone if each != landing]
