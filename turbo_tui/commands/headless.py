@@ -138,7 +138,7 @@ def closing_words(run: Run) -> str:
     """Say in a line or two how it ended and what to do next."""
     status, reason = status_of(run)
     session = run.session.session_id
-    landed = sorted({p for entry in run.views.timeline.landings for p in entry.paths})
+    landed = {file for entry in run.views.timeline.landings for file in entry.files}
     if status == "done":
         if not landed:
             return f"turbo-tui: done, nothing landed. Session {session}.\n"

@@ -95,7 +95,7 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
     for entry in views.timeline.landings:
         state = "  (undone)" if entry.undone else "  (redone)" if entry.redone else ""
         lines.append(f"  {_moment(entry.at)}  step {plain(entry.step_id)}{state}")
-        lines += [f"    {plain(name)}" for name in entry.paths]
+        lines += [f"    {plain(name)}" for name in entry.files]
     if views.timeline.half_turned is not None:
         lines += ["", half_in_words(views.timeline.half_turned)]
     if with_log:
