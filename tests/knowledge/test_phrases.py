@@ -65,6 +65,16 @@ def test_a_phrase_in_code_comes_before_one_in_tests_and_in_prose_and_files_take_
     assert found[2:5] == ["a.py:3", "tests/test_a.py:1", "CHANGES.md:1"]
 
 
+def test_a_line_that_holds_a_phrase_in_whole_words_comes_before_longer_words(
+    folder: Folder, put: Put
+) -> None:
+    longer = "".join(f"  def permitted_{n}\n  end\n" for n in range(9))
+    put({f"lib/a{n}.rb": "def permit_all\nend\n" for n in range(5)})
+    put({"lib/parameters.rb": f"class Parameters\n{longer}  def permit(*filters)\n  end\nend\n"})
+
+    assert places(folder, "def permit")[0] == "lib/parameters.rb:20"
+
+
 def test_two_words_that_stand_together_everywhere_do_not_hide_what_they_are_about(
     folder: Folder, put: Put
 ) -> None:

@@ -12,6 +12,7 @@ from turbo_tui.knowledge.syntax.definitions import Definition
 from turbo_tui.knowledge.syntax.words import parts_of
 
 PER_FILE = 5  # lines shown of one file
+LOOKED_AT = 200  # lines of one file, for those
 SHOWN_CHARS = 300
 SHORTEST_PATH = 3  # letters; fewer are in every path
 
@@ -75,8 +76,11 @@ def find(files: list[SourceFile], text: str) -> list[Hit]:
 
 
 def lines(file: SourceFile, query: Query) -> list[Hit]:
-    """Return the lines of a file that hold a query as it stands, in order; the first few."""
-    return list(_by_text(file, query))
+    """Return the first few lines of a file that hold a query, as words of their own before others.
+
+    `def permit` stands in `def permitted` too, and may do so more often.
+    """
+    return sorted(_by_text(file, query, LOOKED_AT), key=lambda hit: -hit.score)[:PER_FILE]
 
 
 def _hits(files: list[SourceFile], query: Query) -> Iterator[Hit]:
@@ -145,7 +149,7 @@ def _by_path(file: SourceFile, query: Query) -> Iterator[Hit]:
         yield _hit(file, file.text().partition("\n")[0], 1, IN_PATH + whole, "file name")
 
 
-def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
+def _by_text(file: SourceFile, query: Query, most: int = PER_FILE) -> Iterator[Hit]:
     text, wanted = file.lower(), query.text
     if wanted.lower() not in text:
         return
@@ -154,7 +158,7 @@ def _by_text(file: SourceFile, query: Query) -> Iterator[Hit]:
         text = original
     line, counted, shown = 1, 0, 0
     at = text.find(wanted)
-    while at >= 0 and shown < PER_FILE:
+    while at >= 0 and shown < most:
         line += text.count("\n", counted, at)
         counted = at
         end = at + len(wanted)

@@ -150,15 +150,15 @@ class Finder:
 
 def _phrase(index: Index, files: Iterable[SourceFile], text: str, scores: Scores) -> list[Hit]:
     """Return the lines that hold a phrase: code first, of each file one first, the best first."""
-    ordered: list[tuple[tuple[int, int, bool, float, str], Hit]] = []
+    ordered: list[tuple[tuple[int, bool, int, float, str], Hit]] = []
     query = exact.parse(text)
     for file in files:
-        for which, hit in enumerate(exact.lines(file, query)):
+        for which, hit in enumerate(exact.lines(file, query)):  # whole words first
             known = index.files.get(file.path)
             fits = scores[known.first : known.first + len(known.chunks)] if known else scores[:0]
             beside = max((_BESIDE.get(kind, 1) for kind in kinds_of(file.path, (), {})), default=0)
             in_word = hit.score < exact.WHOLE_WORD
-            order = beside, which, in_word, -float(fits.max(initial=0.0)), file.path
+            order = beside, in_word, which, -float(fits.max(initial=0.0)), file.path
             ordered.append((order, hit))
     return [hit for _, hit in sorted(ordered, key=itemgetter(0))]
 
