@@ -361,9 +361,8 @@ def unverified_words(state: StepState) -> str:
             "K runs them on what is left."
         )
     return (
-        f"{name} has no checks. The planner gives them: name the command in the task. Or write the "
-        'plan with `turbo-tui plan TASK --json`, add commands below "checks", and hand it to '
-        "`turbo-tui run --plan FILE`."
+        f"{name} has no checks. In the plan e gives a step some before it runs, or once it was "
+        "rejected (r); a planner does where the task names the command."
     )
 
 
