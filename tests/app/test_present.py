@@ -159,6 +159,14 @@ def test_a_task_of_several_lines_unfolds_in_the_log_as_it_was_given() -> None:
     assert (first.body, second.body) == ("", issue.title)
 
 
+def test_a_long_task_leaves_room_for_the_answers_of_the_resume_question() -> None:
+    told = resume_question("7f3a", "now", "mend\n\n  this\n" * 300, "It waits.").lines[0]
+
+    assert "\n" not in told
+    assert told.startswith("Session 7f3a, now: mend this mend")
+    assert len(told) < 300
+
+
 def test_notes_and_welcome_stand_in_an_empty_plan() -> None:
     value = plan_value(Views().plan, ("A recorded session.",))
 

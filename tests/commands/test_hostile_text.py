@@ -42,6 +42,16 @@ async def test_progress_shows_what_it_is_told_and_obeys_none_of_it(tmp_path: Pat
     assert not any(line.startswith("✔") for line in shown.splitlines()), "no line is forged"
 
 
+async def test_a_task_of_several_lines_is_told_on_one(tmp_path: Path) -> None:
+    house = build(tmp_path / "ws")
+    out = io.StringIO()
+    house.run.session.subscribe(headless.progress(house.run, out), replay=True)
+
+    house.run.session.append(ev.TaskGiven("mend this:\n\n    def f():\n"))
+
+    assert "· mend this: def f():\n" in out.getvalue()
+
+
 def test_a_plan_in_words_obeys_nothing() -> None:
     assert is_harmless(in_words(PLAN))
 

@@ -107,9 +107,7 @@ def test_sessions_are_listed_newest_first_as_text_and_json(place: Workspace, run
 
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == [NEW, OLD]
-    assert out.splitlines()[1].endswith(
-        "failed  rename\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}all"
-    )
+    assert out.splitlines()[1].endswith("failed  rename\N{REPLACEMENT CHARACTER}[2J all")
     assert len(run("list", "--all")[1].splitlines()) == 3
     assert "/elsewhere" in run("list", "--all")[1]
     listed = json.loads(run("list", "--json")[1])["sessions"]

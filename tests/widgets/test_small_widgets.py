@@ -161,13 +161,35 @@ async def test_the_prompt_hands_on_a_line_and_remembers_it() -> None:
         assert prompt.value == "dra"
 
 
-async def test_a_pasted_task_of_several_lines_keeps_all_of_them() -> None:
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+async def test_a_pasted_task_keeps_its_lines_and_their_indentation(end: str) -> None:
+    prompt = Prompt()
+    task = "mend this:\n\n    def f():\n        pass"
+    async with on_bench(prompt) as bench:
+        prompt.post_message(events.Paste(task.replace("\n", end) + end))
+        await bench.pilot.pause()
+        assert prompt.value == "mend this:␤␤    def f():␤        pass"
+        await bench.press("enter", "up")
+        assert prompt.value == "mend this:␤␤    def f():␤        pass"
+        await bench.press("enter")
+
+        assert [each.text for each in bench.sent(Prompt.Given)] == [task, task]
+
+
+async def test_a_new_line_is_typed_with_ctrl_j_and_alone_is_no_task() -> None:
     prompt = Prompt()
     async with on_bench(prompt) as bench:
-        prompt.post_message(events.Paste("rename echo\n  to say\n\nplease\n"))
-        await bench.pilot.pause()
+        await bench.press("ctrl+j", "enter", *"a", "ctrl+j", *"b", "space", "enter")
 
-        assert prompt.value == "rename echo to say please"
+        assert [each.text for each in bench.sent(Prompt.Given)] == ["a\nb"]
+
+
+async def test_a_task_put_into_the_prompt_shows_where_its_lines_end() -> None:
+    prompt = Prompt()
+    async with on_bench(prompt):
+        prompt.value = "a\n  b"
+
+        assert prompt.value == "a␤  b"
 
 
 async def test_tabs_show_what_is_open_and_a_click_opens_another() -> None:

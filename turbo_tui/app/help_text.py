@@ -19,7 +19,8 @@ TOPICS: list[tuple[str, str]] = [
         (
             "In a field (task, search, filter) keys are text. Escape leaves the field; then"
             " single letters act. Tab goes to the next pane, 1 to 5 open one, and i comes back to"
-            " the task line."
+            " the task line. A pasted task keeps its lines: ␤ stands where one ends, ctrl+j begins"
+            " one."
         ),
     ),
     (

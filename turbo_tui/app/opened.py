@@ -194,8 +194,13 @@ def trust_question(root: Path, files: Sequence[str]) -> Question:
     )
 
 
+_TASK_CHARS = 200  # enough to know it again; a pasted issue would hide the answers
+
+
 def resume_question(session_id: str, when: str, task: str, state: str) -> Question:
     """Offer an unfinished session."""
+    line = " ".join(task.split())
+    task = line if len(line) <= _TASK_CHARS else f"{line[: _TASK_CHARS - 1]}…"
     return Question(
         "Resume the last session?",
         (f"Session {session_id}, {when}: {task}", state, "Nothing is run again by itself."),

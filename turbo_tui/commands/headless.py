@@ -11,7 +11,7 @@ from typing import TextIO
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core import events as ev
 from turbo_tui.core.codec import record_line
-from turbo_tui.core.plain import plain
+from turbo_tui.core.plain import one_line, plain
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import LogEntry, StepState
 from turbo_tui.engine.run import Run
@@ -50,8 +50,8 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
             if entry.state == "running" or told.get(entry.key) == entry:
                 continue
             told[entry.key] = entry
-            detail = f"  ({plain(entry.detail)})" if entry.detail else ""
-            out.write(encodable(f"{GLYPHS[entry.state]} {plain(entry.title)}{detail}\n", out))
+            detail = f"  ({one_line(entry.detail)})" if entry.detail else ""
+            out.write(encodable(f"{GLYPHS[entry.state]} {one_line(entry.title)}{detail}\n", out))
             if entry.state == "failed" or entry.kind in {"plan", "step"}:
                 # Of a step it is the answer, its head first; of what failed the end says why.
                 lines = entry.body.splitlines()

@@ -11,7 +11,7 @@ import click
 from turbo_tui.commands import headless
 from turbo_tui.commands.as_json import json_option, tell_failure
 from turbo_tui.commands.telling import tell
-from turbo_tui.core.plain import plain
+from turbo_tui.core.plain import one_line, plain
 from turbo_tui.core.plan import Plan
 from turbo_tui.wiring import open_workspace
 
@@ -74,7 +74,7 @@ async def _plan(
 
 def in_words(plan: Plan) -> str:
     """Write a plan for reading."""
-    lines = [plain(f"Plan by {plan.planner}: {plan.task}")]
+    lines = [one_line(f"Plan by {plan.planner}: {plan.task}")]
     for number, step in enumerate(plan.steps, 1):
         lines.append(f"{number:>3}. {plain(step.title)}")
         lines += [f"       {plain(line)}" for line in step.intent.splitlines() if line.strip()]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from turbo_tui.core.plain import plain
+from turbo_tui.core.plain import one_line, plain
 from turbo_tui.core.views import named_steps
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def table(found: Sequence[SessionSummary], *, with_workspace: bool) -> list[str]
             each.session_id,
             _moment(each.started),
             each.status,
-            plain(each.task) or "-",
+            one_line(each.task) or "-",
             plain(each.workspace) or "?",
         )
         for each in found
@@ -68,7 +68,7 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
     lines = [
         f"session    {summary.session_id}  ({summary.status})",
         f"workspace  {plain(summary.workspace)}",
-        f"task       {plain(summary.task) or '-'}",
+        f"task       {one_line(summary.task) or '-'}",
         f"started    {_moment(summary.started)}, last used {_moment(summary.last)}",
         f"log        {summary.records} records, {size_in_words(summary.size_bytes)}",
     ]
@@ -101,8 +101,8 @@ def in_words(summary: SessionSummary, views: Views, *, with_log: bool) -> list[s
     if with_log:
         lines += ["", "log"]
     for entry in views.log.entries if with_log else ():
-        detail = f"  ({plain(entry.detail)})" if entry.detail else ""
-        lines.append(f"  {_moment(entry.at)}  {entry.state:<7}  {plain(entry.title)}{detail}")
+        detail = f"  ({one_line(entry.detail)})" if entry.detail else ""
+        lines.append(f"  {_moment(entry.at)}  {entry.state:<7}  {one_line(entry.title)}{detail}")
         lines += [f"      used: {plain(entry.usage)}"] if entry.usage else []
         lines += [f"      {plain(line)}" for line in entry.body.splitlines()]
     return lines

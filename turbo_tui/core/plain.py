@@ -16,6 +16,11 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else _REPLACED for char in text)
 
 
+def one_line(text: str) -> str:
+    """Return what was said in several lines on one, each end of a line a blank, as `plain`."""
+    return plain(" ".join(line.strip() for line in text.split("\n") if line.strip()))
+
+
 def plain_lines(text: str) -> str:
     """Return text that no terminal obeys; line ends stay, tabs become spaces."""
     return "\n".join(plain(line.expandtabs(4).removesuffix("\r")) for line in text.split("\n"))
