@@ -258,6 +258,20 @@ def test_the_seeds_variables_name_models_that_are_offered(tmp_path: Path) -> Non
     assert settings.dry_run
 
 
+def test_a_dry_run_is_asked_for_in_words_that_are_understood(tmp_path: Path) -> None:
+    meant = {
+        given: load_settings(tmp_path / "none", environment={"DRY_RUN": given}).dry_run
+        for given in ("y", "ON", "1", "0", "n", "")
+    }
+
+    assert [given for given, dry in meant.items() if dry] == ["y", "ON", "1"]
+
+
+def test_a_dry_run_in_other_words_is_refused_rather_than_landed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="DRY_RUN = 'maybe' cannot be used; give 1 or 0"):
+        settings_of(tmp_path, env={"DRY_RUN": "maybe"})
+
+
 def test_a_file_wins_over_the_environment_for_models(tmp_path: Path) -> None:
     text = '[planner]\nbase_url = "http://127.0.0.1:1"\nmodel = "mine"\n'
     settings = settings_of(tmp_path, text, env={"PLANNER_MODEL": "theirs"})

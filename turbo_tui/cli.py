@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from turbo_tui.core.errors import TurboError
+from turbo_tui.core.errors import OutputClosedError, TurboError
 from turbo_tui.core.plain import plain_lines
 
 INTERRUPTED = 130
@@ -37,6 +37,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("turbo-tui: interrupted.\n")
         code = INTERRUPTED
+    except OutputClosedError as error:  # as `| head` does: no other program says a word to it
+        code = error.exit_code
     except TurboError as error:
         sys.stderr.write(plain_lines(f"turbo-tui: {error}\n"))  # it may quote a model or a file
         code = error.exit_code

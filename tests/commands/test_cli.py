@@ -220,13 +220,26 @@ def test_json_is_asked_of_us_by_our_own_flag_alone(shell: Callable[..., Shell]) 
     assert err.startswith("turbo-tui: none: there is no such folder.")
 
 
+def test_a_dry_run_says_that_it_was_one(
+    shell: Callable[..., Shell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a.py").write_text("def echo():\n    pass\n")
+    monkeypatch.setenv("DRY_RUN", "1")
+
+    code, _, err = shell("run", "rename echo to say", "--here", "--approve", "all")
+
+    assert code == 3
+    assert "DRY_RUN is set: the plan was made, and none of its steps was run." in err
+    assert "echo" in Path("a.py").read_text()
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("output", "code", "said"),
     [
         ("full", 5, "standard output cannot be written: No space left on device."),
         ("closed", 5, "standard output cannot be written: Bad file descriptor."),
-        ("unread", 141, "what read the output has ended before all of it was written."),
+        ("unread", 141, ""),
     ],
 )
 def test_output_that_cannot_be_written_is_one_line_and_an_exit_code(
@@ -253,8 +266,9 @@ def test_output_that_cannot_be_written_is_one_line_and_an_exit_code(
     os.close(unread)
 
     assert done.returncode == code
-    assert done.stderr.startswith(f"turbo-tui: {said}")
-    assert done.stderr.count("\n") == 1
+    if said:
+        assert done.stderr.startswith(f"turbo-tui: {said}")
+    assert done.stderr.count("\n") == bool(said), "a reader that has gone, as head, is told nothing"
 
 
 def test_windows_is_pointed_to_wsl2(

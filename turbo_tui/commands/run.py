@@ -105,6 +105,8 @@ async def _run(
             code = headless.finish(run, status="interrupted", reason="interrupted by a signal")
         if not as_json:
             tell(headless.closing_words(run))
+        if workspace.settings.dry_run:
+            tell("turbo-tui: DRY_RUN is set: the plan was made, and none of its steps was run.\n")
     finally:
         await opened.run.close()
     return code

@@ -64,7 +64,7 @@ def from_environment(settings: Settings, env: Mapping[str, str]) -> Settings:
     caps = settings.caps
     if turns is not None:
         caps = replace(caps, max_turns=max(1, int(turns)))
-    dry_run = env.get("DRY_RUN", "").strip().lower() in {"1", "true", "yes", "on"}
+    dry_run = _flag(env, "DRY_RUN")
     return replace(settings, planner=planner, executor=executor, caps=caps, dry_run=dry_run)
 
 
@@ -93,6 +93,17 @@ def _number(env: Mapping[str, str], variable: str) -> float | None:
             f"or unset {variable}."
         )
     return value
+
+
+def _flag(env: Mapping[str, str], variable: str) -> bool:
+    given = env.get(variable, "").strip()
+    if given.lower() in {"1", "true", "yes", "on", "y"}:
+        return True
+    if given.lower() in {"", "0", "false", "no", "off", "n"}:
+        return False
+    raise ConfigError(
+        f"environment: {variable} = {given!r} cannot be used; give 1 or 0, or unset {variable}."
+    )
 
 
 def dotenv(content: bytes) -> dict[str, str]:
