@@ -149,3 +149,23 @@ async def test_rejecting_a_step_of_fixed_actions_says_that_no_model_reads_why(
 
     assert stand.run.views.plan.steps[0].feedback == "use b"
     assert stand.run.views.plan.steps[0].attempt == 1
+
+
+async def test_a_step_that_did_not_end_well_lands_after_a_question_and_says_so_for_good(
+    tmp_path: Path,
+) -> None:
+    stand = Stand(tmp_path, {"s1": hang})
+    async with seated(stand) as seat:
+        await seat.started()
+        await seat.card("is running")
+        await seat.press("ctrl+c")
+        await seat.card("was cut off; what it did to 1 file is kept")
+        for answer in ("n", "y"):
+            await seat.guard()
+            await seat.press("a")
+            await seat.sees("Land step s1 although it was cut off?")
+            assert not (stand.root / "half.txt").exists()
+            await seat.guard()
+            await seat.press(answer)
+        await seat.until((stand.root / "half.txt").exists)
+        await seat.until(lambda: "landed · in spite of:" in seat.rows("plan"))

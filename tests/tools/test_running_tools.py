@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,18 @@ async def test_failures_are_listed_as_places_with_the_summary(tmp_path: Path) ->
         "\n\n1 place\n\n  tests/test_a.py:12\n\n"
         "  FAILED tests/test_a.py::test_x - boo\n  1 failed, 3 passed in 0.1s"
     )
+
+
+async def test_of_a_fixed_call_failing_tests_are_a_failure_for_no_model_reads_of_them(
+    tmp_path: Path,
+) -> None:
+    context = replace(_context(tmp_path, {"a.py": ""}), fixed=True)
+    _program(tmp_path, "run", "echo 'a.py:12: AssertionError'; exit 1")
+
+    with pytest.raises(
+        ToolError, match=r"`./run` failed \(exit 1, [^)]*\)\n\n1 place\n\n  a.py:12"
+    ):
+        await ListFailures().call({"command": ["./run"]}, context)
 
 
 async def test_passing_tests_say_so(tmp_path: Path) -> None:

@@ -164,8 +164,25 @@ class Desk:
 
     def _approve(self, step_id: str, asked: str, *, verify: bool = False) -> None:
         state = self._run.views.plan.state(step_id)
-        if state is not None and review_key(state) == asked:  # else it is no longer what was shown
+        if state is None or review_key(state) != asked:  # no longer what was shown
+            return
+        if verify or state.status not in {"failed", "interrupted"}:
             self._try(lambda: self._run.approve(step_id, verify=verify))
+            return
+        word = "failed" if state.status == "failed" else "was cut off"
+        question = Question(
+            f"Land step {step_id} although it {word}?",
+            (*state.reason.strip().split("\n")[:3], "", "Only what you accepted lands."),
+            (Option("yes", "y", "land it all the same"), Option("no", "n", "back")),
+            otherwise="no",
+        )
+
+        def decided(answer: str | None) -> None:
+            now = self._run.views.plan.state(step_id)
+            if answer == "yes" and now is not None and review_key(now) == asked:
+                self._try(lambda: self._run.approve(step_id))
+
+        self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     def tell_unverified(self, card: Card) -> None:
         """Say why checks cannot be run on what is accepted, where a card could land it."""

@@ -64,6 +64,8 @@ def _plan_item(state: StepState, view: PlanView) -> PlanItem:
         note = f"· made on {made_on}" if made_on else ""
     elif state.status in {"failed", "interrupted"}:
         note = "· " + state.reason.strip().split("\n")[0]
+    elif state.status == "landed" and not state.checks_passed:
+        note = "· in spite of: " + state.reason.strip().split("\n")[0]
     elif state.status == "conflict":
         note = f"· {plural(len(state.conflicts), 'path')} changed meanwhile"
     elif state.status == "rejected":

@@ -48,10 +48,11 @@ class ListFailures:
         return _SPEC
 
     async def call(self, arguments: Mapping[str, object], context: ToolContext) -> str:
-        """Run the tests in the stage; failing tests are an answer, not an error.
+        """Run the tests in the stage; failing tests are an answer for a model, not an error.
 
         Raises:
-            ToolError: The command cannot be run at all, or it was stopped.
+            ToolError: The command cannot be run at all, it was stopped, or tests fail and there is
+                no model that would read which.
         """
         given = Arguments(_SPEC, _EXAMPLE, arguments)
         command = given.texts("command")
@@ -83,4 +84,6 @@ class ListFailures:
             lines += [f"  {row}" for row in rows[-TAIL_LINES:]]
         if summary:
             lines += ["", *(f"  {row}" for row in summary[-TAIL_LINES:])]
+        if context.fixed:
+            raise ToolError("\n".join(lines))
         return "\n".join(lines)

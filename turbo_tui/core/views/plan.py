@@ -122,6 +122,7 @@ class PlanView:
         self.left: set[str] = set()
         self._plan = Plan(task="", planner="")
         self._past: list[Plan] = []  # before each edit that is not taken back
+        self._verified: dict[str, str] = {}  # step -> what of it passed its checks, as a blob
         self._states: dict[str, StepState] = {}
 
     @property
@@ -280,8 +281,13 @@ class PlanView:
                 self._set(step_id, status="skipped")
             case ev.StepRejected(step_id, feedback):
                 self._set(step_id, status="rejected", feedback=feedback, changes="", paths=())
+            case ev.VerifyFinished(step_id, selected, passed):
+                self._verified[step_id] = selected if passed else ""
             case ev.StepApproved(step_id, _, selected):
-                self._set(step_id, status="approved", selected=selected)
+                known = self._states.get(step_id)
+                passed = known is not None and known.checks_passed
+                passed = passed or (bool(selected) and self._verified.get(step_id) == selected)
+                self._set(step_id, status="approved", selected=selected, checks_passed=passed)
             case ev.StepLanded(step_id, landing, paths):
                 self._set(step_id, status="landed", landing=landing, paths=paths, changes="")
             case ev.LandingRefused(step_id, conflicts, merged):
