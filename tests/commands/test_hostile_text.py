@@ -52,6 +52,26 @@ async def test_a_task_of_several_lines_is_told_on_one(tmp_path: Path) -> None:
     assert "· mend this: def f():\n" in out.getvalue()
 
 
+async def test_an_answer_is_told_whole_and_of_the_rest_where_it_is(tmp_path: Path) -> None:
+    house = build(tmp_path / "ws")
+    out = io.StringIO()
+    tell = headless.progress(house.run, out)
+    house.run.session.subscribe(tell, replay=True)
+    rows = "\n".join(f"row {number}" for number in range(200))
+
+    house.run.session.append(ev.PlanProposed("t", "p", (Step("s1", "find"), Step("s2", "edit"))))
+    house.run.session.append(ev.StepFinished("s1", rows))
+    answer = out.getvalue()
+    house.run.session.append(ev.StepStaged("s2", "", ("a",), checks_passed=True, summary=rows))
+    staged = out.getvalue().removeprefix(answer)
+
+    assert "row 199\n" in answer
+    assert "more lines" not in answer
+    assert "row 60\n" not in staged
+    way = f"turbo-tui session show {house.run.session.session_id} --log"
+    assert f"    … 140 more lines; all of it: {way}\n" in staged
+
+
 def test_a_plan_in_words_obeys_nothing() -> None:
     assert is_harmless(in_words(PLAN))
 

@@ -53,16 +53,25 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
             detail = f"  ({one_line(entry.detail)})" if entry.detail else ""
             out.write(encodable(f"{GLYPHS[entry.state]} {one_line(entry.title)}{detail}\n", out))
             if entry.state == "failed" or entry.kind in {"plan", "step"}:
-                # Of a step it is the answer, its head first; of what failed the end says why.
-                lines = entry.body.splitlines()
-                shown = lines[:SHOWN_LINES] if entry.kind == "step" else lines[-SHOWN_LINES:]
-                out.writelines(encodable(f"    {plain(line)}\n", out) for line in shown)
-                if entry.kind == "step" and len(lines) > SHOWN_LINES:
-                    more = f"    … {len(lines) - SHOWN_LINES} more lines in the app's log\n"
-                    out.write(encodable(more, out))
+                shown = [f"    {line}\n" for line in _told_of(entry, run)]
+                out.writelines(encodable(line, out) for line in shown)
         out.flush()
 
     return write
+
+
+def _told_of(entry: LogEntry, run: Run) -> list[str]:
+    """Return the lines under an entry: an answer whole, of others so much as is read at once."""
+    lines = [plain(line) for line in entry.body.splitlines()]
+    left = len(lines) - SHOWN_LINES
+    state = run.views.plan.state(entry.step_id)
+    if left <= 0 or (entry.kind == "step" and state is not None and state.status == "done"):
+        return lines
+    rest = f"all of it: turbo-tui session show {run.session.session_id} --log"
+    if entry.kind == "step":
+        return [*lines[:SHOWN_LINES], f"… {left:,} more lines; {rest}"]
+    # Of what failed the end says why.
+    return [f"… {left:,} lines before; {rest}", *lines[-SHOWN_LINES:]]
 
 
 def status_of(run: Run) -> tuple[ev.Status, str]:
