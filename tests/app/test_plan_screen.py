@@ -91,6 +91,9 @@ async def test_a_step_is_added_below_the_cursor_and_taken_back(tmp_path: Path) -
         await seat.until(lambda: "Look at it" in seat.rows("plan"))
         assert [step.title for step in steps(stand)][1] == "Look at it"
         assert steps(stand)[1].checks == (("ls",),)
+        selected = seat.app.query_one(PlanPane).selected
+        assert selected is not None
+        assert selected.title == "Look at it"
         await seat.press("z")
         await seat.until(lambda: "Look at it" not in seat.rows("plan"))
 

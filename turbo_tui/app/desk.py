@@ -48,7 +48,7 @@ class Desk:
         self.opened = opened
         self.feed = Feed(opened, screen)
         self.looking = Looking(house, screen, opened)
-        self.planning = PlanDesk(house, opened.run, clock=clock)
+        self.planning = PlanDesk(house, opened.run, show=self._show_step, clock=clock)
         self.reviewing = Reviewing(house, screen, opened.run, opened.aside)
         self._house = house
         self._clock = clock
@@ -156,6 +156,11 @@ class Desk:
             self._screen.query_one(PlanPane).select(turn.step_id)
             self.feed.select(turn.step_id)
             self._screen.open_pane("diff")
+
+    def _show_step(self, step_id: str) -> None:
+        """Put the plan's cursor on a step that it may not show yet."""
+        self.feed.beat()
+        self._screen.query_one(PlanPane).select(step_id)
 
     @property
     def _selected(self) -> str:

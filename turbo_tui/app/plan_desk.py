@@ -19,10 +19,25 @@ BACK = "z in the plan takes that back."
 
 
 class PlanDesk:
-    """Commands of the plan."""
+    """Commands of the plan.
 
-    def __init__(self, house: House, run: Run, *, clock: Callable[[], float]) -> None:
+    Args:
+        house: The app.
+        run: What is done.
+        show: Puts the cursor on a step.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        run: Run,
+        *,
+        show: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
         self._house = house
+        self._show = show
         self._run = run
         self._clock = clock
 
@@ -49,7 +64,7 @@ class PlanDesk:
         """Let the user write a step of their own."""
 
         def keep(text: StepText) -> None:
-            self._run.add_step(step_of(text, Step("", "")), position)
+            self._show(self._run.add_step(step_of(text, Step("", "")), position))
 
         self._house.put_up(StepEditor("A new step", StepText(), keep), _nothing)
 
