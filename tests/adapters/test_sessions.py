@@ -12,6 +12,7 @@ from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.log_files import LOG
 from turbo_tui.adapters.pruning import forsaken_stages, prunable, prune
 from turbo_tui.adapters.sessions import (
+    Wanted,
     find_session,
     list_sessions,
     new_session_id,
@@ -118,6 +119,20 @@ def test_the_newest_session_is_that_of_the_workspace(tmp_path: Path) -> None:
     assert newest_session(tmp_path, Path("/w")) == "260102-000000-bbbb"
     with pytest.raises(SessionError, match="/nowhere has no session yet"):
         newest_session(tmp_path, Path("/nowhere"))
+
+
+def test_a_session_that_was_only_looked_into_is_not_the_newest_that_is_meant(
+    tmp_path: Path,
+) -> None:
+    task, done = ev.TaskGiven("rename"), ev.StepLanded("1", "l1", ("a.py",))
+    started = ev.StepStarted("1", 1, "s", "copy")
+    write(tmp_path, task, PLAN, started, STAGED, ev.StepApproved("1", "", ""), done, session_id="1")
+    write(tmp_path, task, PLAN, started, STAGED, session_id="2")
+    write(tmp_path, task, ev.PlanFailed("rename", "no recipe"), session_id="3")
+    write(tmp_path, session_id="4")
+    wanted: tuple[Wanted, ...] = ("landed", "work", "task")
+
+    assert [newest_session(tmp_path, Path("/w"), each) for each in wanted] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("text", ["260101-000000-7f3a", "260101", "7f3a", "7f"])

@@ -23,6 +23,8 @@ SessionStatus = Literal[
     "open", "waiting", "interrupted", "failed", "done", "empty", "broken", "other-version"
 ]
 
+Wanted = Literal["none", "task", "work", "landed"]
+
 SHOWN_CANDIDATES = 8
 
 _OF_THE_PLAN = frozenset(
@@ -101,19 +103,37 @@ def list_sessions(state: Path, workspace: Path | None = None) -> list[SessionSum
     return [each for each in found if not wanted or each.workspace in {wanted, ""}]
 
 
-def newest_session(state: Path, workspace: Path) -> str:
-    """Return the id of the newest session of a workspace.
+def newest_session(state: Path, workspace: Path, wanted: Wanted = "task") -> str:
+    """Return the id of the newest session of a workspace that has what is wanted.
+
+    Where none has, the newest that has a task, or else the newest: an app that was only looked
+    into leaves one that is not meant.
+
+    Args:
+        state: Our state folder.
+        workspace: Whose sessions.
+        wanted: A task that was given; work that waits or was cut off; or something that landed,
+            though it may have been taken back.
 
     Raises:
         SessionError: There is none.
     """
     nameless: list[str] = []
+    found: dict[Wanted, str] = {}
     for session_id in _newest_first(state):
-        where = _workspace_of(sessions_folder(state) / session_id)
-        if where == str(workspace):
-            return session_id
+        folder = sessions_folder(state) / session_id
+        where = _workspace_of(folder)
         if not where:
             nameless.append(session_id)
+        if where != str(workspace):
+            continue
+        has = _what_it_has(folder)
+        if wanted in has:
+            return session_id
+        for each in ("none", *has):
+            found.setdefault(each, session_id)
+    if found:
+        return found.get("task") or found["none"]
     if nameless:
         raise SessionError(
             f"{workspace} has no session whose log can be read; broken, of this or another "
@@ -194,6 +214,29 @@ def _newest_first(state: Path) -> Iterator[str]:
 
 def _tail(session_id: str) -> str:
     return session_id.rpartition("-")[2]
+
+
+def _what_it_has(folder: Path) -> tuple[Wanted, ...]:
+    plan = PlanView()
+    landed = False
+    try:
+        for record in peek(folder, _OF_THE_PLAN).records:
+            plan.apply(record)
+            # An approval alone may be of a landing that a crash cut off.
+            landed |= isinstance(
+                record.event, ev.StepApproved | ev.StepLanded | ev.LandingRecovered
+            )
+    except TurboError:
+        return ("task", "work", "landed")  # what is wrong with the newest is told, not passed over
+    works = _status(plan) in {"waiting", "interrupted"} or any(
+        state.status == "failed" for state in plan.steps
+    )
+    given: list[tuple[Wanted, bool]] = [
+        ("task", bool(plan.task) or landed),
+        ("work", works),
+        ("landed", landed),
+    ]
+    return tuple(what for what, has in given if has)
 
 
 def _workspace_of(folder: Path) -> str:

@@ -47,7 +47,7 @@ def command(
     restart: bool,
     as_json: bool,
 ) -> None:
-    """Take up a session where it stopped (default: the newest of the workspace).
+    """Take up a session where it stopped (default: the newest with work that waits).
 
     Nothing is run again by itself: an interrupted step waits, its work kept, until you say
     --continue or --restart, or decide in the app. Without --approve or --json the app opens.
@@ -84,7 +84,7 @@ def find(session: str, path: str, *, here: bool) -> tuple[Workspace, str]:
     """
     place = open_workspace(path, here=here)
     if not session:
-        return place, newest_session(place.state, place.root)
+        return place, newest_session(place.state, place.root, "work")
     session_id = find_session(place.state, session)
     where = summary_of(sessions_folder(place.state) / session_id).workspace
     if where and where != str(place.root):

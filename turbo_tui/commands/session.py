@@ -29,7 +29,7 @@ from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from turbo_tui.adapters.pruning import Pruned
-    from turbo_tui.adapters.sessions import SessionSummary
+    from turbo_tui.adapters.sessions import SessionSummary, Wanted
     from turbo_tui.core.views import Views
 
 BROKEN = 5
@@ -58,7 +58,8 @@ class SessionCommands(click.Group):
 def command() -> None:
     """Look after sessions: what was asked, done, landed, and taking it back.
 
-    ID is a session's id or the beginning of it; by default the newest of the workspace.
+    ID is a session's id or the beginning of it; by default the newest of the workspace in which
+    there is what the command is about: a task, work that waits, a landing.
     """
 
 
@@ -316,7 +317,7 @@ def _turn(
     from turbo_tui.commands import undoing  # noqa: PLC0415
 
     try:
-        place, session_id = _found(session, path, here=here)
+        place, session_id = _found(session, path, here=here, wanted="landed")
     except SessionError as error:
         raise _meant_step(session, way, path, here=here) or error from None
     outcome = asyncio.run(undoing.turn(place, session_id, step_id, way=way, dry_run=dry_run))
@@ -333,7 +334,9 @@ def _turn(
 # --- words and places --------------------------------------------------------
 
 
-def _found(session: str, path: str, *, here: bool) -> tuple[Workspace, str]:
+def _found(
+    session: str, path: str, *, here: bool, wanted: Wanted = "task"
+) -> tuple[Workspace, str]:
     """Return the workspace and id that `session` means; a given id brings its own workspace."""
     from turbo_tui.adapters.sessions import (  # noqa: PLC0415
         find_session,
@@ -344,7 +347,7 @@ def _found(session: str, path: str, *, here: bool) -> tuple[Workspace, str]:
 
     place = open_workspace(path, here=here)
     if not session:
-        return place, newest_session(place.state, place.root)
+        return place, newest_session(place.state, place.root, wanted)
     session_id = find_session(place.state, session)
     where = summary_of(sessions_folder(place.state) / session_id).workspace
     if where and where != str(place.root):
@@ -357,7 +360,7 @@ def _meant_step(
 ) -> UsageError | None:
     """Return what to say to who gave a step where a session is expected; None if it is none."""
     try:
-        _, newest = _found("", path, here=here)
+        _, newest = _found("", path, here=here, wanted="landed")
         steps = _views(open_workspace(path, here=here), newest).plan.known_ids
     except SessionError:
         return None
