@@ -16,7 +16,7 @@ import pytest
 from tests.knowledge.worker_kit import until
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
-from turbo_tui.knowledge.service import keeper as keeper_module
+from turbo_tui.knowledge.service import saving as saving_module
 from turbo_tui.knowledge.service.intake import FEW
 from turbo_tui.knowledge.service.keeper import Keeper
 from turbo_tui.knowledge.storing import snapshot, store_process
@@ -178,7 +178,7 @@ def left_ready(shop: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the store of a worker that had nothing to do for a while before it ended."""
     monkeypatch.setattr(store_module, "SNAPSHOT_S", 0.0)
     monkeypatch.setattr(store_module, "FEW_FILES", FEW)
-    monkeypatch.setattr(keeper_module, "REST_S", 0.01)
+    monkeypatch.setattr(saving_module, "LOOK_S", 0.01)
     log.leave.touch()
     store = shop.parent / "stores" / shop.name
     with kept(shop) as keeper:

@@ -127,9 +127,9 @@ def test_a_store_at_rest_takes_one_of_many_files_and_again_when_some_differ(
     monkeypatch.setattr(store_module, "SNAPSHOT_S", 0.0)
     monkeypatch.setattr(store_module, "FEW_FILES", 20)
     store = filled(tmp_path, files=40)
-    store.rest()
+    store.take_snapshot()
     first = (tmp_path / snapshot.NAME).stat().st_ino
-    store.rest()
+    store.take_snapshot()
     assert (tmp_path / snapshot.NAME).stat().st_ino == first
     store.close()
 
@@ -137,7 +137,7 @@ def test_a_store_at_rest_takes_one_of_many_files_and_again_when_some_differ(
     rows = [row for rows, _ in store.snapshot() for row in rows]
     assert sorted(rows)[:2] == [("0.py", (0, 2, 3), "k"), ("1.py", (1, 2, 3), "k")]
     store.open()
-    store.rest()
+    store.take_snapshot()
     assert (tmp_path / snapshot.NAME).stat().st_ino == first
     store.close()
 
@@ -145,7 +145,7 @@ def test_a_store_at_rest_takes_one_of_many_files_and_again_when_some_differ(
     store = Store(tmp_path, "1")
     assert len([row for rows, _ in store.snapshot() for row in rows]) == 40
     store.open()
-    store.rest()
+    store.take_snapshot()
     assert len([row for rows, _ in store.snapshot() for row in rows]) == 43
     store.close()
 
@@ -156,7 +156,7 @@ def test_a_store_of_another_version_or_that_is_made_anew_has_none(
     monkeypatch.setattr(store_module, "SNAPSHOT_S", 0.0)
     monkeypatch.setattr(store_module, "FEW_FILES", 1)
     store = filled(tmp_path, files=5)
-    store.rest()
+    store.take_snapshot()
     store.close()
 
     other = Store(tmp_path, "2")

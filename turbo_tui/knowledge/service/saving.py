@@ -11,6 +11,7 @@ from turbo_tui.knowledge.storing.store import Store
 BATCH_FILES = 256  # that are written at once
 MOST_UNSAVED = 8 * BATCH_FILES
 STUCK_S = 30.0
+LOOK_S = 5.0  # without anything to write, between looks at whether a snapshot is wanted
 AGAIN_S = 1.0  # after the process that writes was ended
 
 Unsaved = tuple[SourceFile, str, Sequence[bytes]]  # its key, and its digest unless that is kept
@@ -100,9 +101,12 @@ class Saving:
             self._open()
         while True:
             with self._news:
-                self._news.wait_for(self._is_to_save)
+                rests = not self._news.wait_for(self._is_to_save, LOOK_S)
                 over, look, rounds = self._over.is_set(), self._look, self._rounds
                 some, gone = self._unsaved[:BATCH_FILES], self._gone
+            if rests:
+                self._store.take_snapshot()
+                continue
             if some or gone:
                 if not self.opened.is_set():  # so late: a first answer does not wait for it
                     self._open()

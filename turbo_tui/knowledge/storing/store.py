@@ -147,6 +147,7 @@ class Store:
                 self.files = {path: ((at, size, node), key) for path, at, size, node, key in rows}
                 self.keys = set(cast("list[str]", answer["keys"]))
                 self._off = False
+                self._put_at = time.monotonic()
                 self._join_family()
                 return
 
@@ -188,7 +189,7 @@ class Store:
         join(self._folder, self._family)
 
     def snapshot(self) -> Generator[tuple[list[snapshot.Row], Gathered], None, None]:
-        """Yield what the last one knows, without waiting for the tables; once, before `rest`."""
+        """Yield what the last one knows, without waiting for the tables; once, as it begins."""
         for rows, gathered in snapshot.read(self._folder, self._version):
             if self._given is not None:
                 self._given.update({path: (stamp, key) for path, stamp, key in rows})
@@ -295,16 +296,24 @@ class Store:
             self._not_read(error)
 
     def rest(self) -> None:
-        """End the helper when it had nothing to do for a while, and a snapshot is taken."""
-        if self.usable and self._given is not None:
+        """End the helper when it had nothing to do for a while."""
+        self._process.rest()
+
+    def take_snapshot(self) -> None:
+        """Have one taken, where much differs from the last and nothing was written for a while.
+
+        Whoever writes asks for it, not whoever looks after the files: it takes seconds.
+        """
+        if not self.usable or time.monotonic() < self._put_at + SNAPSHOT_S:
+            return
+        if self._given is not None:
             given, self._given = self._given, None
             self._unsnapped = sum(given.get(path) != row for path, row in list(self.files.items()))
         aged = self._unsnapped > AGED * len(self.files) and len(self.files) >= FEW_FILES
-        if aged and self.usable and time.monotonic() > self._put_at + SNAPSHOT_S:
+        if aged:
             self._unsnapped = 0  # where it fails, the old one or none does as well
             with suppress(RequestFailedError):
                 self._process.ask({"do": "snapshot", "version": self._version})
-        self._process.rest()
 
     def abandon(self) -> None:
         """End the helper for good, whatever it does and whoever waits for it."""
