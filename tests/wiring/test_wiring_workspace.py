@@ -98,6 +98,44 @@ def test_a_projects_settings_count_only_when_trusted(project: Path) -> None:
     assert trusted.settings.executor.model == "theirs"
 
 
+@pytest.mark.parametrize("inside", ["", "hooks"])
+def test_a_repository_without_files_is_no_workspace(tmp_path: Path, inside: str) -> None:
+    bare = tmp_path / "bare.git"
+    for name in ("objects", "refs", "hooks", "tree"):
+        (bare / name).mkdir(parents=True)
+    (bare / "HEAD").write_text("ref: refs/heads/main\n")
+    (bare / "tree" / ".git").write_text(f"gitdir: {bare}/worktrees/tree\n")
+
+    with pytest.raises(WorkspaceError, match="Open a clone or a worktree of it"):
+        open_workspace(bare / inside)
+    assert open_workspace(bare / "tree").root == bare / "tree", "a worktree may lie in it"
+
+
+def test_the_home_folder_is_no_project_and_the_way_to_one_is_told(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = project.parent
+    monkeypatch.setenv("HOME", str(home))
+
+    with pytest.raises(WorkspaceError, match=r"is your home folder .* Go into one, or name it"):
+        open_workspace(home)
+    (home / ".git").mkdir()
+    (home / "notes").mkdir()
+    with pytest.raises(WorkspaceError, match=r"git root of .*notes: .* `--here` keeps to notes"):
+        open_workspace(home / "notes")
+
+
+def test_a_current_folder_that_was_deleted_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    with pytest.raises(WorkspaceError, match="The current folder is not there any more"):
+        open_workspace()
+
+
 # --- the state folder ----------------------------------------------------------------
 
 

@@ -129,6 +129,10 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
     try:
         folder = given.resolve(strict=True)
     except (OSError, RuntimeError) as error:
+        if given == Path():
+            raise WorkspaceError(
+                "The current folder is not there any more, or cannot be read. Go to another one."
+            ) from error
         raise WorkspaceError(
             f"{given}: there is no such folder. Give the folder of a project, or nothing for "
             "the current one."
@@ -138,12 +142,10 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise WorkspaceError(f"{given}: you may not read this folder; check its permissions.")
     root = folder if here else git_root(folder)
+    _refuse_git_folder(root)
     where = paths()
     if where.state.is_relative_to(root):
-        raise WorkspaceError(
-            f"{root}: the state folder {where.state} lies inside this workspace. Set "
-            "TURBO_TUI_HOME or XDG_STATE_HOME to a folder outside it."
-        )
+        raise WorkspaceError(_holds_state(folder, root, where.state))
     files = project_files(root)
     trusted = Trust(where.state).has(root, files)
     settings = load_settings(
@@ -152,6 +154,39 @@ def open_workspace(path: str | Path = ".", *, here: bool = False) -> Workspace:
     project = load_project(where.config, root)
     settings = replace(settings, rules=(*settings.rules, *project.rules))
     return Workspace(root, where, settings, trusted, project)
+
+
+def _refuse_git_folder(root: Path) -> None:
+    """Open no repository's own folder: its hooks and config would be files like others.
+
+    Raises:
+        WorkspaceError: It is one, or lies in one; worktrees may, which say so by a `.git`.
+    """
+    if (root / ".git").exists():
+        return
+    for each in (root, *root.parents):
+        if all((each / name).exists() for name in ("HEAD", "objects", "refs")):
+            what = "is a git repository without files" if each == root else f"lies in {each}"
+            raise WorkspaceError(
+                f"{root}: {what}, which is git's own folder. Open a clone or a worktree of it: "
+                "`git clone`, `git worktree add`."
+            )
+
+
+def _holds_state(folder: Path, root: Path, state: Path) -> str:
+    """Say why a folder that holds what we keep is no workspace; mostly it is the home folder."""
+    inside = f"the state folder {state} lies inside"
+    move = "TURBO_TUI_HOME or XDG_STATE_HOME to a folder outside it"
+    if root != folder:
+        here = f"`--here` keeps to {folder.name}; or set {move}."
+        return f"{root}, the git root of {folder}: {inside}. {here}"
+    if Path(os.path.expanduser("~")).is_relative_to(root):  # noqa: PTH111  it never fails
+        return (
+            f"{root} is your home folder or holds it, and not a project. Go into one, or name it: "
+            f"`turbo-tui PATH`; `turbo-tui --demo` shows one. To open {root} itself set {move}: "
+            f"{inside}."
+        )
+    return f"{root}: {inside} this workspace. Set {move}."
 
 
 def make_state(state: Path) -> None:
