@@ -78,6 +78,9 @@ def test_a_signal_in_the_middle_of_a_step_leaves_a_closed_log(
     child.send("g")
     child.expect("is running")
     child.kill(number)
+    child.expect(
+        r"step s1 was cut off, step s2 has not run yet. Go on with: turbo-tui session resume"
+    )
     child.expect(pexpect.EOF)
     child.close()
 

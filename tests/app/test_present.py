@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes import FAKE_REPORT, MemoryBlobs
 from turbo_tui.app.cards import card_for
+from turbo_tui.app.main import left_waiting
 from turbo_tui.app.opened import consent_question, resume_question, trust_question
 from turbo_tui.app.present import LogPresenter, plan_value, sandbox_word
 from turbo_tui.app.present_changes import DiffPresenter, empty_diff
@@ -165,6 +166,29 @@ def test_a_long_task_leaves_room_for_the_answers_of_the_resume_question() -> Non
     assert "\n" not in told
     assert told.startswith("Session 7f3a, now: mend this mend")
     assert len(told) < 300
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        (("landed", "done", "rejected"), ""),
+        (("landed", "failed"), "step s2 waits for its review."),
+        (("staged",), "step s1 waits for its review."),
+        (("landed", "conflict", "staged"), "2 steps wait for their review."),
+        (("interrupted", "proposed", "proposed"), "step s1 was cut off, 2 steps have not run yet."),
+    ],
+)
+def test_what_a_closed_session_leaves_to_do_is_said_with_the_way_back(
+    statuses: tuple[StepStatus, ...], told: str
+) -> None:
+    steps = [
+        StepState(Step(f"s{number}", "t"), status, changes="blob")
+        for number, status in enumerate(statuses, start=1)
+    ]
+    said = left_waiting(steps, "7f3a")
+
+    way = "Go on with: turbo-tui session resume 7f3a"
+    assert said == (f"turbo-tui: {told} {way}\n" if told else "")
 
 
 def test_notes_and_welcome_stand_in_an_empty_plan() -> None:
