@@ -107,6 +107,10 @@ class Trust:
         files = project_files(workspace)
         return bool(files.contents) and not self.has(workspace, files)
 
+    def had(self, workspace: Path) -> bool:
+        """Tell whether files of this project were trusted once, whatever became of them."""
+        return os.fspath(workspace) in _load(self._file)
+
     def give(self, workspace: Path, files: ProjectFiles | None = None) -> None:
         """Trust the project's files as they were read; by default as they are now."""
         known = _load(self._file)

@@ -16,7 +16,9 @@ import pytest
 from turbo_tui import __version__, cli
 from turbo_tui.cli import COMMANDS, main, only_opens
 from turbo_tui.commands.program import Commands, program
+from turbo_tui.config import paths
 from turbo_tui.core.errors import WorkspaceError
+from turbo_tui.trust import Trust
 
 Shell = tuple[int, str, str]
 
@@ -231,6 +233,30 @@ def test_a_dry_run_says_that_it_was_one(
     assert code == 3
     assert "DRY_RUN is set: the plan was made, and none of its steps was run." in err
     assert "echo" in Path("a.py").read_text()
+
+
+def test_without_the_app_it_is_said_that_a_projects_own_recipes_are_left_out(
+    shell: Callable[..., Shell],
+) -> None:
+    recipes = Path(".turbo/recipes")
+    recipes.mkdir(parents=True)
+    (recipes / "hello.toml").write_text("name = 'hello'\n")
+    strange = shell("plan", "say hello", "--here")[2]
+    Trust(paths().state).give(Path.cwd())
+    (recipes / "hello.toml").unlink()
+    (recipes / "other.toml").write_text("")
+    changed = shell("plan", "say hello", "--here")[2]
+
+    assert ".turbo/ of this project: not trusted. Its recipes and settings are left out" in strange
+    assert ".turbo/ of this project: changed since you trusted it." in changed
+
+
+def test_a_file_of_variables_that_are_none_of_ours_is_not_spoken_of(
+    shell: Callable[..., Shell],
+) -> None:
+    Path(".env").write_text("DEBUG=1\n")
+
+    assert ".env" not in shell("plan", "say hello", "--here")[2]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 from collections.abc import Callable, Coroutine
 from typing import TextIO
 
-from turbo_tui.commands.telling import encodable
+from turbo_tui.commands.telling import encodable, tell
+from turbo_tui.config.environment import dotenv
 from turbo_tui.core import events as ev
 from turbo_tui.core.codec import record_line
 from turbo_tui.core.plain import one_line, plain
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views import LogEntry, StepState
 from turbo_tui.engine.run import Run
+from turbo_tui.trust import project_files
+from turbo_tui.wiring import Workspace
 
 EXIT_CODES: dict[ev.Status, int] = {
     "done": 0,
@@ -28,6 +32,24 @@ UNPLANNABLE = 2
 SHOWN_LINES = 60
 
 GLYPHS = {"running": "…", "ok": "✔", "failed": "✘", "info": "·"}
+
+
+def tell_untrusted(workspace: Workspace) -> None:
+    """Say on stderr where a project's own recipes and settings are left out: the app would ask."""
+    files = project_files(workspace.root)
+    if workspace.trusted or workspace.trust.has(workspace.root, files):
+        return
+    own = [path for path in files.contents if path.startswith(".turbo/")]
+    env = [".env"] if dotenv(files.contents.get(".env", b"")) else []
+    if not own and not env:
+        return
+    named = " and ".join([*([".turbo/"] if own else []), *env])
+    why = "changed since you trusted it" if workspace.trust.had(workspace.root) else "not trusted"
+    tell(
+        f"turbo-tui: {named} of this project: {why}. Its recipes and settings are left out, but "
+        f"for what is stricter. The app asks whether to trust it: "
+        f"turbo-tui {shlex.quote(str(workspace.root))}\n"
+    )
 
 
 def json_lines(out: TextIO) -> Callable[[Record], None]:
@@ -153,14 +175,15 @@ def closing_words(run: Run) -> str:
             return f"turbo-tui: done, nothing landed. Session {session}.\n"
         what = f"landed {len(landed)} file{'' if len(landed) == 1 else 's'}"
         return f"turbo-tui: {what}. Session {session}; `turbo-tui session undo` takes it back.\n"
-    words = f"turbo-tui: {reason or status}.\n".replace("..", ".")
+    why = reason or status
+    # Of several lines the last is an example to type, and a command may end in dots.
+    stop = "" if "\n" in why or why.endswith((".", "!", "?", "…")) else "."
+    words = f"turbo-tui: {why}{stop}\n"
     if run.landings.error and status == "error":
         words += f"Then land it with: turbo-tui session resume {session} --approve staged\n"
-    elif status == "needs_approval":
-        root = run.views.workspace
+    elif status == "needs_approval" and run.views.plan.steps:
+        root = shlex.quote(run.views.workspace)
         words += f"Review it with: turbo-tui {root} --session {session}\n"
-    elif status == "error" and run.views.plan.nearest:
-        words += "Nearest: " + "; ".join(run.views.plan.nearest) + "\n"
     return words
 
 

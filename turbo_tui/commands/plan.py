@@ -46,6 +46,7 @@ async def _plan(
     from turbo_tui.wiring.running import open_run  # noqa: PLC0415
 
     workspace = open_workspace(path, here=here)
+    headless.tell_untrusted(workspace)
     opened = await open_run(workspace, approve="all" if yes else "none", built_in=built_in)
     run = opened.run
 

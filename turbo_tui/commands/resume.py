@@ -103,6 +103,7 @@ async def _resume(
 ) -> int:
     from turbo_tui.wiring.running import open_run  # noqa: PLC0415  heavy
 
+    headless.tell_untrusted(workspace)
     opened = await open_run(workspace, session_id=session_id, approve=approve)
     run = opened.run
     if as_json:

@@ -81,6 +81,7 @@ async def _run(
     from turbo_tui.wiring.running import open_run  # noqa: PLC0415  heavy
 
     workspace = open_workspace(path, here=here)
+    headless.tell_untrusted(workspace)
     opened = await open_run(workspace, approve=approve, built_in=built_in)
     run = opened.run
     if as_json:
