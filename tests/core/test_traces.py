@@ -130,3 +130,25 @@ def test_a_trace_that_says_nothing_but_places_has_no_message() -> None:
 
 def test_words_made_to_hurt_are_read_in_time() -> None:
     assert read_trace("at " * 20_000 + "a." * 20_000).frames == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "message"),
+    [
+        ("lib/url.c:3295", Frame("lib/url.c", 3295), ""),
+        ("url.c:12:3: error: expected ';'", Frame("url.c", 12), "error: expected ';'"),
+        ("bin/tool:4:exec x", Frame("bin/tool", 4), "exec x"),
+        ("error[E0308]: mismatched\n  --> src/main.rs:10:5\n", Frame("src/main.rs", 10), ""),
+    ],
+)
+def test_a_place_that_a_line_begins_with_is_one(text: str, frame: Frame, message: str) -> None:
+    trace = read_trace(text)
+
+    assert trace.named
+    assert trace.frames == (frame,)
+    assert trace.message == message
+
+
+@pytest.mark.parametrize("text", ["kind:12", "like:src/a.py:3", "std::a.b", "12:30", "see a.c:3"])
+def test_a_filter_a_time_or_a_word_is_no_place(text: str) -> None:
+    assert read_trace(text).frames == ()

@@ -315,3 +315,26 @@ def test_a_file_that_is_not_indexed_yet_is_shown_around_the_line(
     )[0]
 
     assert (hit.path, hit.start_line, hit.end_line) == ("late.py", 20, 40)
+
+
+@pytest.mark.parametrize("query", ["shop/orders.py:5", "orders.py:5:9: error: no such order"])
+def test_a_path_with_a_line_leads_there(folder: Folder, query: str) -> None:
+    first = folder.find(query, limit=3)[0]
+
+    assert (first.path, first.line) == ("shop/orders.py", 5)
+    assert first.why[0] == "the line you named"
+
+
+def test_what_only_looks_like_a_place_is_searched_as_words(folder: Folder, root: Path) -> None:
+    put(root, {"net.py": "HOST = '127.0.0.1:8080'\n"})
+
+    assert [hit.path for hit in folder.find("127.0.0.1:8080", limit=3)] == ["net.py"]
+
+
+@pytest.mark.parametrize("query", ["mail/long.py", "./mail/long.py", "long.py"])
+def test_the_path_of_a_file_leads_to_its_begin(folder: Folder, root: Path, query: str) -> None:
+    put(root, {"mail/long.py": "import os\n" + "\n\ndef long(): return 'mail long py'\n" * 90})
+
+    first = folder.find(query, limit=3)[0]
+
+    assert (first.path, first.start_line) == ("mail/long.py", 1)

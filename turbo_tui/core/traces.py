@@ -27,6 +27,13 @@ _RUST = (
 _LAST_IS_INNERMOST = tuple(re.compile(each) for each in (_QUOTED, _PYTEST))
 _FIRST_IS_INNERMOST = tuple(re.compile(each) for each in (_JVM, _NODE, _RUST))
 _GOROUTINE = re.compile(_GO)
+# What a compiler, a linter or grep -n writes before what it says, at the begin of a line.
+_NAMED = re.compile(
+    r"^[ \t]*(?:--> )?"
+    r"(?P<path>(?:[^\s:]{0,300}/)?[^\s:/]{1,100}\.\w{1,12}|[^\s:]{0,300}/[^\s:/]{1,100})"
+    r":(?P<line>\d{1,7})(?::\d{1,7})?(?::|(?=\s|$))",
+    re.MULTILINE,
+)
 _CAUSE = re.compile(r"^\s*Caused by: ", re.MULTILINE)
 _SAID = re.compile(r"\b(?:\w*(?:Error|Exception)\b|panic\b|panicked\b|fatal\b|E {3})")
 _BESIDE = re.compile(
@@ -55,14 +62,19 @@ class Trace:
     Attributes:
         frames: The innermost first; that of the first cause before what it led to.
         message: What went wrong, in the trace's words.
+        named: It is no stack trace, but lines that begin with a place, as `src/a.c:12: …`.
     """
 
     frames: tuple[Frame, ...] = ()
     message: str = ""
+    named: bool = False
 
 
 def read_trace(text: str) -> Trace:
-    """Read a trace of Python (pytest's too), JavaScript, Go, Rust or the JVM; else no frames."""
+    """Read a trace of Python (pytest's too), JavaScript, Go, Rust or the JVM.
+
+    Else the places that lines begin with, as compilers write them; else there are no frames.
+    """
     whole = text[:MOST_CHARS].replace(LINE_END, "\n")
     frames: list[Frame] = []
     for pattern in _LAST_IS_INNERMOST:
@@ -73,8 +85,17 @@ def read_trace(text: str) -> Trace:
     if "goroutine " in whole or " +0x" in whole:
         frames += _frames(_GOROUTINE, whole)
     if not frames:
-        return Trace()
+        return _named_places(whole)
     return Trace(tuple(dict.fromkeys(frames)), _message(whole))
+
+
+def _named_places(text: str) -> Trace:
+    places = list(_NAMED.finditer(text))
+    if not places:
+        return Trace()
+    frames = dict.fromkeys(Frame(each["path"], int(each["line"])) for each in places)
+    said = text[places[0].end() :].strip().split("\n")[0]
+    return Trace(tuple(frames), said, named=True)
 
 
 def _frames(pattern: re.Pattern[str], text: str) -> list[Frame]:

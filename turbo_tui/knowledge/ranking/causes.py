@@ -19,8 +19,10 @@ def cause_of(index: Index, text: str) -> str:
     """Say in one sentence why a query finds nothing; nothing where it could well have."""
     if not index.files:
         return "No file here is searched: there is none, or .gitignore or .turbo/ignore names all."
-    if read_trace(text).frames:
-        return "None of the files in this stack trace is in the workspace."
+    trace = read_trace(text)
+    if trace.frames:
+        where = "you named" if trace.named else "in this stack trace"
+        return f"None of the files {where} is in the workspace."
     query = parse_query(text)
     return _of_filters(index, query) or _of_like(index, query) or _of_words(query)
 

@@ -83,15 +83,17 @@ class Finder:
         self, text: str, limit: int, pending: Iterable[SourceFile], leaning: Leaning
     ) -> list[Hit]:
         trace = read_trace(text)
-        if trace.frames:
-            return self._traced(trace, limit, list(pending), leaning)
+        pending = list(pending) if trace.frames else pending
+        found = self._traced(trace, limit, pending, leaning) if trace.frames else []
+        if found or (trace.frames and not trace.named):
+            return found
         query = parse_query(text)
         if query.like is not None:
             return self._like(query, *query.like)[:limit]
         return self._ranked(query, limit, pending, leaning) if query.text else []
 
     def _traced(
-        self, trace: Trace, limit: int, pending: Sequence[SourceFile], leaning: Leaning
+        self, trace: Trace, limit: int, pending: Iterable[SourceFile], leaning: Leaning
     ) -> list[Hit]:
         """Return a trace's own places, then what its message finds elsewhere."""
         found = tracing.places(self._index, trace, pending)

@@ -134,6 +134,8 @@ def places_of(candidate: Candidate, asked: Asked, total: float, limit: int) -> l
     chunks, fits = candidate.known.chunks, candidate.fits
     order = sorted(range(len(chunks)), key=lambda at: (-fits[at], at))
     first = named_span(candidate, asked) or (chunks[order[0]] if order else (1, 1))
+    if is_path_of(candidate, asked):
+        first = chunks[0] if chunks else (1, 1)
     found = [Place(candidate, first, total)]
     best = float(fits[order[0]]) if order else 0.0
     if asked.is_symbol or best <= 0:
@@ -145,6 +147,13 @@ def places_of(candidate: Candidate, asked: Asked, total: float, limit: int) -> l
             below = SECOND * len(found) + math.log(float(fits[at]) / best)
             found.append(Place(candidate, (start, end), total + below))
     return found
+
+
+def is_path_of(candidate: Candidate, asked: Asked) -> bool:
+    """Tell whether a query is the path of a file, or its end: then the file's begin is meant."""
+    text = asked.text.strip().removeprefix("./")
+    tells = "/" in text or "." in text.strip(".")
+    return asked.is_symbol and tells and f"/{candidate.known.file.path}".endswith(f"/{text}")
 
 
 def named_span(candidate: Candidate, asked: Asked) -> Span | None:

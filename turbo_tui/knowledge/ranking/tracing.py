@@ -41,7 +41,8 @@ def places(index: Index, trace: Trace, pending: Iterable[SourceFile] = ()) -> li
     found: dict[tuple[str, Span], Hit] = {}
     told = [(each, by_name.get(each.path.rpartition("/")[2], ())) for each in trace.frames]
     told = told[:MOST_FRAMES]
-    ours = [(frame, meant(frame, paths, files), "stack trace") for frame, paths in told]
+    said = "the line you named" if trace.named else "stack trace"
+    ours = [(frame, meant(frame, paths, files), said) for frame, paths in told]
     copies = [(frame, copied(frame, paths), "stack trace of a copy") for frame, paths in told]
     for frame, path, said in (*ours, *copies):
         if path is None:
