@@ -100,6 +100,20 @@ def test_a_person_is_told_in_lines(shop: Path) -> None:
     ]
 
 
+def test_what_no_rule_speaks_of_is_said_with_what_it_can_reach(shop: Path) -> None:
+    reason = str(decided(shop, "git", "fetch")["reason"])
+
+    assert "no network unless you grant it" in reason or "holds only in part" in reason
+    assert "review" in reason
+
+
+def test_a_whole_line_as_one_word_is_told_from_a_program(shop: Path) -> None:
+    err = policy(shop, "check", "--", "git push --force")[2]
+
+    assert "no program called 'git push --force'" in err
+    assert "policy check -- git push --force" in err
+
+
 def test_nothing_is_run(shop: Path) -> None:
     assert decided(shop, "touch", "made")["decision"] == "allow"
     assert not (shop / "made").exists()
@@ -107,7 +121,15 @@ def test_nothing_is_run(shop: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("check",), ("check", "--"), ("check", "--jsn", "ls"), ("check", "--", ""), ("chek",)],
+    [
+        (),
+        ("check",),
+        ("check", "--"),
+        ("check", "--jsn", "ls"),
+        ("check", "--", ""),
+        ("check", "--", "git push"),
+        ("chek",),
+    ],
 )
 def test_a_wrong_command_line_exits_2_and_says_why(shop: Path, words: tuple[str, ...]) -> None:
     code, out, err = policy(shop, *words)

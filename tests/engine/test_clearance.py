@@ -46,7 +46,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "a word stays a word": ("echo", "$(git push)"),
 }
 REASONS = {
-    "full": "It is staged: you review what it did before anything lands.",
+    "full": "In the sandbox: it has no network unless you grant it; what it changes is staged, "
+    "and you review that before anything lands.",
     "none": "Nothing confines commands here.",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -44,6 +45,11 @@ def check_command(argv: tuple[str, ...], *, path: str, here: bool, as_json: bool
         raise click.UsageError(f"There is no option {argv[0]}. Write -- before the command.")
     if not argv[0].strip():
         raise click.UsageError("The command is empty. Name a program behind --.")
+    if len(argv) == 1 and len(argv[0].split()) > 1 and shutil.which(argv[0]) is None:
+        raise click.UsageError(
+            f"There is no program called {argv[0]!r}. Give its words apart "
+            f"(turbo-tui policy check -- {argv[0]}), or a shell line as -- bash -c 'LINE'."
+        )
     decision = asyncio.run(_decision(argv, path, here=here))
     if as_json:
         sys.stdout.write(json.dumps(asdict(decision), indent=1) + "\n")

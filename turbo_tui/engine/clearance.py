@@ -12,7 +12,12 @@ from turbo_tui.core.ports import Ask, Level
 from turbo_tui.engine.approval import Answers, Asks, Rules
 from turbo_tui.engine.rules import by_rules
 
-STAGED = "It is staged: you review what it did before anything lands."
+STAGED = "what it changes is staged, and you review that before anything lands."
+CONFINED: dict[Level, str] = {
+    "full": f"In the sandbox: it has no network unless you grant it; {STAGED}",
+    "reduced": f"In a sandbox that holds only in part (`turbo-tui doctor` says what); {STAGED}",
+    "none": f"Nothing confines it here; {STAGED}",
+}
 
 
 def question_of_rule(argv: Sequence[str], rules: Rules, step_id: str = "") -> Ask | None:
@@ -81,7 +86,7 @@ def foretell(
     if decided:
         return next((each for each in decided if each.decision == "ask"), decided[0])
     _, rule = said(Ask("command", shlex.join(argv), ""))
-    return Decision("allow", f"A rule allows it{sources[rule]}." if rule else STAGED, rule)
+    return Decision("allow", f"A rule allows it{sources[rule]}." if rule else CONFINED[level], rule)
 
 
 def _in_order(scopes: Sequence[str]) -> tuple[Answer, ...]:
