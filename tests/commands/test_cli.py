@@ -251,6 +251,15 @@ def test_without_the_app_it_is_said_that_a_projects_own_recipes_are_left_out(
     assert ".turbo/ of this project: changed since you trusted it." in changed
 
 
+def test_why_there_is_no_plan_is_told_once(shell: Callable[..., Shell]) -> None:
+    code, out, err = shell("run", "do something great", "--here")
+
+    assert code == 2
+    assert out.endswith("✘ no plan\n")
+    assert err.count("No recipe fits “do something great”") == 1
+    assert "[planner] in your config.toml" in err
+
+
 def test_a_file_of_variables_that_are_none_of_ours_is_not_spoken_of(
     shell: Callable[..., Shell],
 ) -> None:

@@ -170,13 +170,15 @@ async def test_a_task_that_nearly_fits_shows_the_nearest(task: str, first: str) 
         await _plan(task)
 
     assert refused.value.nearest[0] == first
+    assert str(refused.value).endswith("M in the app, or [planner] in your config.toml.")
 
 
-async def test_an_impossible_task_names_the_recipes_there_are() -> None:
+@pytest.mark.parametrize("task", ["translate my poem", "do something great", "what do we do there"])
+async def test_an_impossible_task_names_the_recipes_there_are(task: str) -> None:
     with pytest.raises(
-        TaskError, match=r"Recipes there are: .*rename a symbol.*set up a model"
+        TaskError, match=r"Recipes there are: .*rename a symbol.*set up a model: M in the app"
     ) as no:
-        await _plan("translate my poem")
+        await _plan(task)
 
     assert no.value.nearest == ()
 

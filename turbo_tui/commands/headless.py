@@ -72,6 +72,9 @@ def progress(run: Run, out: TextIO) -> Callable[[Record], None]:
             if entry.state == "running" or told.get(entry.key) == entry:
                 continue
             told[entry.key] = entry
+            if entry.kind == "plan" and entry.state == "failed":
+                out.write(encodable(f"{GLYPHS['failed']} no plan\n", out))  # the last words say why
+                continue
             detail = f"  ({one_line(entry.detail)})" if entry.detail else ""
             out.write(encodable(f"{GLYPHS[entry.state]} {one_line(entry.title)}{detail}\n", out))
             if entry.state == "failed" or entry.kind in {"plan", "step"}:

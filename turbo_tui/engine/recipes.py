@@ -33,9 +33,12 @@ __all__ = [
 PLANNER = "built-in"
 SHOWN_NEAREST = 3
 _ALIKE = 0.8  # spelling similarity from which a word counts as a typo of another
-_STOP_WORDS = frozenset(
-    {"the", "a", "an", "to", "of", "in", "it", "is", "me", "my", "for", "all", "and", "on", "with"}
-)
+_COMMON = """
+    the a an to of in it is are me my for all and on with do does what where who how we why this
+    that there some
+"""
+_STOP_WORDS = frozenset(_COMMON.split())
+_ELSE = "For anything else set up a model: M in the app, or [planner] in your config.toml."
 _EMPTY = (None, "", ())
 
 SymbolNames = Callable[[], Awaitable[Sequence[str]]]
@@ -157,14 +160,12 @@ def _no_fit(task: str, sentence: Sentence, recipes: Sequence[Recipe]) -> TaskErr
     near = _nearest(sentence, recipes)
     if near:
         return TaskError(
-            f"No recipe fits “{_short(task)}” as it stands. Which did you mean?\n{_examples(near)}",
+            f"No recipe fits “{_short(task)}” as it stands. Which did you mean?\n{_examples(near)}"
+            f"\n{_ELSE}",
             tuple(recipe.name for recipe in near),
         )
     known = "; ".join(recipe.title.lower() for recipe in recipes) or "none"
-    return TaskError(
-        f"No recipe fits “{_short(task)}”, and no model is set up that could plan it. "
-        f"Recipes there are: {known}. For anything else set up a model."
-    )
+    return TaskError(f"No recipe fits “{_short(task)}”. Recipes there are: {known}. {_ELSE}")
 
 
 def _nearest(sentence: Sentence, recipes: Sequence[Recipe]) -> list[Recipe]:
