@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -50,6 +51,8 @@ def only_opens(words: Sequence[str]) -> bool:
 
     It takes a fifth of the time to the first frame.
     """
-    return not words or (
-        len(words) == 1 and words[0] not in COMMANDS and not words[0].startswith("-")
-    )
+    if len(words) != 1:
+        return not words
+    word = words[0]
+    is_path = "/" in word or os.path.exists(word)  # noqa: PTH110  pathlib is imported later
+    return is_path and word not in COMMANDS and not word.startswith("-")

@@ -317,6 +317,36 @@ def test_windows_is_pointed_to_wsl2(
     assert "WSL2" in err
 
 
+def test_help_is_found_by_the_words_people_type(shell: Callable[..., Shell]) -> None:
+    asked = [shell(*words.split())[:2] for words in ("--help", "-h", "help")]
+
+    assert asked[0][0] == 0
+    assert asked == [asked[0]] * 3
+    assert shell("help", "search") == shell("search", "-h")
+
+
+@pytest.mark.parametrize("words", [("serch",), ("serch", "foo")])
+def test_a_misspelt_command_is_told_the_one_that_is_meant(
+    shell: Callable[..., Shell], words: tuple[str, ...]
+) -> None:
+    code, _, err = shell(*words)
+
+    assert code == 2
+    assert "There is no command and no folder 'serch'. Did you mean 'search'?" in err
+
+
+def test_a_wrong_option_of_the_app_is_told_in_words_that_were_typed(
+    shell: Callable[..., Shell],
+) -> None:
+    assert "turbo-tui open" not in shell("--nonsense")[2]
+
+
+def test_a_plan_file_that_is_not_there_is_named_once(shell: Callable[..., Shell]) -> None:
+    said = "turbo-tui: none.json: cannot be read: No such file or directory.\n"
+
+    assert shell("run", "--plan", "none.json")[2] == said
+
+
 def test_a_name_that_is_no_command_has_no_module() -> None:
     assert program.get_command(click.Context(program), "nonsense") is None
 
@@ -325,6 +355,7 @@ def test_a_folder_alone_opens_without_the_flags_library() -> None:
     assert frozenset(Commands.modules) == COMMANDS
     assert only_opens([])
     assert only_opens(["./run"])
+    assert not only_opens(["no-such-folder"]), "a command may be meant"
     assert not only_opens(["run"])
     assert not only_opens(["--demo"])
     assert not only_opens(["some/folder", "--here"])

@@ -69,6 +69,10 @@ def test_places_are_told_to_a_person_and_no_file_writes_to_the_terminal(shop: Pa
     assert "secret" not in out
 
 
+def test_words_of_a_query_need_no_quotes(shop: Path) -> None:
+    assert search(shop, "total", "of", "prices") == search(shop, "total of prices")
+
+
 def test_the_git_root_is_searched_unless_this_folder_is_meant(shop: Path) -> None:
     _, around, _ = search(shop, "total", "--json", "-C", str(shop / "lib"))
     _, here, _ = search(shop, "total", "--json", "-C", str(shop / "lib"), "--here")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+from pathlib import Path
 from typing import ClassVar
 
 import click
@@ -45,7 +47,11 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `turbo-tui [PATH] [--demo …]` as the command `open`."""
+        if args[:1] in (["help"], ["-h"]) and not Path("help").exists():
+            args = [*args[1:2], "--help"]
         if not args or (args[0] not in self.modules and args[0] not in {"--help", "--version"}):
+            if args and not args[0].startswith("-") and not Path(args[0]).exists():
+                _refuse_misspelt(args[0], list(self.modules))
             args = ["open", *args]
         return super().parse_args(ctx, args)
 
@@ -56,9 +62,17 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in self.modules.items()])
 
 
+def _refuse_misspelt(word: str, known: list[str]) -> None:
+    near = difflib.get_close_matches(word, known, n=1)
+    if near:
+        raise click.UsageError(
+            f"There is no command and no folder {word!r}. Did you mean {near[0]!r}?"
+        )
+
+
 @click.group(
     cls=Commands,
-    context_settings={"help_option_names": ["--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
     options_metavar="[PATH] [--demo] [--here]",
     subcommand_metavar="| COMMAND …",
 )
@@ -97,6 +111,8 @@ def run_program() -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx and error.ctx.command is open_app:
+            error.ctx = error.ctx.parent  # nobody typed `open`
         error.show()
         if asked.as_json:
             tell_failure(error.format_message(), UsageError.exit_code)

@@ -125,7 +125,8 @@ def read_plan(file: Path) -> Plan:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         value = json.loads(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"{file}: cannot be read: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise PlanError(f"{file}: cannot be read: {why}.") from error
     except ValueError as error:
         raise PlanError(
             f"{file}: is not JSON: {error}. Write one with: turbo-tui plan TASK --json"

@@ -36,16 +36,28 @@ class _Command(click.Command):
 
 
 @click.command("search", cls=_Command)
-@click.argument("query")
+@click.argument("words", nargs=-1, required=True, metavar="QUERY")
 @click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
-@click.option("-k", "limit", default=10, type=click.IntRange(1, 1000), help="Places at most.")
+@click.option(
+    "-k",
+    "limit",
+    default=10,
+    type=click.IntRange(1, 1000),
+    show_default=True,
+    help="Places at most.",
+)
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @json_option()
-def command(query: str, *, path: str, limit: int, here: bool, as_json: bool) -> None:
+def command(words: tuple[str, ...], *, path: str, limit: int, here: bool, as_json: bool) -> None:
     """Find the places that answer QUERY: a name, a phrase as it stands, a question.
 
     Best first, each file once, then further lines. Exit code 0 also when nothing is found.
+
+    Filters are words of the query: lang:py, path:src/, kind:tests (code, docs, config), with a
+    minus in front to leave out; like:FILE:LINE finds what is like a place. A phrase in double
+    quotes is meant as it stands: turbo-tui search '"connection closed" -kind:tests'
     """
+    query = " ".join(words)
     workspace = open_workspace(path, here=here)
     home, learns = search_home(workspace.root), workspace.settings.knowledge.learn
     with closing(Client(home, learns=learns)) as client, _waiting(home):
