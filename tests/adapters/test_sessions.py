@@ -121,6 +121,15 @@ def test_the_newest_session_is_that_of_the_workspace(tmp_path: Path) -> None:
         newest_session(tmp_path, Path("/nowhere"))
 
 
+def test_a_plan_that_was_all_that_was_asked_for_does_not_wait(tmp_path: Path) -> None:
+    task, ended = ev.TaskGiven("rename"), ev.RunFinished("done", "1")
+    write(tmp_path, task, PLAN, STAGED, session_id="1")
+    write(tmp_path, task, PLAN, ended, session_id="2")
+    write(tmp_path, task, PLAN, ended, ev.StepStarted("1", 1, "s", "copy"), STAGED, session_id="3")
+
+    assert statuses(tmp_path) == {"1": "waiting", "2": "planned", "3": "waiting"}
+
+
 def test_a_session_that_was_only_looked_into_is_not_the_newest_that_is_meant(
     tmp_path: Path,
 ) -> None:

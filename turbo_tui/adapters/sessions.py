@@ -6,7 +6,7 @@ STATE/sessions/ID/           one session; ID is `261122-160340-7f3a` (UTC, then 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -17,10 +17,19 @@ from turbo_tui.adapters.log_glance import peek
 from turbo_tui.adapters.log_head import HEAD
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import OtherVersionError, SessionError, TurboError
+from turbo_tui.core.ports import Record
 from turbo_tui.core.views import PlanView
 
 SessionStatus = Literal[
-    "open", "waiting", "interrupted", "failed", "done", "empty", "broken", "other-version"
+    "open",
+    "planned",
+    "waiting",
+    "interrupted",
+    "failed",
+    "done",
+    "empty",
+    "broken",
+    "other-version",
 ]
 
 Wanted = Literal["none", "task", "work", "landed"]
@@ -35,7 +44,7 @@ _OF_THE_PLAN = frozenset(
         ev.StepStarted, ev.StepStaged,
         ev.StepFinished, ev.StepFailed, ev.StepInterrupted, ev.StepSkipped, ev.StepRejected,
         ev.StepApproved, ev.StepLanded, ev.LandingRefused, ev.LandingUndone, ev.LandingRedone,
-        ev.LandingRecovered,
+        ev.LandingRecovered, ev.RunFinished,
     )
 )  # fmt: skip
 
@@ -48,8 +57,9 @@ class SessionSummary:
         workspace: Absolute path; empty when the log does not say.
         task: The last task given.
         started, last: Seconds since the epoch of its first and last record; 0.0 unknown.
-        status: `open`: another process writes it · `waiting`: for a review, or for steps to
-            be run · `interrupted`: it was cut off · `failed`: a step or the planning failed ·
+        status: `open`: another process writes it · `planned`: a plan was all that was asked
+            for · `waiting`: for a review, or for steps to be run · `interrupted`: it was cut
+            off · `failed`: a step or the planning failed ·
             `done` · `empty`: no task · `broken`: its log cannot be read · `other-version`:
             another turbo-tui wrote it, and reads it.
         size_bytes: Of its folder; blobs are shared and not counted.
@@ -193,7 +203,7 @@ def summary_of(folder: Path) -> SessionSummary:
         task=plan.task,
         started=started.at if started else 0.0,
         last=glance.last_at,
-        status="open" if lock_holder(folder) is not None else _status(plan),
+        status="open" if lock_holder(folder) is not None else _status(plan, glance.records),
         records=glance.count,
         size_bytes=size,
     )
@@ -220,7 +230,8 @@ def _what_it_has(folder: Path) -> tuple[Wanted, ...]:
     plan = PlanView()
     landed = False
     try:
-        for record in peek(folder, _OF_THE_PLAN).records:
+        records = peek(folder, _OF_THE_PLAN).records
+        for record in records:
             plan.apply(record)
             # An approval alone may be of a landing that a crash cut off.
             landed |= isinstance(
@@ -228,7 +239,7 @@ def _what_it_has(folder: Path) -> tuple[Wanted, ...]:
             )
     except TurboError:
         return ("task", "work", "landed")  # what is wrong with the newest is told, not passed over
-    works = _status(plan) in {"waiting", "interrupted"} or any(
+    works = _status(plan, records) in {"waiting", "interrupted"} or any(
         state.status == "failed" for state in plan.steps
     )
     given: list[tuple[Wanted, bool]] = [
@@ -248,8 +259,11 @@ def _workspace_of(folder: Path) -> str:
     return event.workspace if isinstance(event, ev.SessionStarted) else ""
 
 
-def _status(plan: PlanView) -> SessionStatus:
+def _status(plan: PlanView, records: Sequence[Record]) -> SessionStatus:
     statuses = {state.status for state in plan.steps}
+    last = records[-1].event if records else None
+    if statuses == {"proposed"} and isinstance(last, ev.RunFinished) and last.status == "done":
+        return "planned"
     if plan.planning or statuses & {"running", "interrupted", "approved"}:
         return "interrupted"
     if statuses & {"staged", "conflict", "proposed"} or any(s.reviewable for s in plan.steps):

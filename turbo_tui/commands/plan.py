@@ -11,6 +11,7 @@ import click
 from turbo_tui.commands import headless
 from turbo_tui.commands.as_json import json_option, tell_failure
 from turbo_tui.commands.telling import tell
+from turbo_tui.core import events as ev
 from turbo_tui.core.plain import one_line, plain
 from turbo_tui.core.plan import Plan
 from turbo_tui.wiring import open_workspace
@@ -64,6 +65,8 @@ async def _plan(
             tell(headless.closing_words(run))
             return code
         plan = run.views.plan.plan
+        # It is done with that: nothing of it waits to be taken up.
+        run.session.append(ev.RunFinished("done", run.session.session_id), "headless")
         if as_json:
             sys.stdout.write(json.dumps(plan_to_json(plan), indent=1) + "\n")
         else:
