@@ -28,6 +28,8 @@ BOX = """
         min-width: 50;
         height: auto;
         max-height: 90%;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
         background: $surface;
         border: solid $primary;
         border-title-color: $text-primary;
@@ -35,7 +37,7 @@ BOX = """
         padding: 1 2;
     }
     & Static { width: 1fr; height: auto; }
-    & .keys { margin-top: 1; }
+    & .keys { dock: bottom; margin-top: 1; background: $surface; }  /* in sight however small */
     & VerticalScroll, & TextArea { scrollbar-size-vertical: 1; }
     & .label { color: $foreground-darken-3; margin-top: 1; }
     & Input.-textual-compact { background: $panel; padding: 0 1; }
@@ -116,8 +118,13 @@ class QuestionScreen(ModalScreen[str]):
         self.query_one(".keys", Static).update(self._key_line(live=live))
 
     def on_key(self, event: events.Key) -> None:
-        """Answer, once the guard is over."""
+        """Answer, once the guard is over; the arrows scroll what is longer than the window."""
         event.stop()
+        if event.key in {"up", "down"}:
+            self.query_one(".box").scroll_relative(
+                y=1 if event.key == "down" else -1, animate=False
+            )
+            return
         early = self._shown_at is None or self._clock() - self._shown_at < GUARD_S
         if event.key == "escape" and not early:
             self.dismiss(self._question.otherwise)
