@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from turbo_tui.app.cards import APPROVE, current_step, review_key, turn_key, unverified_words
 from turbo_tui.app.dialogs import FieldScreen, QuestionScreen
 from turbo_tui.app.feed import Feed
-from turbo_tui.app.house import House
+from turbo_tui.app.house import House, attempt
 from turbo_tui.app.looking import Looking
 from turbo_tui.app.opened import Opened, Option, Question, SavedSetup
 from turbo_tui.app.plan_desk import PlanDesk
 from turbo_tui.app.reviewing import Reviewing
 from turbo_tui.app.taking_back import TakingBack
-from turbo_tui.core.errors import TurboError
 from turbo_tui.core.views import StepState, Turn, lying_on, unlanded_below
 from turbo_widgets.approval_bar import Card
 from turbo_widgets.plan_pane import PlanPane
@@ -83,14 +82,6 @@ class Desk:
         """Something is under way."""
         return self._run.busy
 
-    def _try(self, act: Callable[[], object]) -> bool:
-        try:
-            act()
-        except TurboError as error:
-            self._house.tell(str(error), bad=True)
-            return False
-        return True
-
     # --- tasks and the plan --------------------------------------------------------
 
     def give_task(self, text: str) -> bool:
@@ -104,7 +95,7 @@ class Desk:
                 bad=True,
             )
             return False
-        if not self._try(lambda: self._run.give_task(text, self.looking.pinned)):
+        if not attempt(self._house, lambda: self._run.give_task(text, self.looking.pinned)):
             return False
         self.looking.let_go()
         return True
@@ -122,7 +113,7 @@ class Desk:
             self._perform_turn(card, action, turn)
             return
         acts: dict[str, Callable[[], object]] = {
-            "go": lambda: self._try(self._run.go),
+            "go": lambda: attempt(self._house, self._run.go),
             "review": lambda: self._show_review(step_id),
             "approve": lambda: self._approve(step_id, card.key),
             "approve_verified": lambda: self._approve(step_id, card.key, verify=True),
@@ -130,7 +121,9 @@ class Desk:
             "reject": lambda: self._reject(step_id),
             "skip": lambda: self._drop(step_id, lambda: self._run.skip(step_id)),
             "retry": lambda: self._drop(step_id, lambda: self._run.retry(step_id)),
-            "proceed": lambda: self._try(lambda: self._run.retry(step_id, keep_work=True)),
+            "proceed": lambda: attempt(
+                self._house, lambda: self._run.retry(step_id, keep_work=True)
+            ),
             "replan": self._replan,
             "edit_step": lambda: self.planning.edit(step_id or self._selected),
         }
@@ -143,7 +136,7 @@ class Desk:
             case "approve" if turn_key(turn) == card.key:  # else it is no longer what was shown
                 self._taking_back.settle()
             case "skip":
-                self._try(self._run.drop_turn)
+                attempt(self._house, self._run.drop_turn)
             case "review":
                 self._show_turn()
             case _:
@@ -172,7 +165,7 @@ class Desk:
         if state is None or review_key(state) != asked:  # no longer what was shown
             return
         if verify or state.status not in {"failed", "interrupted"}:
-            self._try(lambda: self._run.approve(step_id, verify=verify))
+            attempt(self._house, lambda: self._run.approve(step_id, verify=verify))
             return
         word = "failed" if state.status == "failed" else "was cut off"
         question = Question(
@@ -185,7 +178,7 @@ class Desk:
         def decided(answer: str | None) -> None:
             now = self._run.views.plan.state(step_id)
             if answer == "yes" and now is not None and review_key(now) == asked:
-                self._try(lambda: self._run.approve(step_id))
+                attempt(self._house, lambda: self._run.approve(step_id))
 
         self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
@@ -207,7 +200,7 @@ class Desk:
     def _drop(self, step_id: str, act: Callable[[], object]) -> None:
         """Let a step's work go; say what goes with it."""
         above = self._falling(step_id)
-        if self._try(act) and above:
+        if attempt(self._house, act) and above:
             self._house.tell(f"Made on top of step {step_id}, and run again: {above}.")
 
     def _falling(self, step_id: str) -> str:
@@ -220,7 +213,7 @@ class Desk:
     def _replan(self) -> None:
         waiting = ", ".join(s.step.id for s in self._run.views.plan.steps if s.reviewable)
         if not waiting:
-            self._try(self._run.replan)
+            attempt(self._house, self._run.replan)
             return
         question = Question(
             "Plan anew from here?",
@@ -234,7 +227,7 @@ class Desk:
 
         def decided(answer: str | None) -> None:
             if answer == "yes":
-                self._try(self._run.replan)
+                attempt(self._house, self._run.replan)
 
         self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
@@ -249,7 +242,7 @@ class Desk:
 
             def refuse(reason: str | None) -> None:
                 if reason is not None:
-                    self._try(lambda: self._run.answer(ask_id, "no", reason))
+                    attempt(self._house, lambda: self._run.answer(ask_id, "no", reason))
 
             self._house.put_up(field, refuse)
             return
@@ -259,7 +252,7 @@ class Desk:
             "plan": "plan",
             "project": "project",
         }
-        self._try(lambda: self._run.answer(ask_id, scopes[answer]))
+        attempt(self._house, lambda: self._run.answer(ask_id, scopes[answer]))
 
     def _reject(self, step_id: str) -> None:
         above = self._falling(step_id)
@@ -284,7 +277,7 @@ class Desk:
 
         def reject(feedback: str | None) -> None:
             if feedback is not None:
-                self._try(lambda: self._run.reject(step_id, feedback))
+                attempt(self._house, lambda: self._run.reject(step_id, feedback))
 
         self._house.put_up(field, reject)
 

@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 from textual.screen import Screen
 
+from turbo_tui.core.errors import TurboError
+
 Given = TypeVar("Given")
 
 
@@ -28,3 +30,13 @@ class House(Protocol):
     def outside(self, command: list[str]) -> int:
         """Give the terminal to another program until it ends; return how it ended, 0 for well."""
         ...
+
+
+def attempt(house: House, act: Callable[[], object]) -> bool:
+    """Do something; tell why where it is refused. Return whether it was done."""
+    try:
+        act()
+    except TurboError as error:
+        house.tell(str(error), bad=True)
+        return False
+    return True

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from turbo_tui.app.dialogs import QuestionScreen
-from turbo_tui.app.house import House
+from turbo_tui.app.house import House, attempt
 from turbo_tui.app.opened import Option, Question
 from turbo_tui.app.step_editor import StepEditor
 from turbo_tui.app.step_text import StepText, step_of, text_of
-from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plan import Mode, Step
 from turbo_tui.core.views import StepState
 from turbo_tui.engine.run import Run
@@ -90,28 +89,20 @@ class PlanDesk:
         self._house.put_up(QuestionScreen(question, clock=self._clock), decided)
 
     def _remove(self, state: StepState) -> None:
-        if self._try(lambda: self._run.remove_step(state.step.id)):
+        if attempt(self._house, lambda: self._run.remove_step(state.step.id)):
             self._house.tell(f"Deleted: {state.step.title}. {BACK}")
 
     def move(self, step_id: str, position: int) -> None:
         """Put a step elsewhere."""
-        self._try(lambda: self._run.move_step(step_id, position))
+        attempt(self._house, lambda: self._run.move_step(step_id, position))
 
     def set_mode(self, step_id: str, mode: Mode) -> None:
         """Let a step land by itself, or ask."""
-        self._try(lambda: self._run.set_mode(step_id, mode))
+        attempt(self._house, lambda: self._run.set_mode(step_id, mode))
 
     def take_back(self) -> None:
         """Have the plan as it was before its last edit."""
-        self._try(self._run.take_back_edit)
-
-    def _try(self, act: Callable[[], object]) -> bool:
-        try:
-            act()
-        except TurboError as error:
-            self._house.tell(str(error), bad=True)
-            return False
-        return True
+        attempt(self._house, self._run.take_back_edit)
 
 
 def _nothing(_: object) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from turbo_tui.app.cards import verify_words
 from turbo_tui.app.editor import named_editor
-from turbo_tui.app.house import House
+from turbo_tui.app.house import House, attempt
 from turbo_tui.app.present_changes import about, hunk_lines
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import FileChange
@@ -42,23 +41,16 @@ class Reviewing:
         self._run = run
         self._aside = aside
 
-    def _try(self, act: Callable[[], object]) -> bool:
-        try:
-            act()
-        except TurboError as error:
-            self._house.tell(str(error), bad=True)
-            return False
-        return True
-
     # --- marks ---------------------------------------------------------------------
 
     def decide_hunk(self, wanted: DiffPane.HunkWanted) -> None:
         """Take a hunk or file in, or leave it out."""
         step_id, changes = about(wanted.subject)
-        self._try(
+        attempt(
+            self._house,
             lambda: self._run.decide_hunk(
                 step_id, wanted.path, wanted.hunk, accepted=wanted.accepted, changes=changes
-            )
+            ),
         )
 
     def decide_lines(self, wanted: DiffPane.LinesWanted) -> None:
@@ -71,28 +63,31 @@ class Reviewing:
             self._house.tell("Other changes are shown by now; choose the lines again.", bad=True)
             return
         lines = hunk_lines(file.hunks[wanted.hunk], wanted.lines)
-        self._try(
+        attempt(
+            self._house,
             lambda: self._run.decide_lines(
                 step_id, wanted.path, wanted.hunk, lines, accepted=wanted.accepted, changes=changes
-            )
+            ),
         )
 
     def decide_ignored(self, wanted: DiffPane.IgnoredWanted) -> None:
         """Let an ignored folder land, or not."""
         step_id, changes = about(wanted.subject)
-        self._try(
+        attempt(
+            self._house,
             lambda: self._run.decide_ignored(
                 step_id, wanted.folder, accepted=wanted.accepted, changes=changes
-            )
+            ),
         )
 
     def settle(self, wanted: DiffPane.SettleWanted) -> None:
         """Let one side, or both, stand where the step's change meets the user's."""
         step_id, changes = about(wanted.subject)
-        self._try(
+        attempt(
+            self._house,
             lambda: self._run.settling.settle(
                 step_id, wanted.path, wanted.place, wanted.take, changes=changes
-            )
+            ),
         )
 
     # --- edits -----------------------------------------------------------------------
