@@ -13,6 +13,7 @@ from tests.app.session_kit import API, Stand, do_nothing, hang, want_network
 from turbo_tui.app.opened import Front, Opened, Option, Question
 from turbo_tui.app.options import Options
 from turbo_tui.app.shapes import shape_of
+from turbo_tui.app.turbo_app import TurboApp
 from turbo_tui.core import events as ev
 from turbo_tui.core.errors import TaskError, WorkspaceError
 from turbo_widgets.diff_pane import DiffPane
@@ -518,10 +519,30 @@ async def test_a_picture_is_saved_also_where_there_is_no_folder_for_downloads(
 
 async def test_the_palette_offers_our_commands(tmp_path: Path) -> None:
     async with seated(Stand(tmp_path)) as seat:
-        titles = [each.title for each in seat.app.get_system_commands(seat.app.screen)]
+        told = {each.title: each.help for each in seat.app.get_system_commands(seat.app.screen)}
 
-        assert "Search the project" in titles
-        assert "Help and keys" in titles
+        assert told["Search the project"] == "4 or /: by name, phrase or question"
+        assert told["Help and keys"].startswith("? or F1")
+        assert "Keys" not in told, "a second help beside ours"
+
+
+async def test_f1_helps_in_a_field_too_and_ctrl_z_suspends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspended: list[TurboApp] = []
+
+    def suspend(app: TurboApp) -> None:
+        suspended.append(app)
+
+    monkeypatch.setattr(TurboApp, "action_suspend_process", suspend)
+    async with seated(Stand(tmp_path), BIG) as seat:
+        await seat.press("f1")
+        await seat.sees("The way through")
+        await seat.press("escape")
+        await seat.sees("Type below what you want done")
+        await seat.press("escape", "ctrl+z")
+
+        assert suspended == [seat.app]
 
 
 async def test_skipping_and_trying_again(tmp_path: Path) -> None:

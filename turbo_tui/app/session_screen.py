@@ -89,6 +89,7 @@ class SessionScreen(TypingScreen):
         Binding("M", "models", "Models", show=False),
         Binding("ctrl+c", "app.interrupt", "Interrupt", show=False, priority=True),
         Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("f1", "help", "Help", show=False),
         Binding("ctrl+q", "app.quit", "Quit", priority=True),
     ]
 

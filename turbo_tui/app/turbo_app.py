@@ -40,6 +40,7 @@ BEAT_S = 1 / 20
 _TWICE_S = 2.0
 _FIRST_FRAME_S = 0.03  # keys typed during launch are echoed before anything else is done
 _TYPES_ON_S = 2.0  # of one who stops between two words of a task
+_OURS_INSTEAD = {"Keys", "Maximize", "Minimize"}  # of Textual's commands: help, panes
 _HANGUP = 128
 _TERMINAL_LOOK_S = 1.0
 
@@ -64,6 +65,7 @@ class TurboApp(Wishes, App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Interrupt", show=False, priority=True),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False),
     ]
 
     def __init__(
@@ -376,16 +378,18 @@ class TurboApp(Wishes, App[int]):
         return super().deliver_screenshot(filename, path or next(fit, None), time_format)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """List our commands before Textual's own."""
+        """List our commands before Textual's own, but for those that ours stand for."""
         if isinstance(screen, SessionScreen):
-            for name, title in (
-                ("prompt", "Type a task"),
-                ("search", "Search the project"),
-                ("models", "Set up the models"),
-                ("undo", "Take back the last landed step"),
-                ("timeline", "Timeline: what landed, and the tree then"),
-                ("help", "Help and keys"),
+            for name, title, says in (
+                ("prompt", "Type a task", "i: what you want done"),
+                ("search", "Search the project", "4 or /: by name, phrase or question"),
+                ("models", "Set up the models", "M: who plans, and who carries steps out"),
+                ("undo", "Take back the last landed step", "u: after a question"),
+                ("timeline", "Timeline", "T: what landed; take back or land again"),
+                ("help", "Help and keys", "? or F1: the way through, and all keys"),
             ):
                 if screen.check_action(name, ()):
-                    yield SystemCommand(title, "turbo-tui", getattr(screen, f"action_{name}"))
-        yield from super().get_system_commands(screen)  # pyright: ignore[reportUnknownMemberType]
+                    yield SystemCommand(title, says, getattr(screen, f"action_{name}"))
+        for each in super().get_system_commands(screen):  # pyright: ignore[reportUnknownMemberType]
+            if each.title not in _OURS_INSTEAD:
+                yield each
