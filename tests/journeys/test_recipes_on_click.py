@@ -128,9 +128,9 @@ async def test_tests_are_run_and_failures_listed(package: Path) -> None:
         "run the tests and list failures", package, test=(*TESTS, "tests/test_utils.py")
     )
 
-    assert outcome.ok
-    assert f"  tests/test_utils.py:{line}" in outcome.summary
-    assert "FAILED tests/test_utils.py::test_echo" in outcome.summary
+    assert not outcome.ok
+    assert f"  tests/test_utils.py:{line}" in outcome.reason
+    assert "FAILED tests/test_utils.py::test_echo" in outcome.reason
     assert _changed(package) == ["tests/test_utils.py"]
 
 
