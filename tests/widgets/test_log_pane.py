@@ -169,3 +169,20 @@ async def test_ten_thousand_entries_cost_one_widget() -> None:
 
         assert "entry 9999" in shown(pane.lines)
         assert len(list(pane.walk_children())) <= 4
+
+
+async def test_the_end_stays_in_sight_when_the_pane_becomes_lower() -> None:
+    pane = LogPane()
+    async with on_bench(pane, (60, 20)) as bench:
+        pane.show([replace(TASK, key=str(at), title=f"task {at}") for at in range(40)])
+        await bench.pilot.pause()
+        lines = pane.lines
+
+        await bench.pilot.resize_terminal(60, 12)
+        await bench.pilot.pause()
+
+        assert lines.scroll_offset.y + lines.scrollable_content_region.height == 40
+        lines.move_to(3)
+        await bench.pilot.resize_terminal(60, 10)
+        await bench.pilot.pause()
+        assert lines.scroll_offset.y <= 3

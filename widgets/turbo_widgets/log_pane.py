@@ -81,9 +81,11 @@ class LogLines(RowsView):
         self._rebuild()
 
     def on_resize(self, _: events.Resize) -> None:
-        """Wrap to the new width."""
+        """Wrap to the new width; the end stays in sight where less is seen, a card grew say."""
         if self.room != self._laid_out_for:
             self._rebuild()
+        elif self._at_end():
+            self.scroll_end(animate=False, force=True, immediate=True)
 
     def show(self, entries: Sequence[LogItem]) -> None:
         """Show entries; only what differs from the last time is laid out again."""
