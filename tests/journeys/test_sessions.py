@@ -296,11 +296,12 @@ def taken_up(turbo: Turbo, plan: str) -> None:
         status = listed[0]["status"] if listed else "empty"
         if status == "done":
             return
-        if status == "empty":  # killed before the plan was on disk
-            assert turbo("run", "--plan", plan, "--approve", "staged", "--json").code == 0
-            return
         # Landings and approvals are settled by looking; then a step may be left in the middle.
         looked = turbo("session", "resume", "--approve", "staged", "--json")
+        if all(event["kind"] != "PlanProposed" for event in looked.events):
+            # Killed before the plan was on disk, its task may be.
+            assert turbo("run", "--plan", plan, "--approve", "staged", "--json").code == 0
+            return
         assert looked.code in {0, 130}, looked.out + looked.err
         if looked.code == 130:
             word = "--restart" if in_the_middle(looked.events) else "--continue"

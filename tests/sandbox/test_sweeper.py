@@ -105,7 +105,7 @@ async def test_a_killed_supervisor_takes_the_command_with_it(
 
     gone = asyncio.Event()
     asyncio.get_running_loop().add_reader(heart, gone.set)  # at its end, nothing is ever written
-    await asyncio.wait_for(gone.wait(), 5)
+    await asyncio.wait_for(gone.wait(), 30)
     asyncio.get_running_loop().remove_reader(heart)
     assert not beats(heart)
     for orphan in below:  # nobody else waits for what was the killed one's to reap
