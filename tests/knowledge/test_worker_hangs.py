@@ -91,7 +91,7 @@ def test_one_that_is_stopped_for_good_is_ended_and_the_next_one_answers(
     assert psutil.wait_procs([worker], timeout=60)[1] == []
     assert f"ended: process {worker.pid} gave no sign of life for" in home.log.read_text()
     limits(monkeypatch)
-    assert client.state().files == 1
+    until(lambda: client.state().files == 1)  # the one after it may have been slow, and ended too
 
 
 def test_who_only_looks_has_it_ended_as_well(
