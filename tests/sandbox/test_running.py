@@ -348,7 +348,7 @@ async def test_a_full_disk_is_not_made_fuller(make: Make, tmp_path: Path) -> Non
     at = os.statvfs(tmp_path)
     free = at.f_bavail * at.f_frsize
     confiner = make(Limits(free_disk_bytes=free - (64 << 20)))
-    line = "head -c 200000000 /dev/zero > big; sync; sleep 20"
+    line = "while :; do head -c 50000000 /dev/zero >> big; sync; done"  # others may make room
 
     result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=15))
 
