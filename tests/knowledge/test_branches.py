@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from threading import Event
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import until
+from tests.knowledge.worker_kit import Log, until
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
 from turbo_tui.knowledge.service import intake
@@ -29,45 +28,11 @@ from turbo_tui.knowledge.vectors.meaning import Meaning
 FILES = 5 * FEW
 GIT = ("git", "-c", "user.name=me", "-c", "user.email=me@example.org")
 
-# Reads as ever, takes down what it read, and waits for leave to. What git is about to write is
-# empty for a moment: a content that nobody knows yet.
-READER = """
-import os, sys, time
-from turbo_tui.knowledge.indexing import digesting
-content_of = digesting.content_of
-def noted(path):
-    while not os.path.exists({leave!r}):
-        time.sleep(0.01)
-    content = content_of(path)
-    if content:
-        with open({log!r}, "a") as log:
-            log.write(path + "\\n")
-    return content
-digesting.content_of = noted
-digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
-"""
-
-
-class Log:
-    """What was read by processes of their own; they wait until `leave` is there."""
-
-    def __init__(self, folder: Path) -> None:
-        self.leave, self._file = folder / "leave", folder / "log"
-        self._file.touch()
-
-    def program(self) -> str:
-        return READER.format(leave=str(self.leave), log=str(self._file))
-
-    def take(self) -> list[str]:
-        said = self._file.read_text().splitlines()
-        self._file.write_text("")
-        return said
-
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     log = Log(tmp_path)
-    monkeypatch.setattr(parser_module, "COMMAND", (sys.executable, "-c", log.program()))
+    monkeypatch.setattr(parser_module, "COMMAND", log.command)
     return log
 
 
@@ -205,7 +170,7 @@ def test_what_a_worker_left_ready_is_there_before_the_tables_are(
     keeper = Keeper(shop, store, Meaning(shop.parent, "", key_of))
     keeper.start()
 
-    keeper.first_look(within_s=60)
+    assert keeper.settled(1, within_s=60)
     found = [keeper.finder.find(name, limit=1)[0].path for name in ("main_8", "main_9")]
     held = set(keeper.index.files)
     store.leave.set()

@@ -95,3 +95,41 @@ def is_locked(path: Path) -> bool:
         except OSError:
             return True
     return False
+
+
+# Reads as ever, takes down what it read, and waits for leave to. What git is about to write is
+# empty for a moment: a content that nobody knows yet.
+READER = """
+import os, sys, time
+from turbo_tui.knowledge.indexing import digesting
+content_of = digesting.content_of
+def noted(path):
+    while not os.path.exists({leave!r}):
+        time.sleep(0.01)
+    content = content_of(path)
+    if content:
+        with open({log!r}, "a") as log:
+            log.write(path + "\\n")
+    return content
+digesting.content_of = noted
+digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
+"""
+
+
+class Log:
+    """What was read by processes of their own; they wait until `leave` is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.leave, self._file = folder / "leave", folder / "log"
+        self._file.touch()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What the processes that read are started with."""
+        return sys.executable, "-c", READER.format(leave=str(self.leave), log=str(self._file))
+
+    def take(self) -> list[str]:
+        """Return what was read since this was asked, in that order."""
+        said = self._file.read_text().splitlines()
+        self._file.write_text("")
+        return said

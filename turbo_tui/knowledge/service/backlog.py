@@ -1,10 +1,10 @@
-"""Files that an index does not hold as they are now, those saved last first."""
+"""Files that an index does not hold as they are now: what is asked for first, then the newest."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from turbo_tui.knowledge.indexing.tree import SourceFile, Stamp
 
@@ -12,7 +12,7 @@ TELLING_FILES = 20  # read before a pace is told: the first ones wait for the re
 
 
 class Backlog:
-    """What is to be read; one thread changes it, others may look at it.
+    """What is to be read; one thread changes it, others may look at it and say what they `prefer`.
 
     Attributes:
         files: By path.
@@ -23,6 +23,7 @@ class Backlog:
         self._waiting: deque[SourceFile] = deque()
         self._taken: dict[str, Stamp] = {}  # and not done yet
         self._asked: dict[str, Stamp] = {}
+        self._preferred: Sequence[SourceFile] = ()  # set by any thread
         self._since = 0.0
         self._began_with = 0
 
@@ -44,11 +45,21 @@ class Backlog:
         self._taken.clear()
         self._order()
         while self._waiting:
-            file = self._waiting.popleft()
-            if file.path not in self.files:  # found elsewhere meanwhile
-                continue
+            file = self._next_preferred() or self._waiting.popleft()
+            if file.path not in self.files or self._taken.get(file.path) == file.stamp:
+                continue  # found elsewhere meanwhile, or preferred
             self._taken[file.path] = file.stamp
             yield file
+
+    def prefer(self, files: Sequence[SourceFile]) -> None:
+        """Have some of the files read before all others: somebody waits for them."""
+        self._preferred = files
+
+    def _next_preferred(self) -> SourceFile | None:
+        for file in self._preferred:
+            if self.files.get(file.path) is file and self._taken.get(file.path) != file.stamp:
+                return file
+        return None
 
     def unasked(self, few: int) -> list[SourceFile]:
         """Return the files that this did not return before; none where they are few."""

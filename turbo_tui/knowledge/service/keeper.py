@@ -25,6 +25,7 @@ from turbo_tui.knowledge.indexing.tree import (
 )
 from turbo_tui.knowledge.ranking.features import prepare
 from turbo_tui.knowledge.ranking.finding import Finder
+from turbo_tui.knowledge.ranking.unread import likely
 from turbo_tui.knowledge.service.backlog import Backlog
 from turbo_tui.knowledge.service.comparing import Comparing
 from turbo_tui.knowledge.service.intake import Intake
@@ -174,9 +175,26 @@ class Keeper:
                 if time.monotonic() > until or is_left():
                     return
 
-    def first_look(self, *, within_s: float) -> None:
-        """Wait until the index was complete once; afterwards, it is nearly so."""
-        self.settled(1, within_s=within_s)
+    def ready(self, text: str, *, within_s: float) -> None:
+        """Have what may answer a query read first; wait for it while the index was never complete.
+
+        Args:
+            text: The query as typed.
+            within_s: So long at most.
+        """
+        until = time.monotonic() + within_s
+        backlog, over = self._backlog, self._over
+        with self._news:
+            self._news.wait_for(lambda: self._done or backlog.files or over.is_set(), within_s)
+        files = likely(list(backlog.files.values()), text) if backlog.files else []
+        backlog.prefer(files)
+
+        def is_read() -> bool:
+            left = not files or any(backlog.files.get(file.path) is file for file in files)
+            return bool(self._done or not left or over.is_set())
+
+        with self._news:
+            self._news.wait_for(is_read, max(0.0, until - time.monotonic()))
 
     def pending(self, *, within_s: float = PENDING_S) -> Iterator[SourceFile]:
         """Yield files that are not in the index yet, as many as can be read in so long."""
@@ -226,6 +244,7 @@ class Keeper:
             quick = self._tree.walk_s < QUICK_WALK_S
             if asked > self._done or quick or not self._touch(touched):
                 self._look()
+                self._tell()
             self._take_in()
             if not self._backlog.files:
                 self._watch.over(self._tree.folders)
@@ -237,6 +256,10 @@ class Keeper:
                 self._news.notify_all()
             self._comparing.index_changed()
             self._log_note()
+
+    def _tell(self) -> None:
+        with self._news:
+            self._news.notify_all()
 
     def _heard(self) -> bool:
         """Wait a while for something to do; tell whether there is."""
@@ -335,6 +358,7 @@ class Keeper:
                         _log.warning("a reader was ended: it hung at %r, or ended there", file.path)
                     if self._intake.put(file, key, digest) and digest is not None:
                         self._saving.add(file, key, parts)
+                    self._tell()
                     self._heed()
                     if self._over.is_set() or asked_store != opened.is_set():
                         break  # by now the store may know the rest

@@ -32,7 +32,7 @@ from turbo_tui.knowledge.service.habits import Habits
 from turbo_tui.knowledge.service.keeper import Keeper
 from turbo_tui.knowledge.service.worker_log import tell_failure
 
-SOON_S = 1.0  # a person who types waits so long for a first look at the files
+SOON_S = 1.0  # a person who types waits so long for files that were never read
 COMPLETE_S = 900.0
 TOLD_S = 0.2  # between two words on progress
 LONGEST_REQUEST = 1_000_000
@@ -118,7 +118,7 @@ class Clients:
         if request.get("complete"):
             keeper.settle(within_s=COMPLETE_S, is_left=lambda: has_gone(connection))
         else:
-            keeper.first_look(within_s=SOON_S)
+            keeper.ready(str(request["query"]), within_s=SOON_S)
         context = context_of(request.get("context"))
         keeper.near(context.paths)
         with keeper.turn:
