@@ -205,7 +205,7 @@ def test_folders_are_listed_with_their_size(examine: Examine, home: Path) -> Non
 
     _, checks = examine()
 
-    assert checks["cache"].detail == f"{home / 'cache'}, 2.5 MB in 1 files"
+    assert checks["cache"].detail == f"{home / 'cache'}, 2.5 MB in 1 file"
 
 
 def test_a_missing_git_says_what_goes_without_it(

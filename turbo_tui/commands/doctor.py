@@ -25,6 +25,7 @@ from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
 from turbo_tui.commands.telling import encodable
 from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
 from turbo_tui.core.errors import TurboError
+from turbo_tui.core.plain import plural
 from turbo_tui.projects import FILE as PROJECTS
 from turbo_tui.projects import ProjectSettings
 from turbo_tui.trust import FILES_THAT_COUNT, Consents
@@ -233,7 +234,7 @@ def _size_words(folder: Path) -> str:
         if amount < 1000:  # noqa: PLR2004  SI units
             break
         amount, unit = amount / 1000, larger
-    return f"{amount:,.{0 if unit == 'bytes' else 1}f} {unit} in {files:,} files"
+    return f"{amount:,.{0 if unit == 'bytes' else 1}f} {unit} in {plural(files, 'file')}"
 
 
 # --- models and search ------------------------------------------------------------------

@@ -9,8 +9,9 @@ from contextlib import closing
 import click
 
 from turbo_tui.commands.as_json import json_option
-from turbo_tui.commands.search import as_value, plural, progress, tell_state
+from turbo_tui.commands.search import as_value, progress, tell_state
 from turbo_tui.commands.telling import tell
+from turbo_tui.core.plain import plural
 from turbo_tui.knowledge.service.client import Client
 from turbo_tui.wiring import open_workspace
 from turbo_tui.wiring.places import search_home

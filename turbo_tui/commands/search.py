@@ -15,7 +15,7 @@ import click
 from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.telling import encodable, tell
 from turbo_tui.core.errors import TurboError
-from turbo_tui.core.plain import plain
+from turbo_tui.core.plain import plain, plural
 from turbo_tui.core.searching import Hit, IndexState
 from turbo_tui.knowledge.service.client import Client, WorkerSilentError
 from turbo_tui.knowledge.service.home import Home
@@ -149,11 +149,6 @@ def progress(state: IndexState) -> str:
     if state.left_s is not None:
         words += f" · {state.left_s:,.0f} s left"
     return words
-
-
-def plural(count: int, one: str) -> str:
-    """Return `1 file`, `3 files`."""
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def as_value(index: IndexState) -> dict[str, object]:

@@ -16,7 +16,6 @@ import click
 from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.session_words import (
     as_json_object,
-    counted,
     in_words,
     size_in_words,
     table,
@@ -24,7 +23,7 @@ from turbo_tui.commands.session_words import (
     write_lines,
 )
 from turbo_tui.core.errors import SessionError, UsageError
-from turbo_tui.core.plain import plain
+from turbo_tui.core.plain import plain, plural
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -228,20 +227,20 @@ def prune_command(
         return
     would = "would be deleted" if dry_run else "deleted"
     write_lines([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
-    texts = f", {counted(pruned.texts, 'text')} put aside" if pruned.texts else ""
+    texts = f", {plural(pruned.texts, 'text')} put aside" if pruned.texts else ""
     if pruned.journals:
-        texts += f", {counted(pruned.journals, 'record')} of landings"
+        texts += f", {plural(pruned.journals, 'record')} of landings"
     write_lines(
         [
             (
-                f"{counted(len(pruned.sessions), 'session')}{texts} and "
-                f"{counted(pruned.blobs, 'blob')} {would}, {size_in_words(pruned.size_bytes)}."
+                f"{plural(len(pruned.sessions), 'session')}{texts} and "
+                f"{plural(pruned.blobs, 'blob')} {would}, {size_in_words(pruned.size_bytes)}."
             )
         ]
     )
     if pruned.landings:
         can = "could" if dry_run else "can"
-        what = f"{counted(pruned.landings, 'landing')} of these sessions {can} no longer be"
+        what = f"{plural(pruned.landings, 'landing')} of these sessions {can} no longer be"
         write_lines([f"{what} taken back; your files stay as they are."])
 
 

@@ -141,11 +141,6 @@ def size_in_words(size_bytes: int) -> str:
     return f"{size:.1f} GB"
 
 
-def counted(number: int, word: str) -> str:
-    """Count things in words: `1 file`, `2 files`."""
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
 def write_lines(lines: Iterable[str]) -> None:
     """Print lines; what the terminal cannot show becomes `?`."""
     encoding = sys.stdout.encoding or "utf-8"

@@ -10,7 +10,6 @@ from typing import Literal
 from turbo_tui.adapters.event_store import SqliteEventStore
 from turbo_tui.adapters.sessions import sessions_folder
 from turbo_tui.commands.session_words import (
-    counted,
     half_in_words,
     went_on_in_words,
 )
@@ -18,6 +17,7 @@ from turbo_tui.core import events as ev
 from turbo_tui.core.changes import files_of, parents
 from turbo_tui.core.errors import LandingError, TurboError, UsageError
 from turbo_tui.core.landings import Checkpoints, Conflict, Lander, Landing, Recovery
+from turbo_tui.core.plain import plural
 from turbo_tui.core.session import Session
 from turbo_tui.core.views import HalfTurned, LandingEntry, Views, named_steps
 from turbo_tui.engine.taking_back import recovery_event, untold, with_outside
@@ -145,7 +145,7 @@ def _settled(recoveries: Sequence[Recovery], finished: Sequence[ev.Event]) -> tu
     """Say what a crash had cut off, and what became of it just now."""
     notes = [
         f"the {each.kind} of step {each.step_id}, cut off by a crash, was "
-        f"{each.outcome.replace('_', ' ')} just now ({counted(len(files), 'file')})"
+        f"{each.outcome.replace('_', ' ')} just now ({plural(len(files), 'file')})"
         for each in recoveries
         for files in (files_of(each.paths, each.moved),)
     ]
@@ -345,7 +345,7 @@ def in_words(outcome: Outcome, way: Way, *, dry_run: bool) -> list[str]:
     for each in outcome.turned:
         word = f"would be {done}" if dry_run else done
         colon = ":" if each.files or each.notes else ""
-        lines.append(f"step {each.step_id} {word}, {counted(len(each.files), 'file')}{colon}")
+        lines.append(f"step {each.step_id} {word}, {plural(len(each.files), 'file')}{colon}")
         lines += [f"  {file}" for file in each.files]
         lines += [f"  note: {note}" for note in each.notes]
     return lines

@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return plain(" ".join(line.strip() for line in text.split("\n") if line.strip()))
 
 
+def plural(count: int, one: str) -> str:
+    """Count things in words: `1 file`, `2 files`, `1,204 files`."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def plain_lines(text: str) -> str:
     """Return text that no terminal obeys; line ends stay, tabs become spaces."""
     return "\n".join(plain(line.expandtabs(4).removesuffix("\r")) for line in text.split("\n"))

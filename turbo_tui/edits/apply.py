@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from turbo_tui.core.plain import plural
 from turbo_tui.edits.ladder import Place
 from turbo_tui.edits.outcome import (
     Applied,
@@ -377,7 +378,7 @@ def _refuse_rest(text: str) -> None:
     """
     rest = [line for line in text.split("\n") if line.strip()]
     if rest:
-        lines = f"{len(rest):,} line{'s' if len(rest) > 1 else ''}"
+        lines = plural(len(rest), "line")
         raise RefusedError(
             f"the diff deletes it, but {lines} of it would be left; the first is {rest[0][:80]!r}",
             "Take out all of its lines, or write *** Delete File: in a patch.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from turbo_tui.core.plain import plural
 from turbo_tui.edits.ladder import Replaced, replace_chunks
 from turbo_tui.edits.left_out import left_out
 from turbo_tui.edits.match_error import MatchError
@@ -103,7 +104,7 @@ def refuse_left_out(before: bytes, content: str, *, may_be_a_part: bool) -> None
         )
     is_short = _SHORT <= were < _LONG and keeps_nothing(text, content)
     if may_be_a_part and are * 2 <= were and (were >= _LONG or is_short):
-        lines = f"{are:,} line{'s' if are > 1 else ''}"
+        lines = plural(are, "line")
         other = " none of them kept," if is_short else ""
         raise RefusedError(
             f"it has {lines} where the file has {were:,} (blank ones not counted),{other} so it "

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from turbo_tui.core.plain import plural
 from turbo_tui.intelligence.facts import (
     PURPOSES,
     Command,
@@ -73,7 +74,7 @@ def inspect(root: Path) -> Inspected:
 def brief(inspected: Inspected) -> str:
     """Describe a project to a model, in at most 2,000 characters."""
     shares = [
-        f"{each.name} {each.percent:g}% ({_count(each.files, 'file')})"
+        f"{each.name} {each.percent:g}% ({plural(each.files, 'file')})"
         for each in inspected.languages[:6]
     ]
     lines = [f"Languages: {', '.join(shares) or 'none found'}."]
@@ -92,10 +93,6 @@ def brief(inspected: Inspected) -> str:
         kept.append(line)
         room -= len(line) + 1
     return "\n".join(kept)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def _languages(files: Iterable[FoundFile]) -> tuple[LanguageShare, ...]:

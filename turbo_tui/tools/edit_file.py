@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.models import ToolSpec
+from turbo_tui.core.plain import plural
 from turbo_tui.core.ports import ToolContext
 from turbo_tui.edits.ladder import MatchError, Place, replace_chunks
 from turbo_tui.edits.text_file import NotTextError, decode
@@ -71,7 +72,7 @@ class EditFile:
             raise ToolError(f"Nothing was changed in {path!r}: {error}\n{_advice(error)}") from None
         context.stage.files.write(path, content)
         where = ", ".join(str(line) for line in place.lines[:10])
-        times = f"{count} place{'s' if count > 1 else ''}"
+        times = plural(count, "place")
         return f"Replaced {times} in {path}, at line {where}.{_LOOSELY.get(place.rung, '')}"
 
 

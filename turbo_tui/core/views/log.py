@@ -7,6 +7,7 @@ from typing import Literal
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.changes import files_of
+from turbo_tui.core.plain import plural
 from turbo_tui.core.ports import Record
 
 LogKind = Literal["task", "plan", "step", "model", "tool", "command", "check", "ask", "note"]
@@ -60,7 +61,7 @@ class LogView:
             case ev.TaskGiven(text=text):
                 self._add(record, "task", "info", text)
             case ev.PlanProposed(planner=planner, steps=steps):
-                count = f"{len(steps)} step" + ("" if len(steps) == 1 else "s")
+                count = plural(len(steps), "step")
                 titles = "\n".join(f"{n}. {step.title}" for n, step in enumerate(steps, 1))
                 self._add(record, "plan", "ok", f"plan by {planner}", detail=count, body=titles)
             case ev.PlanFailed(reason=reason, nearest=nearest):
@@ -73,7 +74,7 @@ class LogView:
                 self._stages[step_id] = stage_id
                 self._add(record, "step", "info", title, step_id, detail=f"{rung}{again}")
             case ev.StepStaged(step_id, _, paths, passed, summary):
-                detail = _files(paths) + ("" if passed else " · checks failed")
+                detail = plural(len(paths), "file") + ("" if passed else " · checks failed")
                 title = f"step {step_id} is ready for review"
                 self._waiting[self._stages.get(step_id, "")] = step_id
                 self._add(record, "step", "ok", title, step_id, detail=detail, body=summary)
@@ -92,7 +93,7 @@ class LogView:
             case ev.StepGroundMoved(step_id, below, paths, why):
                 title = f"step {step_id} was made on step {below} as it was before {why}"
                 body = "\n".join(paths)
-                detail = f"{_files(paths)} changed" if paths else ""
+                detail = f"{plural(len(paths), 'file')} changed" if paths else ""
                 self._add(record, "step", "info", title, step_id, detail=detail, body=body)
             case ev.StepSkipped(step_id):
                 self._add(record, "step", "info", f"step {step_id} skipped", step_id)
@@ -104,7 +105,15 @@ class LogView:
                 paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} landed"
-                self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
+                self._add(
+                    record,
+                    "step",
+                    "ok",
+                    title,
+                    step_id,
+                    detail=plural(len(paths), "file"),
+                    body=body,
+                )
             case ev.LandingRefused(step_id, conflicts):
                 body = "\n".join(f"{path}: {why}" for path, why in conflicts.items())
                 title = f"step {step_id} not landed: the workspace changed"
@@ -118,18 +127,36 @@ class LogView:
                 paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} undone"
-                self._add(record, "step", "info", title, step_id, detail=_files(paths), body=body)
+                self._add(
+                    record,
+                    "step",
+                    "info",
+                    title,
+                    step_id,
+                    detail=plural(len(paths), "file"),
+                    body=body,
+                )
             case ev.LandingRedone(step_id, _, paths, notes, moved):
                 paths = files_of(paths, moved)
                 body = "\n".join([*paths, *notes])
                 title = f"step {step_id} redone"
-                self._add(record, "step", "ok", title, step_id, detail=_files(paths), body=body)
+                self._add(
+                    record,
+                    "step",
+                    "ok",
+                    title,
+                    step_id,
+                    detail=plural(len(paths), "file"),
+                    body=body,
+                )
             case ev.LandingRecovered(_, outcome, paths, left_alone, moved=moved):
                 paths = files_of(paths, moved)
                 word = "completed" if outcome == "completed" else "rolled back"
                 body = "\n".join([*paths, *(f"left alone: {path}" for path in left_alone)])
                 title = f"a landing cut off by a crash was {word}"
-                self._add(record, "note", "info", title, detail=_files(paths), body=body)
+                self._add(
+                    record, "note", "info", title, detail=plural(len(paths), "file"), body=body
+                )
             case ev.ModelRequested(request_id, role, model, host, size_bytes, step_id, context):
                 given = context or {}
                 detail = f"{host} · {size_bytes:,} bytes"
@@ -139,7 +166,7 @@ class LogView:
                 self._open(record, request_id, "model", f"{role} {model}", step_id, detail, body)
             case ev.ModelReplied(request_id, _, text, calls, tokens_in, tokens_out, counted):
                 parts = [f"{tokens_in:,} in, {tokens_out:,} out"] if counted else []
-                parts += [f"{calls} tool calls"] if calls else []
+                parts += [plural(calls, "tool call")] if calls else []
                 self._close(request_id, "ok", " · ".join(parts), text)
             case ev.ModelFailed(request_id, reason):
                 self._close(request_id, "failed", "", reason)
@@ -233,10 +260,6 @@ class LogView:
             joined = detail
         shown = entry.body if body is None else "\n".join(p for p in (entry.body, body) if p)
         self.entries[place] = replace(entry, state=state, detail=joined, body=shown, usage=usage)
-
-
-def _files(paths: tuple[str, ...]) -> str:
-    return "1 file" if len(paths) == 1 else f"{len(paths)} files"
 
 
 def _reach(network: str, grants: tuple[str, ...]) -> str:
