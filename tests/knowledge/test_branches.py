@@ -95,6 +95,25 @@ def test_a_branch_that_was_read_once_is_not_read_again(
         assert len(log.take()) < FEW  # of twice all: what git was writing as it was looked at
 
 
+@pytest.mark.parametrize("at_once", [1, 10 * FILES])
+def test_a_switch_of_more_files_than_wait_to_be_saved_does_not_wait_for_itself(
+    shop: Path, log: Log, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    log.leave.touch()
+    for module, name, value in (
+        (intake, "MANY_FILES", at_once),
+        (saving_module, "BATCH_FILES", 4),
+        (saving_module, "MOST_UNSAVED", 8),
+        (saving_module, "STUCK_S", 600.0),
+    ):
+        monkeypatch.setattr(module, name, value)
+
+    with kept(shop) as keeper:
+        for branch in ("main", "other", "main"):
+            git(shop, "checkout", "-q", branch)
+            assert settle(keeper, f"{branch}_7") == ["m7.py"]
+
+
 def test_files_are_read_while_the_store_that_knows_them_hangs(
     shop: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,18 +110,22 @@ class Intake:
                 wanted.setdefault(key, []).append(file)
             if self._over.is_set():
                 return
+        taken: list[tuple[SourceFile, str]] = []
         if sum(map(len, wanted.values())) >= MANY_FILES and self._index.chunks.blocks < MOST_BLOCKS:
-            self._recall_all(wanted)
+            taken += self._recall_all(wanted)
         with closing(self._store.get(list(wanted))) as found:
             for key, digest in found:
-                for file in wanted[key]:
-                    if self.put(file, key, digest) and not self._store.has(file, key):
-                        self._saving.add(file, key, ())
+                taken += [(file, key) for file in wanted[key] if self.put(file, key, digest)]
                 if self._over.is_set():
-                    return
+                    break
+        # Not before: who saves waits for the store, which we held; and we may wait for who saves.
+        for file, key in taken:
+            if not self._store.has(file, key):
+                self._saving.add(file, key, ())
 
-    def _recall_all(self, wanted: dict[str, list[SourceFile]]) -> None:
+    def _recall_all(self, wanted: dict[str, list[SourceFile]]) -> list[tuple[SourceFile, str]]:
         """Take in as many of the files as the store gives at once; leave the rest in `wanted`."""
+        taken: list[tuple[SourceFile, str]] = []
         files = [(file, key) for key, several in wanted.items() for file in several]
         with closing(self._store.gather([(file.path, key) for file, key in files])) as found:
             for which, gathered in found:
@@ -130,10 +134,10 @@ class Intake:
                 for file, key in some:
                     self._backlog.done(file)
                     wanted.pop(key, None)
-                    if not self._store.has(file, key):
-                        self._saving.add(file, key, ())
+                taken += some
                 if self._over.is_set():
-                    return
+                    break
+        return taken
 
     def _key_of(self, file: SourceFile) -> str:
         stamp, key = self._store.files.get(file.path, (None, ""))
