@@ -10,6 +10,7 @@ from turbo_tui.core.errors import OutputClosedError, TurboError
 from turbo_tui.core.plain import plain_lines
 
 INTERRUPTED = 130
+COMPLETING = "_TURBO_TUI_COMPLETE"  # click's name for a shell's question what may follow
 COMMANDS = frozenset(
     {"run", "plan", "apply", "sandbox", "policy", "index", "search", "session", "doctor"}
 )
@@ -24,7 +25,7 @@ def main() -> None:
         )
         raise SystemExit(2)
     try:
-        if only_opens(sys.argv[1:]):
+        if only_opens(sys.argv[1:]) and COMPLETING not in os.environ:
             from turbo_tui.commands.open import open_in_app  # noqa: PLC0415  Textual
 
             path = sys.argv[1] if sys.argv[1:] else "."

@@ -32,8 +32,6 @@ def shell(
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    # click takes the program's name from it: under `python -m pytest` that would be pytest's.
-    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
 
     def run(*words: str) -> Shell:
         monkeypatch.setattr(sys, "argv", ["turbo-tui", *words])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.plain import plain, plain_lines
@@ -39,7 +40,7 @@ _MOST_PLACES = 8
 
 
 @click.command("apply", options_metavar="[-C PATH] [--format FORMAT] [--dry-run] [--json] < EDITS")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="PATH itself is the workspace, not its git root.")
 @click.option(
     "--format",

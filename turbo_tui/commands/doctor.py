@@ -21,6 +21,7 @@ import click
 from turbo_tui import __version__
 from turbo_tui.commands.as_json import json_option
 from turbo_tui.commands.checks import Check, Status
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.sandbox_checks import can_write, sandbox_checks
 from turbo_tui.commands.telling import encodable
 from turbo_tui.config import ModelSettings, Paths, Settings, load_settings, paths
@@ -39,7 +40,7 @@ FOR_MEANING = ("sentence_transformers", "lancedb")
 
 
 @click.command("doctor")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @json_option()
 def command(path: str, *, here: bool, as_json: bool) -> None:

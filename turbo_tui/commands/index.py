@@ -9,6 +9,7 @@ from contextlib import closing
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.search import as_value, progress, tell_state
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.plain import plural
@@ -18,7 +19,7 @@ from turbo_tui.wiring.places import search_home
 
 
 @click.command("index")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @click.option(
     "--forget",

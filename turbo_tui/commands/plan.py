@@ -10,6 +10,7 @@ import click
 
 from turbo_tui.commands import headless
 from turbo_tui.commands.as_json import json_option, tell_failure
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.telling import tell
 from turbo_tui.core import events as ev
 from turbo_tui.core.plain import one_line, plain
@@ -19,7 +20,7 @@ from turbo_tui.wiring import open_workspace
 
 @click.command("plan")
 @click.argument("task")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @click.option("--built-in", is_flag=True, help="Plan with the recipes even if a model is named.")
 @click.option(

@@ -13,6 +13,7 @@ from dataclasses import asdict
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.plain import plain
 from turbo_tui.core.policy import Decision
@@ -31,7 +32,7 @@ def command() -> None:
     options_metavar="[-C PATH] [--json] --",
 )
 @click.argument("argv", nargs=-1, required=True, metavar="CMD…", type=click.UNPROCESSED)
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @json_option()
 def check_command(argv: tuple[str, ...], *, path: str, here: bool, as_json: bool) -> None:

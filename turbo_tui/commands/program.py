@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from turbo_tui import __version__
 from turbo_tui.commands.as_json import Asked, tell_failure
+from turbo_tui.commands.completing import folders, session_ids
 from turbo_tui.core.errors import OutputError, TurboError, UsageError
 
 
@@ -47,13 +49,31 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read `turbo-tui [PATH] [--demo …]` as the command `open`."""
+        if ctx.resilient_parsing and not args:  # a Tab behind nothing: every command is offered
+            return super().parse_args(ctx, args)
         if args[:1] in (["help"], ["-h"]) and not Path("help").exists():
             args = [*args[1:2], "--help"]
         if not args or (args[0] not in self.modules and args[0] not in {"--help", "--version"}):
-            if args and not args[0].startswith("-") and not Path(args[0]).exists():
+            is_typed = args and not args[0].startswith("-") and not ctx.resilient_parsing
+            if is_typed and not Path(args[0]).exists():
                 _refuse_misspelt(args[0], list(self.modules))
             args = ["open", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Offer commands, without importing them, and what else opens the app."""
+        if incomplete.startswith("-"):
+            both = (
+                *super().shell_complete(ctx, incomplete),
+                *open_app.shell_complete(ctx, incomplete),
+            )
+            return list({each.value: each for each in both}.values())
+        named = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in self.modules.items()
+            if name.startswith(incomplete)
+        ]
+        return named or [CompletionItem(incomplete, type="dir")]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -86,11 +106,13 @@ def program() -> None:
 
 
 @click.command("open", hidden=True)
-@click.argument("path", default=".")
+@click.argument("path", default=".", shell_complete=folders)
 @click.option("--demo", is_flag=True, help="A bundled project and a recorded model session.")
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @click.option("--new", is_flag=True, help="Start a new session, do not offer an old one.")
-@click.option("--session", default="", metavar="ID", help="Take up this session.")
+@click.option(
+    "--session", default="", metavar="ID", help="Take up this session.", shell_complete=session_ids
+)
 def open_app(path: str, *, demo: bool, here: bool, new: bool, session: str) -> None:
     """Open the app on PATH."""
     from turbo_tui.commands.open import open_in_app  # noqa: PLC0415  textual is imported only here
@@ -107,7 +129,7 @@ def run_program() -> int:
     """
     asked = Asked()
     try:
-        program.main(standalone_mode=False, obj=asked)
+        program.main(prog_name="turbo-tui", standalone_mode=False, obj=asked)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:

@@ -16,6 +16,7 @@ from turbo_tui.adapters.sessions import (
 )
 from turbo_tui.commands import headless
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option, session_ids
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import UsageError
 from turbo_tui.core.views import StepState
@@ -25,8 +26,8 @@ from turbo_tui.wiring import Workspace, open_workspace
 
 
 @click.command("resume")
-@click.argument("session", required=False, default="", metavar="[ID]")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@click.argument("session", required=False, default="", metavar="[ID]", shell_complete=session_ids)
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @click.option(
     "--approve",

@@ -12,6 +12,7 @@ import click
 
 from turbo_tui.commands import headless
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import files, place_option
 from turbo_tui.commands.telling import tell
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Plan
@@ -21,7 +22,7 @@ from turbo_tui.wiring import open_workspace
 
 @click.command("run")
 @click.argument("task", required=False, default="")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 @click.option(
     "--approve",
@@ -31,7 +32,11 @@ from turbo_tui.wiring import open_workspace
     "all: questions are answered yes, too.",
 )
 @click.option(
-    "--plan", "plan_file", metavar="FILE", help="Run this plan (as `plan --json` writes)."
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    help="Run this plan (as `plan --json` writes).",
+    shell_complete=files,
 )
 @click.option("--built-in", is_flag=True, help="Plan with the recipes even if a model is named.")
 @json_option("One event a line on stdout.")

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.telling import encodable
 from turbo_tui.core.changes import ChangeSet
 from turbo_tui.core.command import NOTHING, Command, CommandUsage, Grants, Limits
@@ -35,7 +36,7 @@ INTERRUPTED = 130
     options_metavar="[-C PATH] [--net] [--keep] [--json] --",
 )
 @click.argument("argv", nargs=-1, required=True, metavar="CMD…", type=click.UNPROCESSED)
-@click.option("-C", "path", default=".", metavar="PATH", help="Where it runs; default: here.")
+@place_option("Where it runs; default: here.")
 @click.option("--here", is_flag=True, help="PATH itself is the workspace, not its git root.")
 @click.option("--net", is_flag=True, help="Grant the network to this one command.")
 @click.option(

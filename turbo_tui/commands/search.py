@@ -13,6 +13,7 @@ from typing import TextIO
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option
 from turbo_tui.commands.telling import encodable, tell
 from turbo_tui.core.errors import TurboError
 from turbo_tui.core.plain import plain, plural
@@ -37,7 +38,7 @@ class _Command(click.Command):
 
 @click.command("search", cls=_Command)
 @click.argument("words", nargs=-1, required=True, metavar="QUERY")
-@click.option("-C", "path", default=".", metavar="PATH", help="The workspace; default: here.")
+@place_option()
 @click.option(
     "-k",
     "limit",

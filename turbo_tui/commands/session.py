@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import click
 
 from turbo_tui.commands.as_json import json_option
+from turbo_tui.commands.completing import place_option, session_ids
 from turbo_tui.commands.session_words import (
     as_json_object,
     in_words,
@@ -62,10 +63,10 @@ def command() -> None:
     """
 
 
-_id = click.argument("session", required=False, default="", metavar="[ID]")
-_place = click.option(
-    "-C", "path", default=".", metavar="PATH", help="The workspace; default: here."
+_id = click.argument(
+    "session", required=False, default="", metavar="[ID]", shell_complete=session_ids
 )
+_place = place_option()
 _here = click.option("--here", is_flag=True, help="Use PATH itself, not its enclosing git root.")
 _json = json_option()
 _all = click.option("--all", "everywhere", is_flag=True, help="Of all workspaces.")
@@ -155,7 +156,7 @@ def verify_command(session: str, *, path: str, here: bool, everywhere: bool, as_
 
 
 @command.command("repair")
-@click.argument("session", metavar="ID")
+@click.argument("session", metavar="ID", shell_complete=session_ids)
 @click.option("--keep", type=click.IntRange(min=0), required=True, metavar="SEQ")
 @_place
 @_json
