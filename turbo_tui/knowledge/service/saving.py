@@ -36,7 +36,7 @@ class Saving:
         self._over = over
         self._news = Condition()
         self._unsaved: list[Unsaved] = []
-        self._gone: list[str] = []
+        self._gone: set[str] = set()
         self._look = self._look_kept = 0
         self._rounds = self._rounds_kept = 0
         self._thread = Thread(target=self._run, name="saving", daemon=True)
@@ -70,7 +70,7 @@ class Saving:
         """Have all other files forgotten."""
         held = set(paths)
         with self._news:
-            self._gone = [path for path in list(self._store.files) if path not in held]
+            self._gone = set(self._store.files) - held
 
     def whole(self, look: int) -> None:
         """Have all written: a round of reading is over, and nothing of that look is missing."""
@@ -116,7 +116,7 @@ class Saving:
                     continue
             with self._news:
                 del self._unsaved[: len(some)]
-                self._gone = [path for path in self._gone if path not in gone]
+                self._gone = self._gone - gone
                 if not self._unsaved and not self._gone:
                     self._look_kept, self._rounds_kept = look, rounds
                     if over:
@@ -127,15 +127,15 @@ class Saving:
         whole = self._rounds_kept < self._rounds or self._over.is_set()
         return whole or len(self._unsaved) >= BATCH_FILES
 
-    def _saved(self, some: list[Unsaved], gone: list[str]) -> bool:
+    def _saved(self, some: list[Unsaved], gone: set[str]) -> bool:
         """Write; False where it is to be tried again. Without a disk it is left for later."""
         fresh = [each for each in some if not self._store.has(each[0], each[1])]
-        gone = [path for path in gone if path in self._store.files]
+        left = [path for path in gone if path in self._store.files]
         contents = [(key, parts) for _, key, parts in fresh if parts]
         files = [(file, key) for file, key, _ in fresh]
-        if not files and not gone:
+        if not files and not left:
             return True
-        kept = self._store.put(contents, files, gone)
+        kept = self._store.put(contents, files, left)
         return kept or not (self._store.usable or self._over.is_set())
 
     def _open(self) -> None:
