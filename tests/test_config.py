@@ -72,8 +72,13 @@ def test_a_model_in_the_users_file_counts_as_named_by_the_user(tmp_path: Path) -
         ("[caps]\nmax_turns = true\n", "give a whole number above 0"),
         ("[caps]\nmax_usd = -1\n", "give a number of US dollars above 0"),
         ("[planner]\nbase_url = 'localhost'\n", "give an address such as"),
+        ("[planner]\nbase_url = 'https://'\n", "give an address such as"),
+        ("[planner]\nbase_url = 'http://my host'\n", "give an address such as"),
+        ("[planner]\nbase_url = 'http://[::1'\n", "give an address such as"),
         ("[planner]\nkind = 'gpt'\n", 'give one of "openai", "ollama", "anthropic"'),
         ("[planner]\nmodel = 'm'\n", "model is given without base_url"),
+        ("[planner]\nkind = 'openai'\nmodel = 'm'\n", 'and kind = "openai" with the key_env'),
+        ("[planner]\nmodel = 'm'\nkey_env = 'KEY'\n", "add the server's address"),
         ("[planner]\nkey = 'sk-1'\n", "keys are not kept in files"),
         ("planner = 3\n", "write [planner] on a line of its own"),
         ("[sandbox]\nrung = 'none'\n", "give one of auto, overlay+bubblewrap"),
@@ -229,6 +234,40 @@ def test_the_environments_key_does_not_go_to_a_host_of_a_dotenv(tmp_path: Path) 
     assert "theirs" not in repr(own)
 
 
+@pytest.mark.parametrize(
+    ("named", "address"),
+    [
+        ("kind = 'anthropic'", "https://api.anthropic.com"),
+        ("kind = 'anthropic'\nkey_env = 'KEY'", "https://api.anthropic.com"),
+        ("kind = 'openai'\nkey_env = 'KEY'", "https://api.openai.com/v1"),
+        ("kind = 'openai'\nkey_keyring = true", "https://api.openai.com/v1"),
+        ("kind = 'ollama'", "http://127.0.0.1:11434"),
+        ("kind = 'anthropic'\nbase_url = 'https://proxy.example'", "https://proxy.example"),
+    ],
+)
+def test_a_model_that_is_named_by_its_kind_alone_is_at_the_kinds_own_service(
+    tmp_path: Path, named: str, address: str
+) -> None:
+    planner = settings_of(tmp_path, f"[planner]\n{named}\nmodel = 'm'\n").planner
+
+    assert planner.configured
+    assert planner.base_url == address
+    assert bool(planner.key_env or planner.key_keyring) == ("key" in named)
+
+
+def test_the_users_key_does_not_follow_a_project_to_another_kinds_service(tmp_path: Path) -> None:
+    mine = "[planner]\nkind = 'openai'\nmodel = 'm'\nkey_env = 'MY_KEY'\n"
+    theirs = "[planner]\nkind = 'anthropic'\nmodel = 'n'\n"
+    elsewhere = mine + "base_url = 'https://mine'\n"
+
+    moved = settings_of(tmp_path / "a", mine, theirs, trusted=True).planner
+    kept = settings_of(tmp_path / "b", elsewhere, theirs, trusted=True).planner
+
+    assert (moved.base_url, moved.key_env) == ("https://api.anthropic.com", "")
+    assert moved.origin == "project", "so it is asked about before anything is sent"
+    assert (kept.base_url, kept.key_env) == ("https://mine", "MY_KEY")
+
+
 @pytest.mark.parametrize("text", ["[planner", "[nonsense]\n", "\xff\xfe", "a = " + "[" * 5000])
 def test_a_strangers_broken_file_is_a_warning_and_the_users_rules_stay(
     tmp_path: Path, text: str
@@ -295,7 +334,13 @@ def test_hosts_without_a_scheme_are_understood(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "env", [{"MAX_STEPS": "many"}, {"REQUEST_TIMEOUT_S": "-1"}, {"TURBO_HOST": "ftp://x"}]
+    "env",
+    [
+        {"MAX_STEPS": "many"},
+        {"REQUEST_TIMEOUT_S": "-1"},
+        {"TURBO_HOST": "ftp://x"},
+        {"TURBO_HOST": "http://"},
+    ],
 )
 def test_a_wrong_variable_is_named(tmp_path: Path, env: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=next(iter(env))):

@@ -295,6 +295,21 @@ def test_a_key_that_is_not_set_is_named(examine: Examine, home: Path) -> None:
     assert "NO_SUCH_KEY" in checks["planner"].detail
 
 
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [("anthropic", "https://api.anthropic.com"), ("openai", "https://api.openai.com/v1")],
+)
+def test_where_a_kinds_own_service_is_meant_its_address_is_told(
+    examine: Examine, home: Path, kind: str, address: str
+) -> None:
+    text = f'[planner]\nkind = "{kind}"\nmodel = "m"\nkey_env = "NO_SUCH_KEY"\n'
+    configure(home, text)  # and without its key nothing is sent
+
+    _, checks = examine()
+
+    assert checks["planner"].detail.startswith(f"m at {address}: The key for {address} is to come")
+
+
 # --- pure parts -------------------------------------------------------------------
 
 

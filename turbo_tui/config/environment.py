@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from turbo_tui.config.sections import is_url
 from turbo_tui.config.values import (
     CODER_MODEL,
     OLLAMA_CLOUD,
@@ -72,7 +73,7 @@ def _address(given: str, default: str, variable: str) -> str:
     if not given:
         return default
     address = given if "://" in given else f"http://{given}"
-    if not address.startswith(("http://", "https://")):
+    if not is_url(address):
         raise ConfigError(
             f"environment: {variable} = {given!r} is no address; give one such as {default}."
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 from turbo_tui.config.sections import CAPS, KNOWLEDGE, LANDING, MODEL, RUN, SANDBOX, Rows
 from turbo_tui.config.values import (
     OLLAMA_LOCAL,
+    SERVICES,
     Caps,
     KnowledgeSettings,
     LandingSettings,
@@ -122,18 +123,35 @@ def _model(
     document: Mapping[str, object], name: str, path: Path, base: ModelSettings, origin: Origin
 ) -> ModelSettings:
     settings = _section(document, name, path, base, MODEL)
-    if settings.base_url != base.base_url:
-        # A key belongs to the address it was named with: it does not go to another one.
-        bare = replace(base, key_env="", key_keyring=False)
-        settings = _section(document, name, path, bare, MODEL)
     if name not in document:
         return settings
+    address = _address(cast("dict[str, object]", document[name]), settings, base)
+    if address != base.base_url:
+        # A key belongs to the address it was named with: it does not go to another one.
+        bare = replace(base, key_env="", key_keyring=False)
+        settings = replace(_section(document, name, path, bare, MODEL), base_url=address)
     if settings.model and not settings.base_url:
         raise ConfigError(
             f"{path}: [{name}] model is given without base_url; add the server's address, such as "
-            f'base_url = "{OLLAMA_LOCAL}".'
+            f'base_url = "{OLLAMA_LOCAL}". What does without: kind = "anthropic", '
+            'kind = "ollama" (this machine), and kind = "openai" with the key_env of OpenAI.'
         )
     return replace(settings, origin=origin)
+
+
+def _address(table: Mapping[str, object], settings: ModelSettings, base: ModelSettings) -> str:
+    """Return where a model is; one that is named by its kind alone is at the kind's own service.
+
+    A server of the kind "openai" is OpenAI's only where a key is named for it, too: who forgot
+    the address of another one sends nothing there.
+    """
+    if "base_url" in table or "kind" not in table:
+        return settings.base_url
+    is_chosen = base.base_url not in {"", SERVICES[base.kind]}
+    has_key = bool(table.get("key_env") or table.get("key_keyring"))
+    if is_chosen or (settings.kind == "openai" and not has_key):
+        return settings.base_url
+    return SERVICES[settings.kind]
 
 
 def read_rules(given: object, path: Path) -> tuple[Rule, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 from turbo_tui.config.values import KINDS
 
@@ -31,15 +32,23 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_url(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(("http://", "https://"))
+def is_url(value: object) -> bool:
+    """Tell whether a value is an address that a request can be sent to."""
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    is_host = bool(parts.hostname) and not any(each.isspace() for each in parts.netloc)
+    return parts.scheme in {"http", "https"} and is_host
 
 
 Rows = Mapping[str, tuple[Check, str]]
 
 MODEL: Rows = {
     "kind": (lambda value: value in KINDS, 'one of "openai", "ollama", "anthropic"'),
-    "base_url": (_is_url, 'an address such as "http://127.0.0.1:11434"'),
+    "base_url": (is_url, 'an address such as "http://127.0.0.1:11434"'),
     "model": (_is_text, 'a name such as "qwen2.5-coder"'),
     "key_env": (_is_text, 'the name of a variable, such as "OLLAMA_API_KEY"'),
     "key_keyring": (lambda value: isinstance(value, bool), "true or false"),

@@ -18,6 +18,12 @@ OLLAMA_CLOUD = "https://ollama.com"
 OLLAMA_LOCAL = "http://127.0.0.1:11434"
 PLANNER_MODEL = "gpt-oss:120b"
 CODER_MODEL = "qwen2.5-coder"
+# Where a kind's own service is; most servers of the kind "openai" are somebody else's.
+SERVICES: Mapping[Kind, str] = {
+    "openai": "https://api.openai.com/v1",
+    "ollama": OLLAMA_LOCAL,
+    "anthropic": "https://api.anthropic.com",
+}
 
 
 @dataclass(frozen=True, slots=True)
