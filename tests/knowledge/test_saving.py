@@ -6,8 +6,12 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+from time import monotonic
+
+import pytest
 
 from turbo_tui.knowledge.indexing.tree import SourceFile
+from turbo_tui.knowledge.service import saving as saving_module
 from turbo_tui.knowledge.service.saving import Saving
 from turbo_tui.knowledge.storing.store import Store
 
@@ -76,3 +80,30 @@ def test_files_that_are_gone_are_not_compared_with_each_other(tmp_path: Path) ->
 
     assert store.files == {}
     assert Counted.compared < 10 * GONE
+
+
+def test_only_digests_in_memory_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck_s = 1.5
+    monkeypatch.setattr(saving_module, "MOST_UNSAVED", 3)
+    monkeypatch.setattr(saving_module, "STUCK_S", stuck_s)
+    store = ListedStore(tmp_path, [])
+    files = [SourceFile(f"{number}.py", "", (0, 0, number)) for number in range(20)]
+    with saving_to(store) as saving:
+        began = monotonic()
+        for file in files:  # known by their content: another branch
+            saving.add(file, "key", ())
+        for file in files[:2]:
+            saving.add(file, "other", [b"digest"])
+        took_s = monotonic() - began
+        saving.add(files[2], "other", [b"digest"])
+        store.may_write.set()
+        saving.whole(1)
+        assert saving.kept(1, within_s=60)
+        for file in files[:2]:
+            saving.add(file, "third", [b"digest"])
+        waited_s = monotonic() - began
+
+    assert took_s < stuck_s
+    assert stuck_s <= waited_s < 2 * stuck_s

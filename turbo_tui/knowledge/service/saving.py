@@ -9,7 +9,7 @@ from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.storing.store import Store
 
 BATCH_FILES = 256  # that are written at once
-MOST_UNSAVED = 8 * BATCH_FILES
+MOST_UNSAVED = 8 * BATCH_FILES  # digests
 STUCK_S = 30.0
 LOOK_S = 5.0  # without anything to write, between looks at whether a snapshot is wanted
 AGAIN_S = 1.0  # after the process that writes was ended
@@ -36,6 +36,7 @@ class Saving:
         self._over = over
         self._news = Condition()
         self._unsaved: list[Unsaved] = []
+        self._digests = 0  # in it
         self._gone: set[str] = set()
         self._look = self._look_kept = 0
         self._rounds = self._rounds_kept = 0
@@ -51,7 +52,7 @@ class Saving:
         return self._thread.is_alive()
 
     def add(self, file: SourceFile, key: str, parts: Sequence[bytes]) -> None:
-        """Have a file written, when there is time; wait where too many are to be written.
+        """Have a file written, when there is time; wait where too many digests are in memory.
 
         Args:
             file: The file.
@@ -62,9 +63,11 @@ class Saving:
             self._unsaved.append((file, key, parts))
             if len(self._unsaved) == BATCH_FILES:
                 self._news.notify_all()
-            self._news.wait_for(
-                lambda: len(self._unsaved) < MOST_UNSAVED or self._over.is_set(), STUCK_S
-            )
+            if parts:
+                self._digests += 1
+                self._news.wait_for(
+                    lambda: self._digests < MOST_UNSAVED or self._over.is_set(), STUCK_S
+                )
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Have all other files forgotten."""
@@ -116,6 +119,7 @@ class Saving:
                     continue
             with self._news:
                 del self._unsaved[: len(some)]
+                self._digests -= sum(bool(parts) for _, _, parts in some)
                 self._gone = self._gone - gone
                 if not self._unsaved and not self._gone:
                     self._look_kept, self._rounds_kept = look, rounds
