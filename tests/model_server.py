@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
             error: object = {"message": fault.message, "code": fault.status}
             if request.protocol == "ollama":
                 error = fault.message
-            self._send(fault.status, {"error": error}, headers, fault.body)
+            self._send(fault.status, {"error": error}, headers, fault.body, fault.content_type)
             return
         self.close_connection = True
         if fault.hang:
@@ -274,11 +274,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.model_server.client_gone.set()
 
     def _send(
-        self, status: int, value: object, headers: dict[str, str] | None = None, body: bytes = b""
+        self,
+        status: int,
+        value: object,
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        content_type: str = "application/json",
     ) -> None:
         content = body or json.dumps(value).encode()
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(content)))
         for name, text in (headers or {}).items():
             self.send_header(name, text)

@@ -116,7 +116,7 @@ class Fault:
     """Something that goes wrong; what streams before it does is `reply`.
 
     Attributes:
-        status: Answer with this status and `message` (or `body`, verbatim).
+        status: Answer with this status and `message` (or `body`, verbatim, of `content_type`).
         disconnect_after: Break the connection after so many pieces; 0: before any answer.
         hang_after: Say nothing more after so many pieces; `hang`: not even a status.
         malformed: The second piece is garbled.
@@ -128,6 +128,7 @@ class Fault:
     status: int = 0
     message: str = "it went wrong"
     body: bytes = b""
+    content_type: str = "application/json"
     retry_after: float | str | None = None
     disconnect_after: int | None = None
     hang: bool = False

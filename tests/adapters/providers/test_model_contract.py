@@ -284,7 +284,9 @@ async def test_a_refused_key_is_named_once_and_never_shown(protocol: Protocol, s
 async def test_a_missing_key_is_asked_for(protocol: Protocol) -> None:
     with ModelServer([Reply("hi")], key="sk-1") as server:
         async with model_at(server, protocol) as model:
-            with pytest.raises(ModelRefusedError, match="wants a key and none is set"):
+            with pytest.raises(
+                ModelRefusedError, match=r"none is set for it: .* key_env = \"ITS_NAME\"\."
+            ):
                 await model.complete(asking())
         async with model_at(server, protocol, key="sk-1") as model:
             assert (await model.complete(asking())).text == "hi"

@@ -245,6 +245,29 @@ async def test_a_page_of_a_proxy_is_told_in_one_line() -> None:
                 await model.complete(asking())
 
 
+LOGIN = b"""<!DOCTYPE html>
+<html><head><title>Sign in &amp; go\x1b[2J on</title><style>b {color: red}</style></head></html>
+"""
+
+
+@pytest.mark.parametrize("said_to_be", ["text/html; charset=utf-8", "text/plain", ""])
+async def test_a_web_page_in_place_of_a_reply_leads_to_the_address(said_to_be: str) -> None:
+    pauses = Pauses()
+    with ModelServer([Fault(status=200, body=LOGIN, content_type=said_to_be)]) as server:
+        async with model_at(server, "openai", pauses) as model:
+            with pytest.raises(ModelRefusedError, match="answered with a web page") as caught:
+                await model.complete(asking())
+        server.verify()
+
+    said = str(caught.value)
+    assert f"Is base_url ({server.base_url('openai')}) right? Most" in said
+    assert "end in /v1" in said
+    assert "in a browser" in said
+    assert pauses == [], "a page stays one"
+    if "html" in said_to_be:
+        assert "(“Sign in & go [2J on”)" in said
+
+
 async def test_an_odd_request_is_refused_with_the_servers_words() -> None:
     with ModelServer([Fault(status=422, message="messages.0: no such role")]) as server:
         async with model_at(server, "openai") as model:

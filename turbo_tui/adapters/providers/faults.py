@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from turbo_tui.adapters.providers.address import ModelAddress
 from turbo_tui.adapters.providers.shapes import as_dict, as_int, as_str, object_of
@@ -42,6 +43,7 @@ _NO_MODEL = re.compile(
     r"|unknown model|no such model|invalid model",
     re.IGNORECASE,
 )
+_TITLE = re.compile(r"<title[^>]*>([^<]*\S[^<]*)</title>", re.IGNORECASE)
 _NO_CREDIT = re.compile(r"insufficient_quota|credit balance|billing|payment", re.IGNORECASE)
 # Words for a failure that stand inside a stream, where there is no status any more.
 _STATUS_OF_WORD = {
@@ -110,7 +112,7 @@ def read_refusal(status: int, body: str, address: ModelAddress, retry_after: str
     message = as_str(inner.get("message")) or as_str(value.get("error"))
     message = message or as_str(value.get("message")) or as_str(value.get("detail"))
     if not message and not value:
-        message = re.sub(r"<[^>]{0,200}>", " ", body[:2000])  # a proxy's page
+        message = _words_of_page(body)
     return Refusal(status, body[:20_000], quoted(message, address), _seconds(retry_after))
 
 
@@ -149,7 +151,10 @@ def error_of(  # noqa: PLR0911 - a table of cases reads best
         return _no_model(what, address, served)
     match refusal.status:
         case 401 | 403 if not address.header_key:
-            return ModelRefusedError(f"{what}. It wants a key and none is set for it.")
+            return ModelRefusedError(
+                f"{what}. It wants a key and none is set for it: put the key into an environment"
+                ' variable, and name that beside the model: key_env = "ITS_NAME".'
+            )
         case 401 | 403:
             return ModelRefusedError(
                 f"{what}. The key was refused: check it, and that it may use {model}."
@@ -168,6 +173,24 @@ def error_of(  # noqa: PLR0911 - a table of cases reads best
             return ModelBusyError(f"{what}. The server failed; its own log says why.")
         case _:
             return ModelReplyError(f"{what}. It does not take this request for {model}.")
+
+
+def page_error(page: str, address: ModelAddress) -> ModelError:
+    """Say that a web page came where a reply should: another address, or a login, is meant."""
+    words = quoted(_words_of_page(page), address)
+    shown = f" (“{words}”)" if words else ""
+    path = " Most servers of the kind openai have it end in /v1." * (address.kind == "openai")
+    return ModelRefusedError(
+        f"{address.host} answered with a web page{shown} where a reply should be. Is base_url"
+        f" ({address.root}) right?{path} A proxy or network that wants a login first answers so,"
+        " too: open the address in a browser."
+    )
+
+
+def _words_of_page(page: str) -> str:
+    """Return what a web page is called, or what it says; text that is no page is as it was."""
+    titled = _TITLE.search(page)
+    return unescape(titled[1]) if titled else re.sub(r"<[^>]{0,200}>", " ", page[:2000])
 
 
 def quoted(text: str, address: ModelAddress) -> str:

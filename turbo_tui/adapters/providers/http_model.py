@@ -18,6 +18,7 @@ from turbo_tui.adapters.providers.draft import Deltas, Draft, numbered
 from turbo_tui.adapters.providers.faults import (
     Refusal,
     error_of,
+    page_error,
     quoted,
     read_refusal,
     read_stream_error,
@@ -198,8 +199,16 @@ class HttpModel:
     async def _payloads(
         self, response: httpx2.Response, draft: Draft
     ) -> AsyncIterator[dict[str, object]]:
-        """Read the objects of an event stream, of lines, or of a body that is one object."""
-        if response.headers.get("content-type", "").startswith("application/json"):
+        """Read the objects of an event stream, of lines, or of a body that is one object.
+
+        Raises:
+            _FaultError: A web page came, or what came is cut or garbled.
+        """
+        kind = response.headers.get("content-type", "")
+        if "html" in kind:
+            page = await read_at_most(response, MOST_REFUSAL_BYTES)
+            raise _FaultError(page_error(page.decode("utf-8", "replace"), self.address), 0)
+        if kind.startswith("application/json"):
             body = await read_at_most(response, MOST_REPLY_BYTES)
             whole = object_of(body.decode("utf-8", "replace"))
             lines = [body] if whole is not None else body.split(b"\n")
@@ -236,13 +245,15 @@ class HttpModel:
         """Read one line: the data of an event, or an object by itself.
 
         Raises:
-            _FaultError: It is cut or garbled.
+            _FaultError: It is cut or garbled, or of a web page.
         """
         text = line.decode("utf-8", "replace").strip()
         field, colon, value = text.partition(":")
         # llama.cpp names the field of an event that reports a failure `error`.
         if colon and field in {"data", "error"}:
             text = value.strip()
+        elif text.startswith("<"):  # no stream of ours has such a line
+            raise _FaultError(page_error(text, self.address), 0)
         elif not text.startswith("{"):
             return []  # a comment, `event: …`, an empty line
         if text == "[DONE]":
