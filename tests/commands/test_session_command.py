@@ -648,11 +648,13 @@ def test_show_names_what_was_edited_and_said_in_the_review(place: Workspace, run
     assert "gone" not in out
 
 
-@pytest.mark.parametrize("repository", [True, False])
+@pytest.mark.parametrize("git", ["a repository", "a broken one", "none"])
 def test_an_undo_is_a_checkpoint_too_where_that_is_asked_for(
-    place: Workspace, run: Run, *, repository: bool
+    place: Workspace, run: Run, git: str
 ) -> None:
-    if repository:
+    if git == "a broken one":
+        (place.root / ".git").mkdir()
+    elif git == "a repository":
         subprocess.run(["git", "init", "-q", place.root], check=True)
     config = place.paths.config_file
     config.parent.mkdir(parents=True, exist_ok=True)
@@ -666,9 +668,8 @@ def test_an_undo_is_a_checkpoint_too_where_that_is_asked_for(
     said = subprocess.run(log, capture_output=True, text=True, check=False).stdout.splitlines()
     events = [r.event for r in read_log(sessions_folder(place.state) / NEW)]
     noted = [each.text for each in events if isinstance(each, ev.Noted)]
-    if repository:
-        assert (said, noted) == (["redo of step 1", "undo of step 1"], [])
-    else:
-        assert (said, len(noted)) == ([], 2)
-        assert "not a git repository" in noted[0]
+    kept = ["redo of step 1", "undo of step 1"] if git == "a repository" else []
+    assert said == kept
+    assert len(noted) == (2 if git == "a broken one" else 0), "without git nothing is to be said"
+    assert all("not a git repository" in each for each in noted)
     assert (place.root / "a").read_text() == "1"

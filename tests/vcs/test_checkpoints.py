@@ -269,7 +269,16 @@ async def test_before_the_first_commit_no_secret_is_known(repo: Repo) -> None:
     assert list(repo.tree()) == ["a/b"]
 
 
-async def test_outside_a_repository_it_says_so_and_how_to_do_without(tmp_path: Path) -> None:
+async def test_where_there_is_no_git_there_is_nothing_to_keep_and_nothing_to_say(
+    tmp_path: Path,
+) -> None:
+    checkpoints = GitCheckpoints(tmp_path, MemoryBlobs())
+
+    await checkpoints.keep(ChangeSet(), title="t", session_id="s", landing_id="L")
+
+
+async def test_in_a_broken_repository_it_says_so_and_how_to_do_without(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
     checkpoints = GitCheckpoints(tmp_path, MemoryBlobs())
 
     with pytest.raises(

@@ -26,6 +26,7 @@ from turbo_tui.core.changes import ChangeSet, FileChange
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.ports import Blobs
 from turbo_tui.core.secret_files import is_secret
+from turbo_tui.vcs.head import git_at
 from turbo_tui.vcs.repository import OFFLINE, READ_TIMEOUT_S, READING, run_git
 
 REFS = "refs/turbo-tui"
@@ -53,11 +54,13 @@ class GitCheckpoints:
     async def keep(
         self, written: ChangeSet, *, title: str, session_id: str, landing_id: str
     ) -> None:
-        """Commit what a landing wrote on the session's hidden ref.
+        """Commit what a landing wrote on the session's hidden ref; nothing where there is no git.
 
         Raises:
-            ToolError: Not a git repository, or git refused; only the checkpoint is missing.
+            ToolError: Git refused; only the checkpoint is missing.
         """
+        if git_at(self._workspace) is None:
+            return
         try:
             prefix = await self._prefix()
             head = await self._commit_of("HEAD")

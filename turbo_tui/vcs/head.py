@@ -7,15 +7,23 @@ from pathlib import Path
 from turbo_tui.core.landings import DETACHED
 
 
+def git_at(root: Path) -> Path | None:
+    """Return the nearest `.git` at or above a workspace; None where there is no repository."""
+    places = (each / ".git" for each in (root, *root.parents))
+    return next((each for each in places if each.exists()), None)
+
+
 def branch_of(root: Path) -> str:
     """Return the branch that `HEAD` names, or `detached` and a short commit; empty without git."""
     try:
-        git = next(each / ".git" for each in (root, *root.parents) if (each / ".git").exists())
+        git = git_at(root)
+        if git is None:
+            return ""
         if not git.is_dir():
             named = _first_line(git).partition("gitdir:")[2].strip()
             git = (git.parent / named).resolve()
         head = _first_line(git / "HEAD")
-    except (OSError, StopIteration, UnicodeDecodeError, ValueError):
+    except (OSError, UnicodeDecodeError, ValueError):
         return ""
     name = head.removeprefix("ref: refs/heads/")
     if name != head:
