@@ -246,7 +246,7 @@ class Keeper:
                 self._look()
                 self._tell()
             self._take_in()
-            if not self._backlog.files:
+            if not (self._backlog.files or self._over.is_set()):
                 self._watch.over(self._tree.folders)
             with self._news:
                 self._filled = False

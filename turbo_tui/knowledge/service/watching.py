@@ -8,6 +8,7 @@ from threading import Event, Thread
 DEBOUNCE_MS = 100  # an editor writes a file in several steps
 STEP_MS = 20
 TICK_MS = 1000
+END_S = 5.0  # a watch that hangs with its disk, as it begins, is not waited for
 
 Changed = Callable[[Iterable[str] | None], None]
 
@@ -40,14 +41,16 @@ class Watch:
         self._folders = wanted
         if wanted:
             self._stop = Event()
-            self._thread = Thread(target=self._run, args=(wanted, self._stop), name="watch")
+            self._thread = Thread(
+                target=self._run, args=(wanted, self._stop), name="watch", daemon=True
+            )
             self._thread.start()
 
     def stop(self) -> None:
         """Watch nothing."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(END_S)
         self._thread, self._folders, self.works = None, frozenset(), False
 
     def _run(self, folders: frozenset[str], stop: Event) -> None:
@@ -66,6 +69,8 @@ class Watch:
                 recursive=False,
                 ignore_permission_denied=True,
             ):
+                if stop.is_set():
+                    return  # so late: another one watches, or none
                 if not self.works:
                     self.works = True
                     self._changed(None)  # between the look at the files and now
@@ -73,4 +78,5 @@ class Watch:
                     self._changed([path for _, path in changes])
         except (OSError, RuntimeError):
             pass  # a folder is gone, or too many are watched: who asks looks for himself
-        self.works = False
+        if not stop.is_set():
+            self.works = False
