@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FOLDER ?= $(shell pwd -L)
 ARGS ?=
+export ARGS
 # More than most machines have cores: a test waits for processes of its own half of the time.
 WORKERS ?= 4
 # By another name: a recipe that names MAKE itself is run even by `make -n`.
@@ -20,9 +21,12 @@ help: ## say what can be made
 	@echo "turbo-tui"
 	grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-run: $(VENV)/core.stamp sandbox ## install what is needed and open the app on the current folder
+run: $(VENV)/core.stamp sandbox ## install what is needed and open the app on this folder; ARGS=/your/project on yours
 	@status=0
-	"$(CURDIR)/$(BIN)/turbo-tui" $(if $(strip $(ARGS)),$(ARGS),"$(FOLDER)") || status=$$?
+	if [ -z "$${ARGS:-}" ]; then set -- "$(FOLDER)"
+	elif [ -e "$$ARGS" ]; then set -- "$$ARGS"  # a path with blanks, as it was typed
+	else eval "set -- $$ARGS"; fi
+	"$(CURDIR)/$(BIN)/turbo-tui" "$$@" || status=$$?
 	if [ -t 0 ] && [ -t 1 ] && [ -z "$${CI:-}" ] && [ ! -e $(VENV)/semantic.stamp ] && [ ! -e $(VENV)/semantic.declined ]; then
 	  echo "Search by meaning needs about 1 GB more (PyTorch for the CPU and sentence-transformers)."
 	  read -r -p "Install it now? [y/N] " answer || answer=n
