@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import psutil
 import pytest
 
 from tests.knowledge.worker_kit import begin_with, end_worker, home_in, until, workers
+from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.service import client as client_module
+from turbo_tui.knowledge.service import starting
 from turbo_tui.knowledge.service.client import Client, WorkerSilentError
 from turbo_tui.knowledge.service.home import Home
 from turbo_tui.knowledge.service.wire import Wire
@@ -125,6 +128,35 @@ def test_one_that_takes_its_time_is_alive(
     assert client.search("here", limit=1, complete=True)[0].path == "a.py"
 
     assert client.restarts == 0
+
+
+def test_one_that_hangs_as_it_starts_is_ended_and_the_next_one_answers(
+    home: Home, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang = "worker.own = lambda _lock: time.sleep(600)"
+    monkeypatch.setattr(sys, "executable", begin_with(hang, tmp_path))
+    monkeypatch.setattr(starting, "START_S", 2.0)
+
+    with pytest.raises(ToolError, match="did not start within 2 s"):
+        client.state()
+
+    until(lambda: not workers(home))
+    monkeypatch.undo()
+    assert client.search("here", limit=1, complete=True)[0].path == "a.py"
+
+
+def test_who_waits_for_a_start_by_another_is_told_that_it_does_not_go_on(
+    home: Home, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.socket.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    monkeypatch.setattr(starting, "START_S", 0.05)
+    with home.socket.with_suffix(".start").open("w") as starts:
+        fcntl.flock(starts, fcntl.LOCK_EX)
+        with pytest.raises(ToolError, match="being started by another turbo-tui"):
+            client.state()
+    monkeypatch.undo()
+
+    assert client.search("here", limit=1, complete=True)[0].path == "a.py"
 
 
 LISTENER = """

@@ -5,25 +5,31 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
+import signal
 import stat
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from turbo_tui.core.errors import ToolError
 from turbo_tui.knowledge.service import worker_log
 from turbo_tui.knowledge.service.home import Home
 from turbo_tui.knowledge.service.wire import Wire
 
+START_S = 60.0  # of a start, which takes half a second; 15 s more where another worker is ending
+LOOK_S = 0.02  # between looks at whether somebody else started it
+
 
 def connected(home: Home) -> Wire:
     """Return a connection to the worker, which is started where there is none; blocks.
 
     Raises:
-        ToolError: It cannot be started, or others could listen in.
+        ToolError: It cannot be started, nor by who is about to, or others could listen in.
         OSError: It ended just now.
     """
     path = home.socket
@@ -32,13 +38,34 @@ def connected(home: Home) -> Wire:
         return Wire(path)
     starting = os.open(path.with_suffix(".start"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(starting, fcntl.LOCK_EX)
+        until = time.monotonic() + 2 * START_S
+        while not _is_ours_to_start(starting):
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                return Wire(path)  # somebody else was first
+            if time.monotonic() > until:
+                raise ToolError(_STUCK.format(path.with_suffix(".start")))
+            time.sleep(LOOK_S)
         with suppress(FileNotFoundError, ConnectionRefusedError):
-            return Wire(path)  # somebody else was first
+            return Wire(path)  # likewise
         _start(home)
         return Wire(path)
     finally:
         os.close(starting)
+
+
+_STUCK = (
+    "The search worker is being started by another turbo-tui, which does not go on: it is stopped, "
+    "or hangs. End it, and search again. It holds {}"
+)
+
+
+def _is_ours_to_start(lock: int) -> bool:
+    """Take the lock for who starts a worker, unless somebody has it; he may be stopped."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _private(folder: Path) -> None:
@@ -63,7 +90,7 @@ def _private(folder: Path) -> None:
 
 
 def _start(home: Home) -> None:
-    """Start a worker and wait until it answers.
+    """Start a worker and wait until it answers; one that does not in time is ended.
 
     Raises:
         ToolError: It does not.
@@ -85,7 +112,14 @@ def _start(home: Home) -> None:
         ) as process,
     ):
         logged = worker_log.size_of(home.log)
-        said = process.stdout.readline() if process.stdout else b""
+        answers = cast("IO[bytes]", process.stdout)
+        in_time = bool(select.select([answers], [], [], START_S)[0])
+        said = answers.readline() if in_time else b""
+        if not in_time:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # of a session of its own
+    if not in_time:
+        raise ToolError(f"The search worker did not start within {START_S:.0f} s; search again.")
     if not said:
         raise ToolError(_not_started(home, process.returncode, logged))
 
