@@ -130,6 +130,21 @@ def test_one_that_takes_its_time_is_alive(
     assert client.restarts == 0
 
 
+def test_one_that_tells_its_state_and_answers_no_query_makes_way_for_the_next_one(
+    home: Home, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = "find = finding.Finder.find\ndef once(self, *a, **k):\n try:\n"
+    stuck += f"  open({os.fspath(tmp_path / 'once')!r}, 'x')\n  time.sleep(600)\n"
+    stuck += " except FileExistsError:\n  return find(self, *a, **k)\n"
+    stuck += "finding.Finder.find = once\nkeeper.STUCK_S = 1.0"
+    monkeypatch.setattr(sys, "executable", begin_with(stuck, tmp_path))
+
+    assert client.search("here", limit=1, complete=True)[0].path == "a.py"
+
+    assert client.restarts == 1
+    assert "ended: a query did not come to an end" in home.log.read_text()
+
+
 def test_one_that_hangs_as_it_starts_is_ended_and_the_next_one_answers(
     home: Home, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

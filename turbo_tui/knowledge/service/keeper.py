@@ -42,6 +42,7 @@ AT_MOST = 0.1  # of the time goes into walking the tree while files are read
 PREPARED_FILES = 20_000  # at once, in a second
 PENDING_S = 0.3
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
+STUCK_S = 45.0  # that nobody has the turn; a query holds it for less than one
 SAVE_S = 1.0  # whoever ends a worker waits no longer for it
 CUT = (
     f"Only the first {MOST_FILES:,} files here are searched: name folders to leave out in "
@@ -85,6 +86,7 @@ class Keeper:
         self._done = 0  # of what was asked: in the index
         self._busy, self._tries = True, False
         self._walked_at = self._heeded_at = 0.0
+        self._free_at = time.monotonic()
         self._noted = ""
         self._filled = False
         self._watch = Watch(self._changed)
@@ -97,10 +99,23 @@ class Keeper:
 
     @property
     def trouble(self) -> str:
-        """Why a new worker is better than this one: a thread ended, the store went; or nothing."""
+        """Why a new worker is better than this one, or nothing; asked now and then."""
         if not (self._thread.is_alive() and self._saving.works):
             return "a thread of it failed"
+        if self._is_stuck():
+            return f"a query did not come to an end within {STUCK_S:.0f} s"
         return "its index on disk was removed" if self._store.lost else ""
+
+    def _is_stuck(self) -> bool:
+        """Tell whether nobody had the turn for long: no query is answered, though `state` is."""
+        now = time.monotonic()
+        late = now - self._free_at > STUCK_S
+        # Late it may be, too, as we were stopped: then the turn comes soon.
+        if self.turn.acquire(timeout=PATIENCE_S if late else 0):
+            self.turn.release()
+            self._free_at = now
+            late = False
+        return late
 
     def stop(self) -> None:
         """End the threads; what is unsaved is saved, unless that takes long."""
