@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
@@ -82,6 +83,16 @@ def told(index: Index) -> tuple[object, ...]:
 @pytest.mark.parametrize("before", [0, 1, 3])
 def test_files_taken_in_at_once_are_as_if_added_one_by_one(before: int) -> None:
     assert told(attached(before=before)) == told(added())
+
+
+def test_what_is_attached_is_never_looked_through_for_garbage() -> None:
+    frozen = gc.get_freeze_count()
+
+    index = attached()
+
+    assert index.files
+    assert gc.get_freeze_count() > frozen
+    assert gc.isenabled()
 
 
 def test_they_are_removed_replaced_and_packed_like_others() -> None:

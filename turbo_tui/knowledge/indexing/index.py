@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
@@ -113,6 +115,15 @@ class Index:
             gathered: What is known of them.
             turn: Held for moments: queries find more and more of the files.
         """
+        with _without_collecting():
+            self._attach(files, gathered, turn)
+
+    def _attach(
+        self,
+        files: Sequence[tuple[SourceFile, str] | None],
+        gathered: Gathered,
+        turn: Lock,
+    ) -> None:
         each_file = zip(files, gathered.chunks(), gathered.defined(), strict=True)
         first = self.chunks.numbers
         fresh: list[Indexed | range] = []
@@ -221,6 +232,22 @@ class Index:
             held = held[np.argpartition(best[held], -most)[-most:]]
         found = (self.placed[at] for at in held.tolist())
         return [known for known in found if known is not None]
+
+
+@contextmanager
+def _without_collecting() -> Generator[None]:
+    """Make many objects, none of them garbage, and have them never looked through for garbage.
+
+    Python's collector would look through all there are again and again: half of the time.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _indexed(
