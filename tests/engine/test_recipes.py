@@ -121,6 +121,8 @@ async def test_without_a_test_command_a_rename_has_no_check_and_a_test_run_is_re
     with pytest.raises(TaskError, match="no test command was found") as refused:
         await plan_from_recipes("run the tests", RECIPES)
     assert refused.value.nearest == ("list_failures",)
+    assert ".turbo/recipes/list_failures.toml" in str(refused.value), "where it can be named"
+    assert "run the tests" not in str(refused.value), "what was typed is not proposed"
 
 
 async def test_a_task_of_several_parts_becomes_several_steps() -> None:

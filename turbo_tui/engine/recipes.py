@@ -247,7 +247,9 @@ class _Filling:
         if value is None:
             if parameter.required:
                 why = parameter.missing or f"“{parameter.name}” is missing"
-                hint = f" Such as: {recipe.examples[0]}" if recipe.examples else ""
+                # What the project lacks is not mended by typing the same again.
+                is_typed = bool(recipe.examples) and not parameter.fact
+                hint = f" Such as: {recipe.examples[0]}" if is_typed else ""
                 raise TaskError(f"{recipe.title}: {why}.{hint}", (recipe.name,))
             return None
         return await self._valid(recipe, parameter, value)
