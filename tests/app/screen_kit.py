@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from tests.app.session_kit import Stand
@@ -43,6 +44,14 @@ class Seat:
     async def press(self, *keys: str) -> None:
         """Press keys one after another."""
         await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def click(self, words: str) -> None:
+        """Click on the first letter of the last place where words stand."""
+        rows = self.text.replace("\N{NO-BREAK SPACE}", " ").split("\n")
+        row = max(at for at, line in enumerate(rows) if words in line)
+        column = cell_len(rows[row].split(words)[0])
+        await self.pilot.click(offset=(column, row))
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:

@@ -8,13 +8,26 @@ import pytest
 from textual.widgets import Input
 
 from tests.widgets.diff_kit import API, CALL, LAST, LOGO, SAID, VALUE
-from tests.widgets.pane_kit import lines_of, on_bench, shown
-from turbo_widgets.diff_pane import WHOLE_FILE, DiffFile, DiffHunk, DiffLine, DiffPane, DiffValue
+from tests.widgets.pane_kit import Bench, lines_of, on_bench, shown
+from turbo_widgets.diff_pane import (
+    WHOLE_FILE,
+    DiffFile,
+    DiffHunk,
+    DiffIgnored,
+    DiffLine,
+    DiffPane,
+    DiffValue,
+)
 from turbo_widgets.hunk_editor import HunkEditor
 
 
 def line_with(pane: DiffPane, text: str) -> str:
     return next(line for line in lines_of(pane) if text in line)
+
+
+def decided(bench: Bench) -> list[tuple[str, int, bool]]:
+    wanted = bench.sent(DiffPane.HunkWanted)
+    return [(each.path, each.hunk, each.accepted) for each in wanted]
 
 
 # --- ranges ----------------------------------------------------------------------
@@ -346,6 +359,65 @@ async def test_files_stand_beside_the_diff_with_marks_and_counts() -> None:
 
         await bench.pilot.click(pane, offset=(5, 4))
         assert pane.current == ("docs/logo.png", WHOLE_FILE)
+        assert not bench.sent(DiffPane.HunkWanted)
+
+        await bench.pilot.click(pane, offset=(3, 4))
+        assert decided(bench) == [("docs/logo.png", WHOLE_FILE, False)]
+
+
+async def test_a_click_on_a_mark_is_space_there_and_beside_it_none() -> None:
+    pane = DiffPane()
+    value = replace(VALUE, ignored=(DiffIgnored("build/", 3),))
+    async with on_bench(pane, (70, 30)) as bench:
+        pane.show(value)
+        lines = lines_of(pane)
+
+        async def click(words: str, column: int, nth: int = 0) -> None:
+            rows = [at for at, line in enumerate(lines) if words in line]
+            await bench.pilot.click(pane, offset=(column, rows[nth] + 1))
+
+        await click("src/api.py", 5)  # on its name, in the list
+        await click("hunk 2/2", 4)
+        assert pane.current == ("src/api.py", 1)
+        assert not bench.sent(DiffPane.HunkWanted)
+
+        await click("hunk 2/2", 1)
+        await click("src/api.py", 3)
+        await click("src/api.py", 2, 1)
+        await click("build/", 2)
+        await bench.pilot.pause()
+
+        assert decided(bench) == [
+            ("src/api.py", 1, False),
+            ("src/api.py", WHOLE_FILE, False),
+            ("src/api.py", WHOLE_FILE, False),
+        ]
+        assert [wish.folder for wish in bench.sent(DiffPane.IgnoredWanted)] == ["build/"]
+
+
+async def test_a_click_on_a_mark_means_it_and_not_the_lines_that_were_chosen() -> None:
+    pane = DiffPane()
+    async with on_bench(pane, (70, 30)) as bench:
+        pane.show(VALUE)
+        await bench.press("n", "down", "down", "V")
+        row = next(at for at, line in enumerate(lines_of(pane)) if "hunk 2/2" in line)
+        await bench.pilot.click(pane, offset=(2, row + 1))
+        await bench.pilot.pause()
+
+        assert decided(bench) == [("src/api.py", 1, False)]
+        assert not bench.sent(DiffPane.LinesWanted)
+
+
+async def test_a_click_decides_nothing_where_nothing_is_to_be_decided() -> None:
+    pane = DiffPane()
+    async with on_bench(pane, (70, 30)) as bench:
+        pane.show(replace(VALUE, decidable=False))
+        row = next(at for at, line in enumerate(lines_of(pane)) if "hunk 2/2" in line)
+        await bench.pilot.click(pane, offset=(2, row + 1))
+        await bench.pilot.pause()
+
+        assert pane.current == ("src/api.py", 1)
+        assert not bench.sent(DiffPane.HunkWanted)
 
 
 async def test_without_room_the_key_goes_to_the_list_and_back() -> None:

@@ -7,7 +7,7 @@ from textual import events
 
 from tests.widgets.pane_kit import Bench, on_bench, shown
 from turbo_widgets.approval_bar import ApprovalBar, Card, Choice
-from turbo_widgets.key_bar import spoken_key
+from turbo_widgets.key_words import meant_key, pressing, spoken_key
 from turbo_widgets.project_pane import LanguageShare, ProjectPane, ProjectPart, ProjectValue
 from turbo_widgets.prompt import Prompt
 from turbo_widgets.status_line import StatusLine, StatusValue, short_count
@@ -252,3 +252,14 @@ async def test_a_card_breaks_its_keys_only_between_keys() -> None:
         assert bar.size.height == 3
         lines = bar.render().plain.split("\n")
         assert lines[1:] == ["t try again   c go on from its work", "R plan anew from here"]
+
+
+def test_a_key_is_found_again_behind_what_it_is_called() -> None:
+    keys = ["ctrl+q", "question_mark", "escape", "a", "slash", "space", "plus", "R"]
+
+    assert [meant_key(spoken_key(key)) for key in keys] == keys
+    assert [meant_key(spoken) for spoken in ("n/esc", "K J", "/")] == ["n", "K", "slash"]
+
+
+def test_a_key_that_was_clicked_on_is_no_text() -> None:
+    assert not pressing("a").is_printable

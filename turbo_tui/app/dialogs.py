@@ -18,6 +18,7 @@ from textual.widgets import Input, Static
 
 from turbo_tui.app.opened import Question
 from turbo_widgets.approval_bar import GUARD_S
+from turbo_widgets.key_words import key_entry
 from turbo_widgets.text import clean, clean_line
 
 BOX = """
@@ -47,10 +48,7 @@ BOX = """
 def key_line(*keys: tuple[str, str], live: bool = True) -> Content:
     """Return `key what it does` for each, as the bottom line shows them; dim when they wait."""
     style = "bold $text-accent" if live else "dim"
-    parts = [
-        Content.assemble((key, style), " ", clean_line(word).replace(" ", "\u00a0"))
-        for key, word in keys
-    ]
+    parts = [key_entry(key, clean_line(word).replace(" ", "\u00a0"), style) for key, word in keys]
     return Content("   ").join(parts)
 
 

@@ -26,7 +26,7 @@ from turbo_widgets.status_line import StatusLine, StatusValue
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
     from turbo_tui.app.furniture import Furniture
-    from turbo_widgets.approval_bar import Card
+    from turbo_widgets.approval_bar import ApprovalBar, Card
     from turbo_widgets.diff_pane import DiffValue
     from turbo_widgets.log_pane import LogItem
     from turbo_widgets.tab_strip import TabStrip
@@ -218,6 +218,11 @@ class SessionScreen(TypingScreen):
     def on_tab_strip_chosen(self, event: TabStrip.Chosen) -> None:
         """A tab was clicked."""
         self.open_pane(next(name for name, _, _ in PANES if name == event.name))
+
+    def on_approval_bar_clicked(self, event: ApprovalBar.Clicked) -> None:
+        """Leave the field in which the key would not answer; the app presses it."""
+        if self.in_field and event.key != "escape":
+            self.action_leave_field()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Remember the pane to come back to; the keys differ from pane to pane."""

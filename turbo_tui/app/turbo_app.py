@@ -27,12 +27,14 @@ from turbo_tui.app.session_screen import SessionScreen, TaskTyped
 from turbo_tui.app.wishes import Wishes
 from turbo_tui.core.errors import TurboError
 from turbo_widgets.ascii_only import AsciiOnly, needs_ascii
+from turbo_widgets.key_words import clicked_key, pressing
 from turbo_widgets.plan_pane import PlanValue
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from turbo_tui.app.desk import Desk
     from turbo_tui.app.opened import Opened, OpenRun, Question
+    from turbo_widgets.approval_bar import ApprovalBar
     from turbo_widgets.diff_pane import DiffPane
 
 Given = TypeVar("Given")
@@ -173,6 +175,17 @@ class TurboApp(Wishes, App[int]):
         key = self._keys.admit(event)
         if key is not None:
             await self._hand_on(key)
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked on: what refuses or delays a key does so here too."""
+        key = clicked_key(event)
+        if key is not None:
+            self.post_message(pressing(key))
+
+    def on_approval_bar_clicked(self, event: ApprovalBar.Clicked) -> None:
+        """Press the card's key."""
+        # Posted here and not by the screen: a message never rises to who posted it.
+        self.post_message(pressing(event.key))
 
     async def _hand_on(self, key: events.Key) -> None:
         if not self._keys.is_left_over(key):

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich.cells import cell_len
+from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from turbo_widgets.key_words import clicked_key, key_entry
 from turbo_widgets.text import clean, clean_line
 
 GUARD_S = 0.5
@@ -90,6 +92,13 @@ class ApprovalBar(Widget):
             super().__init__()
             self.card = card
             self.action = action
+
+    class Clicked(Message):
+        """The user clicked on a key of the card."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
 
     def __init__(
         self,
@@ -178,6 +187,14 @@ class ApprovalBar(Widget):
         self.post_message(self.Answered(self._card, action))
         return True
 
+    def on_click(self, event: events.Click) -> None:
+        """Hand on a key that was clicked on, but not as early as keys are refused."""
+        key = clicked_key(event)
+        if key is not None:
+            event.stop()
+            if self.armed:
+                self.post_message(self.Clicked(key))
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Count the lines at a width."""
         del container, viewport
@@ -212,6 +229,6 @@ class ApprovalBar(Widget):
             if lines[-1] and self._room and used + cells > self._room:
                 lines.append([])
                 used = 0
-            lines[-1].append(Content.assemble((key, style), " ", word))
+            lines[-1].append(key_entry(key, word, style))
             used += cells + len(_BETWEEN)
         return [Content(_BETWEEN).join(line) for line in lines]

@@ -14,6 +14,8 @@ from turbo_widgets.row_items import Span, Tone
 from turbo_widgets.text import clean_line, fit_path, plural, wrap
 
 BOXES: dict[Mark, Span] = {"all": ("[x]", "good"), "some": ("[~]", "warn"), "none": ("[ ]", "warn")}
+_CLASHING: Span = ("[!]", "bad")
+MARK_CELLS = 3
 _SHORT_PATH = 12  # cells that a path is not cut below
 _OUT: dict[Mark, str] = {"all": "", "some": "partly", "none": "left out"}
 
@@ -48,9 +50,14 @@ def clash_words(file: DiffFile) -> str:
     return plural(left, "conflict") if left else "settled"
 
 
+def is_mark(span: Span) -> bool:
+    """Tell if something of a change set begins with this because it can be left out."""
+    return span in BOXES.values() or span == _CLASHING
+
+
 def box_of(file: DiffFile) -> Span:
     """Return the mark of a file."""
-    return ("[!]", "bad") if file.open_clashes else BOXES[file.mark]
+    return _CLASHING if file.open_clashes else BOXES[file.mark]
 
 
 def folder_spans(folder: DiffIgnored) -> tuple[Span, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.geometry import Offset
 from textual.message import Message
 
 from turbo_widgets.diff_clashes import DiffClashes
@@ -220,6 +221,16 @@ class DiffPane(DiffClashes):
             number = place.hunk if hunk.number < 0 else hunk.number
             subject, accepted = self._value.subject, hunk.mark != "all"
             self.post_message(self.HunkWanted(subject, file.path, number, accepted=accepted))
+
+    def _point_at(self, offset: Offset) -> None:
+        """A click on a mark turns it, as the key does there; a range is not what it means."""
+        on_mark = self._is_on_mark(offset)
+        if on_mark and self._anchor != NO_ITEM:
+            self._let_go()
+        super()._point_at(offset)
+        if on_mark and self._toggles_here:
+            toggle = self.action_toggle_file if self._toggles_file else self.action_toggle_hunk
+            toggle()
 
     def action_toggle_head(self) -> None:
         """Ask for the file whose own line is under the cursor."""

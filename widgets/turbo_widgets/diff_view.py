@@ -9,8 +9,8 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from turbo_widgets import diff_column
-from turbo_widgets.diff_build import lay_out
-from turbo_widgets.diff_layout import Layout, Place
+from turbo_widgets.diff_build import MARK_CELLS, is_mark, lay_out
+from turbo_widgets.diff_layout import Layout, Notice, Place
 from turbo_widgets.diff_rows import SIDE_NEEDS, Chosen, Columns, DiffRows, Found, View
 from turbo_widgets.diff_search import Search
 from turbo_widgets.diff_syntax import Syntax
@@ -235,6 +235,18 @@ class DiffView(RowsView):
         at = offset.y + self._column_top
         if at < len(self._column) and self._column[at].item != NO_ITEM:
             self._jump_to(self._layout.heads[self._column[at].item, WHOLE_FILE])
+
+    def _is_on_mark(self, offset: Offset) -> bool:
+        """Tell if the mark of a file, a hunk or a folder is shown there."""
+        left, place = self._column_cells, offset.y + self.scroll_offset.y
+        if offset.x < left:
+            at = offset.y + self._column_top
+            spans = self._column[at].spans if at < len(self._column) else ()
+        else:
+            row = self._layout.row(place) if place < self._layout.row_count else None
+            spans = row.spans if isinstance(row, Notice) and row.item >= 0 else ()
+            offset -= (left, 0)
+        return bool(spans) and is_mark(spans[0]) and offset.x < MARK_CELLS
 
     # --- where the cursor is -----------------------------------------------------------
 

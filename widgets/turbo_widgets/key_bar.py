@@ -9,26 +9,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-_SPOKEN = {
-    "space": "space",
-    "enter": "enter",
-    "escape": "esc",
-    "question_mark": "?",
-    "slash": "/",
-    "colon": ":",
-    "delete": "del",
-    "tab": "tab",
-}
-
+from turbo_widgets.key_words import key_entry, spoken_key
 
 _TAIL = ("tab", "i", "esc", "?", "^q")  # the ways on; they never fall off the line
-
-
-def spoken_key(key: str) -> str:
-    """Return a key as a reader knows it: `?` for question_mark, `^q` for ctrl+q."""
-    if key.startswith("ctrl+"):
-        return "^" + key.removeprefix("ctrl+")
-    return _SPOKEN.get(key, key)
 
 
 def live_keys(screen: Screen[Any], *, hidden: bool = False) -> list[tuple[str, str]]:
@@ -95,9 +78,5 @@ class KeyBar(Widget):
             room -= len(key) + len(word) + 3
             if room < 0:
                 break
-            parts.append(self._entry(key, word))
-        return Content("  ").join([*parts, *(self._entry(key, word) for key, word in tail)])
-
-    @staticmethod
-    def _entry(key: str, word: str) -> Content:
-        return Content.assemble((key, "bold $text-accent"), " ", word)
+            parts.append(key_entry(key, word))
+        return Content("  ").join([*parts, *(key_entry(key, word) for key, word in tail)])
