@@ -196,6 +196,21 @@ def test_a_headless_review_waits_in_the_app(turbo: Turbo) -> None:
     assert (turbo.workspace / "new.txt").read_text() == "new\n"
 
 
+def test_escape_bytes_in_a_paste_send_nothing_and_press_no_keys(turbo: Turbo) -> None:
+    coloured = "\r\n".join(f"\x1b[31m{line} a d g\x1b[0m" for line in range(300))
+    with Screen(turbo) as screen:
+        screen.wait_for("Type below what you want done", "enter Send")
+        for pasted in ("good start \x1b g a d and more\nline two ", coloured, "and its end\x1b"):
+            screen.type(f"\x1b[200~{pasted}\x1b[201~")
+        screen.wait_for("299 a d gand its end", "enter Send")
+        screen.type("\x1b[H")
+        screen.wait_for("> good start  g a d and more␤line two 0 a d g␤1 a d g␤")
+
+        assert "Type below what you want done" in screen.text
+        screen.press("ctrl+q")
+        assert screen.wait_until_ended() == 0
+
+
 def test_a_terminal_that_is_too_small_says_so(turbo: Turbo) -> None:
     with Screen(turbo, size=(50, 15)) as screen:
         screen.wait_for("60", "20")

@@ -32,6 +32,8 @@ from turbo_widgets.plan_pane import PlanValue
 from turbo_widgets.prompt import Prompt
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from turbo_tui.app.desk import Desk
     from turbo_tui.app.opened import Opened, OpenRun, Question
     from turbo_widgets.approval_bar import ApprovalBar
@@ -103,6 +105,15 @@ class TurboApp(Wishes, App[int]):
     def _fatal_error(self) -> None:
         # Textual would print local variables too: keys and file contents may be among them.
         self._close_messages_no_wait()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Read the terminal in our own way where Textual would read it as a terminal."""
+        from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415  Textual's is late too
+
+        from turbo_tui.app.terminal import TerminalDriver  # noqa: PLC0415  as late
+
+        chosen = super().get_driver_class()
+        return TerminalDriver if chosen is LinuxDriver else chosen
 
     @property
     def defect(self) -> Exception | None:
