@@ -118,6 +118,8 @@ class Finder:
         found: dict[tuple[str, int], Hit] = {}
         ranked = ranker.rank(index, text, limit=limit, similar=similar, leaning=leaning)
         for hit in _woven(phrase, ranked, len(phrase) if is_meant else LEAD):
+            if len(found) >= limit:
+                break
             if not any(
                 hit.path == path and hit.start_line <= line <= hit.end_line for path, line in found
             ):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from threading import Condition, Event, Lock, Thread
@@ -40,7 +40,7 @@ REST_S = 5.0  # without work, after which the processes that read files are ende
 HEED_S = 0.2  # between looks at what was saved while others are read
 AT_MOST = 0.1  # of the time goes into walking the tree while files are read
 PREPARED_FILES = 20_000  # at once, in a second
-PENDING_S = 0.3
+MOST_PENDING = 40  # that are found by their lines; each may hold hundreds
 PATIENCE_S = 1.0  # between looks at whether somebody still waits
 STUCK_S = 45.0  # that nobody has the turn; a query holds it for less than one
 SAVE_S = 1.0  # whoever ends a worker waits no longer for it
@@ -211,14 +211,10 @@ class Keeper:
         with self._news:
             self._news.wait_for(is_read, max(0.0, until - time.monotonic()))
 
-    def pending(self, *, within_s: float = PENDING_S) -> Iterator[SourceFile]:
-        """Yield files that are not in the index yet, as many as can be read in so long."""
-        until = time.monotonic() + within_s
-        for file in list(self._backlog.files.values()):
-            file.text()
-            yield file
-            if time.monotonic() > until:
-                return
+    def pending(self, text: str) -> list[SourceFile]:
+        """Return files that are not in the index yet and may answer a query, the best first."""
+        files = self._backlog.files
+        return likely(list(files.values()), text, MOST_PENDING) if files else []
 
     def state(self) -> IndexState:
         """Say what the index holds."""

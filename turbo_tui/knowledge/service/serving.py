@@ -121,11 +121,13 @@ class Clients:
             keeper.ready(str(request["query"]), within_s=SOON_S)
         context = context_of(request.get("context"))
         keeper.near(context.paths)
+        query = str(request["query"])
+        pending = keeper.pending(query)  # reads files: nobody waits for the turn meanwhile
         with keeper.turn:
             hits = keeper.finder.find(
-                str(request["query"]),
+                query,
                 limit=cast("int", request["limit"]),
-                pending=keeper.pending(),
+                pending=pending,
                 context=context,
                 habits=self._habits if request.get("learned") else None,
             )
