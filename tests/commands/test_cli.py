@@ -15,9 +15,11 @@ import pytest
 
 from turbo_tui import __version__, cli
 from turbo_tui.cli import COMMANDS, main, only_opens
+from turbo_tui.commands.plan import in_words
 from turbo_tui.commands.program import Commands, program
 from turbo_tui.config import paths
 from turbo_tui.core.errors import WorkspaceError
+from turbo_tui.core.plan import Plan, Step
 from turbo_tui.trust import Trust
 
 Shell = tuple[int, str, str]
@@ -343,6 +345,47 @@ def test_a_plan_file_that_is_not_there_is_named_once(shell: Callable[..., Shell]
     said = "turbo-tui: none.json: cannot be read: No such file or directory.\n"
 
     assert shell("run", "--plan", "none.json")[2] == said
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "fault"),
+    [
+        ("shel", {"command": "true"}, "there is no tool 'shel'. The tools are: "),
+        ("shell", {"comand": "true"}, "shell has no argument 'comand'. Did you mean 'command'?"),
+        ("move_file", {"path": "a"}, "move_file needs the argument 'target'."),
+        ("git_commit", {"files": []}, "git_commit has no argument 'files'. It takes: message."),
+    ],
+)
+def test_an_action_that_no_tool_carries_out_is_refused_before_anything_ran(
+    shell: Callable[..., Shell], tmp_path: Path, tool: str, arguments: object, fault: str
+) -> None:
+    first = {"tool": "shell", "arguments": {"command": "true", "hosts": ["pypi.org"]}}
+    plan = {
+        "task": "t",
+        "steps": [
+            {"title": "good", "actions": [first]},
+            {"title": "bad", "actions": [first, {"tool": tool, "arguments": arguments}]},
+        ],
+    }
+    Path("plan.json").write_text(json.dumps(plan))
+
+    code, out, err = shell("run", "--plan", "plan.json", "--approve", "all")
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"turbo-tui: plan.json: step s2, action 2: {fault}")
+    assert err.endswith(" Nothing was run.\n")
+    assert not (tmp_path / "home/state/sessions").exists()
+
+
+def test_a_plan_is_listed_by_the_ids_that_its_steps_are_called_by() -> None:
+    steps = (Step("s1", "First", checks=(("true",),)), Step("tidy-up", "Second", "by hand"))
+
+    assert in_words(Plan("t", "file", steps)).splitlines()[1:] == [
+        " s1. First",
+        "       check: true",
+        "tidy-up. Second",
+        "       by hand",
+    ]
 
 
 def test_a_name_that_is_no_command_has_no_module() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from turbo_tui.core import events as ev
 from turbo_tui.core.command import CommandUsage
+from turbo_tui.core.plan import Step
 from turbo_tui.core.ports import Record
 from turbo_tui.core.views.log import LogEntry, LogView
 
@@ -42,3 +43,18 @@ def test_what_was_granted_is_told_while_it_runs_and_after() -> None:
     assert last(asked).detail == "network: pypi.org · ptrace"
     assert last(asked, done).detail == "exit 0 · 1.0 s · network: pypi.org · ptrace"
     assert last(asked, unheld).detail == "exit 0 · 1.0 s · network: all · ptrace"
+
+
+def test_what_ran_without_the_steps_changes_is_told_from_its_own_check() -> None:
+    entry = last(
+        ev.CommandRequested("c", "s1", ("make", "test"), before=True),
+        ev.CommandFinished("c", 0, "exited", "", 0.1),
+    )
+
+    assert (entry.title, entry.state) == ("before the step: make test", "ok")
+
+
+def test_a_plan_is_listed_by_the_ids_that_its_steps_are_called_by() -> None:
+    plan = last(ev.PlanProposed("t", "file", (Step("s1", "one"), Step("tidy", "two"))))
+
+    assert plan.body.splitlines() == ["s1. one", "tidy. two"]

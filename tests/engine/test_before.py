@@ -70,6 +70,8 @@ async def test_a_check_that_failed_before_is_told_apart_and_tried_once(tmp_path:
         *((False, False), (False, True)),
         *((False, False), (False, True)),
     ]
+    ran = [event.before for event in events if isinstance(event, ev.CommandRequested)]
+    assert ran == [False, True, False, True, False, False], "each is told from the step's own"
     assert [name for name, on in stages.opened if on == ("below",)] == [
         *("mine", "mine-before", "mine-before")
     ]

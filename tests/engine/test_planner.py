@@ -223,10 +223,10 @@ def test_ids_that_cannot_name_a_folder_are_replaced_where_they_are_needed_too() 
 @pytest.mark.parametrize(
     ("reply", "problem"),
     [
-        ('{"steps": []}', "steps: list should have at least 1 item"),
-        ("{}", "steps: field required"),
+        ('{"steps": []}', "steps: must not be empty"),
+        ("{}", "steps: is missing"),
         ("[1]", "it is a list, not an object"),
-        ('{"steps": [{"title": ""}]}', r"steps\[0\]\.title"),
+        ('{"steps": [{"title": ""}]}', r"steps\[0\]\.title: must not be empty"),
         ('{"steps": [{"title": "a", "checks": "echo \'"}]}', "is no command line"),
         ('{"steps": [{"title": "a", "checks": [[]]}]}', r"steps\[0\]\.checks\[0\]"),
         ('{"steps": [{"title": "a", "checks": 3}]}', r"steps\[0\]\.checks"),
@@ -323,13 +323,13 @@ def test_auto_in_a_plan_file_is_a_proposal() -> None:
 
 
 BROKEN_FILES: list[tuple[dict[str, object], str]] = [
-    ({"steps": [{"title": "a"}]}, "task: field required"),
-    ({"task": "t"}, "steps: field required"),
+    ({"steps": [{"title": "a"}]}, "task: is missing"),
+    ({"task": "t"}, "steps: is missing"),
     ({"task": "t", "steps": [{"title": "a", "check": []}]}, r"steps\[0\]\.check: there is no"),
     ({"task": "t", "steps": [{"title": "a"}], "x": 1}, "x: there is no such field"),
     (
         {"task": "t", "steps": [{"title": "a", "actions": [{"arguments": {}}]}]},
-        r"steps\[0\]\.actions\[0\]\.tool: field required",
+        r"steps\[0\]\.actions\[0\]\.tool: is missing",
     ),
     ({"task": "t", "steps": "go"}, "steps: input should be a valid list"),
     (

@@ -17,6 +17,9 @@ from turbo_tui.engine.recipes import (
     load_recipes,
     plan_from_recipes,
 )
+from turbo_tui.tools.arguments import misfit
+from turbo_tui.tools.catalogue import builtin_tools
+from turbo_tui.vcs.repository import CommandLineGit
 
 FACTS = ProjectFacts({"test": [["pytest", "-q"], ["tox"]]})
 RECIPES = load_recipes()
@@ -398,3 +401,11 @@ def test_needs_are_read_and_their_placeholders_checked(tmp_path: Path) -> None:
     asked = asked.replace('["*.md"]', '["*.md"]\nmissing = "no {whom}"')
     with pytest.raises(ConfigError, match=r"needs.missing \{whom\} is no parameter"):
         load_recipes([_folder(tmp_path, asked)])
+
+
+def test_every_action_of_a_recipe_fits_its_tool_so_that_its_plan_can_be_run_from_a_file() -> None:
+    tools = builtin_tools(git=CommandLineGit())
+    actions = [act for recipe in RECIPES for step in recipe.steps for act in step.actions]
+
+    assert actions
+    assert [misfit(tools[act.tool].spec, act.arguments) for act in actions] == [""] * len(actions)

@@ -80,8 +80,8 @@ async def _plan(
 def in_words(plan: Plan) -> str:
     """Write a plan for reading."""
     lines = [one_line(f"Plan by {plan.planner}: {plan.task}")]
-    for number, step in enumerate(plan.steps, 1):
-        lines.append(f"{number:>3}. {plain(step.title)}")
+    for step in plan.steps:  # by the ids that they are called by
+        lines.append(f"{plain(step.id):>3}. {plain(step.title)}")
         lines += [f"       {plain(line)}" for line in step.intent.splitlines() if line.strip()]
         lines += [f"       check: {plain(' '.join(argv))}" for argv in step.checks]
     return "\n".join(lines) + "\n"

@@ -122,7 +122,8 @@ def read_plan(file: Path) -> Plan:
     """Read a plan file; `-` is standard input.
 
     Raises:
-        PlanError: It cannot be read as a plan; the message names file and field.
+        PlanError: It cannot be read as a plan, or none of our tools does what it says; the
+            message names file and field.
     """
     from turbo_tui.engine.planner import plan_from_json  # noqa: PLC0415  pydantic
 
@@ -139,6 +140,32 @@ def read_plan(file: Path) -> Plan:
     if not isinstance(value, dict):
         raise PlanError(f"{file}: a plan is a JSON object; see: turbo-tui plan TASK --json")
     try:
-        return plan_from_json(cast("dict[str, object]", value))
+        plan = plan_from_json(cast("dict[str, object]", value))
+        _refuse_misfits(plan)
     except PlanError as error:
         raise PlanError(f"{file}: {error}") from error
+    return plan
+
+
+def _refuse_misfits(plan: Plan) -> None:
+    """Refuse fixed actions that no tool can carry out, before the steps ahead of them land.
+
+    Raises:
+        PlanError: There is no such tool, or it does not take these arguments.
+    """
+    if not any(step.actions for step in plan.steps):
+        return
+    from turbo_tui.tools.arguments import misfit  # noqa: PLC0415
+    from turbo_tui.tools.catalogue import builtin_tools  # noqa: PLC0415  imports each tool
+    from turbo_tui.vcs.repository import CommandLineGit  # noqa: PLC0415
+
+    tools = builtin_tools(git=CommandLineGit())
+    for step in plan.steps:
+        for number, action in enumerate(step.actions, 1):
+            tool = tools.get(action.tool)
+            if tool is None:
+                fault = f"there is no tool {action.tool!r}. The tools are: {', '.join(tools)}."
+            else:
+                fault = misfit(tool.spec, action.arguments)
+            if fault:
+                raise PlanError(f"step {step.id}, action {number}: {fault} Nothing was run.")

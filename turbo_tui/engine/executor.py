@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from turbo_tui.core.errors import (
     BudgetError,
@@ -186,7 +187,7 @@ class _Work:
         )
         self.calls = ToolCalls(tools, within, append, blobs, step.id)
 
-    def _on_record(self, stage: Stage) -> Stage:
+    def _on_record(self, stage: Stage, *, before: bool = False) -> Stage:
         return LoggedStage(
             stage,
             self.append,
@@ -194,6 +195,7 @@ class _Work:
             blobs=self._blobs,
             ask=self._ask,
             on_output=self._on_output,
+            before=before,
         )
 
     async def _ask(self, question: Ask) -> Verdict:
@@ -246,7 +248,8 @@ class _Work:
         for argv in self.step.checks:
             check = await self._clock.within(run_check(self.stage, argv, root=self._root))
             if not check.passed and self._before is not None:
-                before = await self._clock.within(self._before.failed(check, self._on_record))
+                on_record = partial(self._on_record, before=True)
+                before = await self._clock.within(self._before.failed(check, on_record))
                 check = replace(check, failed_before=before)
             found = CheckFinished(
                 self.step.id, argv, check.passed, check.failures, check.failed_before

@@ -13,6 +13,12 @@ from turbo_tui.core.command_lines import argv_of
 from turbo_tui.core.errors import PlanError
 from turbo_tui.core.plan import Action, Mode, Plan, Step, validate
 
+_PLAINLY = {  # pydantic's names of problems
+    "extra_forbidden": "there is no such field here",
+    "missing": "is missing",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
@@ -185,8 +191,7 @@ def _explained(error: ValidationError, most: int = 6) -> str:
     lines: list[str] = []
     for problem in error.errors(include_url=False)[:most]:
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "there is no such field here"
+        message = _PLAINLY.get(problem["type"], message)
         lines.append(f"{_field(problem['loc'])}: {message[:1].lower()}{message[1:]}")
     return "; ".join(lines)
 

@@ -26,6 +26,7 @@ class LoggedStage(StageAround):
         append: Puts an event into the session's log.
         ask: Used for commands on the unsandboxed rung; None refuses them there.
         on_output: Gets command id and text as a command writes it.
+        before: The stage is what the step was made on, without its changes.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class LoggedStage(StageAround):
         blobs: Blobs,
         ask: Asker | None = None,
         on_output: Callable[[str, str], None] | None = None,
+        before: bool = False,
     ) -> None:
         super().__init__(stage)
+        self._before = before
         self._append = append
         self._step_id = step_id
         self._blobs = blobs
@@ -68,7 +71,8 @@ class LoggedStage(StageAround):
         held["network"] = reach == "off"
         rung = self.report.rung  # before it runs: a sandbox that fails may be replaced
         argv = tuple(command.argv)
-        self._append(CommandRequested(command_id, self._step_id, argv, reach, command.grants.words))
+        words = command.grants.words
+        self._append(CommandRequested(command_id, self._step_id, argv, reach, words, self._before))
 
         def finish(result: CommandResult) -> CommandResult:
             self._append(self._finished(command_id, result, reach, held, rung))

@@ -131,6 +131,22 @@ class Arguments:
         return f"Example: {json.dumps(dict(self._example), ensure_ascii=False)}"
 
 
+def misfit(spec: ToolSpec, given: Mapping[str, object]) -> str:
+    """Say which name of a call that is fixed in advance is wrong or missing; empty: none is."""
+    properties = cast("dict[str, dict[str, object]]", spec.parameters.get("properties", {}))
+    # What a command may be granted is also read beside `grants`.
+    granted = cast("dict[str, object]", properties.get("grants", {}).get("properties", {}))
+    known = [*properties, *granted]
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It takes: {', '.join(properties)}."
+            return f"{spec.name} has no argument {name!r}. {hint}"
+    required = cast("list[str]", spec.parameters.get("required", []))
+    missing = [repr(name) for name in required if given.get(name) is None]
+    return f"{spec.name} needs the argument {' and '.join(missing)}." if missing else ""
+
+
 def parameters(required: tuple[str, ...], **properties: dict[str, object]) -> dict[str, object]:
     """Make the JSON schema of a tool's arguments."""
     return {"type": "object", "properties": properties, "required": list(required)}

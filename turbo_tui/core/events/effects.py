@@ -80,6 +80,7 @@ class CommandRequested(Event):
     Attributes:
         network: What it can reach: `off`, `hosts` or `all`.
         grants: What it may do beyond its stage, in words: the user was asked.
+        before: It runs on what the step was made on, without the step's changes.
     """
 
     command_id: str
@@ -87,6 +88,7 @@ class CommandRequested(Event):
     argv: tuple[str, ...]
     network: str = "off"
     grants: tuple[str, ...] = ()
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class LogView:
                 self._add(record, "task", "info", text)
             case ev.PlanProposed(planner=planner, steps=steps):
                 count = plural(len(steps), "step")
-                titles = "\n".join(f"{n}. {step.title}" for n, step in enumerate(steps, 1))
+                titles = "\n".join(f"{step.id}. {step.title}" for step in steps)
                 self._add(record, "plan", "ok", f"plan by {planner}", detail=count, body=titles)
             case ev.PlanFailed(reason=reason, nearest=nearest):
                 near = "\n".join(f"- {name}" for name in nearest)
@@ -174,8 +174,8 @@ class LogView:
                 self._open(record, call_id, "tool", tool, step_id, "", arguments)
             case ev.ToolFinished(call_id, ok, output):
                 self._close(call_id, "ok" if ok else "failed", "", output)
-            case ev.CommandRequested(command_id, step_id, argv, network, grants):
-                title = " ".join(argv)
+            case ev.CommandRequested(command_id, step_id, argv, network, grants, before):
+                title = "before the step: " * before + " ".join(argv)
                 detail = _reach(network, grants)
                 if grants:
                     self._granted[command_id] = grants
