@@ -19,34 +19,11 @@ MOST_PLACES = 20  # of a word in a file
 _NAMES = re.compile(r"[^\s/\\\"'`()\[\]{},;:]+")
 _BESIDE = 0.5  # a test or a text about it
 _LATER = re.compile(r"test|spec|docs?/|example|fixture")  # paths that are looked into last
-_NO_DEFINITION = frozenset(
-    [
-        "and",
-        "as",
-        "assert",
-        "await",
-        "case",
-        "else",
-        "except",
-        "from",
-        "if",
-        "import",
-        "in",
-        "include",
-        "is",
-        "new",
-        "not",
-        "or",
-        "raise",
-        "require",
-        "return",
-        "throw",
-        "use",
-        "using",
-        "while",
-        "yield",
-    ]
-)
+_NO_DEFINITION_WORDS = """
+    and as assert await case else except from if import in include is new not or raise require
+    return throw use using while yield
+"""
+_NO_DEFINITION = frozenset(_NO_DEFINITION_WORDS.split())
 _LEADING = re.compile(r"\s*(?:[\w*&<>]+\s+)+[*&]*")
 _DEFINED = 2.0  # times as much as a word that is only used
 _IN_PATH = 1.0  # beside it
