@@ -6,7 +6,7 @@ from contextlib import closing
 from threading import Lock
 
 from turbo_tui.knowledge.indexing.index import Index
-from turbo_tui.knowledge.service.saving import BATCH_FILES
+from turbo_tui.knowledge.service.saving import BATCH_FILES, Saving
 from turbo_tui.knowledge.storing.store import Store
 from turbo_tui.knowledge.vectors.meaning import Meaning, Row
 
@@ -16,21 +16,26 @@ SLICE_S = 0.1  # between looks at what else there is to do
 class Comparing:
     """Brings what chunks mean up to an index; used by the thread that keeps the index."""
 
-    def __init__(self, meaning: Meaning, index: Index, turn: Lock, store: Store) -> None:
+    def __init__(
+        self, meaning: Meaning, index: Index, turn: Lock, store: Store, saving: Saving
+    ) -> None:
         """Begin.
 
         Args:
             meaning: Changed with `turn` held.
             index: What is compared.
             turn: Whoever looks at the index holds this.
-            store: Keeps vectors.
+            store: Kept vectors, if anything lies there.
+            saving: Opens it, and has vectors written.
         """
         self._meaning = meaning
         self._index = index
         self._turn = turn
         self._store = store
         self._unsaved: list[Row] = []
-        self._recalled = self._followed = False
+        self._saving = saving
+        self._recalled = not store.exists
+        self._followed = False
 
     def index_changed(self) -> None:
         """Have the index followed before more is compared."""
@@ -44,13 +49,15 @@ class Comparing:
         if not self._followed:
             meaning.follow(self._index)
             self._followed = True
-        if not self._recalled:
+        if meaning.waiting and not self._recalled:
+            if not self._saving.opened.wait(SLICE_S):
+                return True
             self._recalled = True
             with closing(self._store.vectors(meaning.name)) as rows:
                 meaning.recall(rows, self._turn)
         if meaning.waiting:
             self._unsaved += meaning.fill(self._turn, within_s=SLICE_S)
         if len(self._unsaved) >= BATCH_FILES or (self._unsaved and not meaning.waiting):
-            self._store.put_vectors(meaning.name, self._unsaved)
+            self._saving.add_vectors(meaning.name, self._unsaved)
             self._unsaved = []
         return bool(meaning.waiting)

@@ -79,7 +79,7 @@ class Keeper:
         self._intake = Intake(
             self.index, self.turn, self._backlog, store, saving=self._saving, over=self._over
         )
-        self._comparing = Comparing(meaning, self.index, self.turn, store)
+        self._comparing = Comparing(meaning, self.index, self.turn, store, self._saving)
         self._news = Condition()
         self._touched: set[str] = set()
         self._asked = 1

@@ -7,6 +7,7 @@ from threading import Condition, Event, Thread
 
 from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.storing.store import Store
+from turbo_tui.knowledge.vectors.meaning import Row
 
 BATCH_FILES = 256  # that are written at once
 MOST_UNSAVED = 8 * BATCH_FILES  # digests
@@ -38,6 +39,7 @@ class Saving:
         self._unsaved: list[Unsaved] = []
         self._digests = 0  # in it
         self._gone: set[str] = set()
+        self._vectors: list[tuple[str, Sequence[Row]]] = []
         self._look = self._look_kept = 0
         self._rounds = self._rounds_kept = 0
         self._thread = Thread(target=self._run, name="saving", daemon=True)
@@ -68,6 +70,17 @@ class Saving:
                 self._news.wait_for(
                     lambda: self._digests < MOST_UNSAVED or self._over.is_set(), STUCK_S
                 )
+
+    def add_vectors(self, model: str, rows: Sequence[Row]) -> None:
+        """Have the vectors of files written, when there is time; where they cannot, they are not.
+
+        Args:
+            model: Names them.
+            rows: Of each file.
+        """
+        with self._news:
+            self._vectors.append((model, rows))
+            self._news.notify_all()
 
     def keep_only(self, paths: Iterable[str]) -> None:
         """Have all other files forgotten."""
@@ -107,20 +120,21 @@ class Saving:
                 rests = not self._news.wait_for(self._is_to_save, LOOK_S)
                 over, look, rounds = self._over.is_set(), self._look, self._rounds
                 some, gone = self._unsaved[:BATCH_FILES], self._gone
+                vectors = list(self._vectors)
             if rests:
                 self._store.take_snapshot()
                 continue
-            if some or gone:
-                if not self.opened.is_set():  # so late: a first answer does not wait for it
-                    self._open()
-                if not self._saved(some, gone):
-                    if over or self._over.wait(AGAIN_S):
-                        return
-                    continue
+            if (some or gone or vectors) and not self._saved(some, gone):
+                if over or self._over.wait(AGAIN_S):
+                    return
+                continue
+            for model, rows in vectors:
+                self._store.put_vectors(model, rows)
             with self._news:
                 del self._unsaved[: len(some)]
                 self._digests -= sum(bool(parts) for _, _, parts in some)
                 self._gone = self._gone - gone
+                del self._vectors[: len(vectors)]
                 if not self._unsaved and not self._gone:
                     self._look_kept, self._rounds_kept = look, rounds
                     if over:
@@ -129,10 +143,12 @@ class Saving:
 
     def _is_to_save(self) -> bool:
         whole = self._rounds_kept < self._rounds or self._over.is_set()
-        return whole or len(self._unsaved) >= BATCH_FILES
+        return whole or bool(self._vectors) or len(self._unsaved) >= BATCH_FILES
 
     def _saved(self, some: list[Unsaved], gone: set[str]) -> bool:
         """Write; False where it is to be tried again. Without a disk it is left for later."""
+        if not self.opened.is_set():  # so late: a first answer does not wait for it
+            self._open()
         fresh = [each for each in some if not self._store.has(each[0], each[1])]
         left = [path for path in gone if path in self._store.files]
         contents = [(key, parts) for _, key, parts in fresh if parts]
