@@ -34,6 +34,10 @@ async def test_only_the_hunks_left_in_land(tmp_path: Path, size: tuple[int, int]
         await seat.until(lambda: "[ ] left out  hunk 2/2" in seat.rows("diff"))
         await seat.press("a")
         await seat.card("Done: 1 of 2 steps landed")
+        await seat.press("1", "home")
+        await seat.until(lambda: "Step s1 has landed." in seat.rows("diff"))
+        assert "2 + line 2 with [a name]" in seat.rows("diff")
+        assert "31 + line 31" not in seat.rows("diff"), "it was left out"
 
     landed = (stand.root / "api.py").read_text().splitlines()
     assert landed[1] == "line 2 with [a name]"
@@ -514,7 +518,7 @@ async def test_a_picture_is_saved_also_where_there_is_no_folder_for_downloads(
         seat.app.deliver_screenshot("two.svg")
         await seat.until((home / "Downloads" / "two.svg").exists)
 
-    assert "<svg" in (home / "one.svg").read_text()
+    assert '<svg xml:space="preserve"' in (home / "one.svg").read_text(), "indentation is kept"
 
 
 async def test_the_palette_offers_our_commands(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.widgets import Static
 
-from tests.app.screen_kit import Seat, seated
+from tests.app.screen_kit import BIG, Seat, seated
 from tests.app.session_kit import API, Stand
 from turbo_tui.app.timeline_screen import TimelineScreen
 from turbo_tui.core import events as ev
@@ -48,6 +48,8 @@ async def test_a_landing_shows_what_it_brought_and_enter_the_tree_then(tmp_path:
         assert "✔ s1" in listed(seat)
         assert "landed · 2 files" in listed(seat)
         assert "api.py" in shown(seat)
+        assert {len(line) for line in seat.text.split("\n")} == {BIG[0]}, "it stands beside nothing"
+        assert "what do you want done?" not in seat.text
 
         await seat.press("enter")
         await seat.until(lambda: "after step s1" in shown(seat))

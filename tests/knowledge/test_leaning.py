@@ -144,7 +144,7 @@ async def test_a_file_that_was_opened_before_comes_first_until_that_is_forgotten
     learnt = (await search.search(QUESTION))[0]
 
     assert learnt.path == other
-    assert "you opened this before" in learnt.why
+    assert "you worked with this before" in learnt.why
     assert list(Habits(home.habits)._held) == [other]  # pyright: ignore[reportPrivateUsage]
     assert home.habits.stat().st_mode & 0o077 == 0
     await search.forget()

@@ -12,6 +12,7 @@ from turbo_tui.core import diffs
 from turbo_tui.core.changes import ChangeSet, FileChange, Node
 from turbo_tui.core.choosing import FileChoice
 from turbo_tui.core.clashes import LANDING, Sides
+from turbo_tui.core.errors import SessionError
 from turbo_tui.core.views import Comment, Decisions, StepState, Turn
 from turbo_tui.engine.review import Review
 from turbo_widgets.diff_pane import (
@@ -53,7 +54,7 @@ class DiffPresenter:
         """
         blob = state.shown
         if not blob:
-            return empty_diff(state)
+            return self._landed(state) or empty_diff(state)
         changes = self._review.change_set(blob)
         sides = turn.sides if turn is not None else LANDING
         files: list[DiffFile] = []
@@ -94,6 +95,17 @@ class DiffPresenter:
             goes_back=turn is not None and turn.way == "undo",
             subject=subject_of(state.step.id, blob),
         )
+
+    def _landed(self, state: StepState) -> DiffValue | None:
+        """Show what landed of a step; None if nothing did, or it is no longer kept."""
+        if state.status != "landed" or not state.selected:
+            return None
+        try:
+            changes = self._review.change_set(state.selected)
+        except SessionError:
+            return None
+        value = self.changes(changes, f"step {state.step.id}")
+        return replace(value, message=f"Step {state.step.id} has landed.")
 
     def changes(self, changes: ChangeSet, title: str, notes: Sequence[str] = ()) -> DiffValue:
         """Show a change set that nothing is decided on; call it off the event loop."""

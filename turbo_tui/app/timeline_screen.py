@@ -39,8 +39,7 @@ class TimelineScreen(ModalScreen[bool]):
 
     DEFAULT_CSS = """
     TimelineScreen {
-        align: center middle;
-        & > #timeline-box { width: 96%; height: 94%; background: $background; }
+        & > #timeline-box { background: $background; }
         & > #timeline-box { border: solid $primary; border-title-color: $text-primary; }
         & Horizontal { height: 1fr; }
         & #timeline-left { width: 34%; min-width: 26; border-right: solid $surface-lighten-2; }

@@ -401,6 +401,11 @@ class TurboApp(Wishes, App[int]):
         fit = (os.fspath(each) for each in folders if os.access(each, os.W_OK))
         return super().deliver_screenshot(filename, path or next(fit, None), time_format)
 
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Draw the screen; blanks are kept by whatever shows it, as code needs them."""
+        drawn = super().export_screenshot(title=title, simplify=simplify)
+        return drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """List our commands before Textual's own, but for those that ours stand for."""
         if isinstance(screen, SessionScreen):

@@ -82,7 +82,7 @@ class Leaning:
         told = {
             "near": why,
             "spoken_of": "words of your step",
-            "opened_before": "you opened this before",
+            "opened_before": "you worked with this before",
         }
         said = sorted((n for n, v in values.items() if v >= SAID), key=lambda n: -gain(n, values))
         return Lean(sum(gain(name, values) for name in values), tuple(told[name] for name in said))
