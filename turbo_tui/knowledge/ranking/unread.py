@@ -44,11 +44,14 @@ def likely(files: Iterable[SourceFile], text: str, most: int = MOST_FILES) -> li
     if not words:
         return []
     said = set(_NAMES.findall(query.text))
-    files = sorted(files, key=lambda file: file.path.rpartition("/")[2] not in said)
+
+    def comes(file: SourceFile) -> tuple[bool, bool]:
+        return file.path.rpartition("/")[2] not in said, _LATER.search(file.path) is not None
+
     until = time.monotonic() + LOOK_S
     found: list[tuple[SourceFile, dict[str, float]]] = []
     looked = 0
-    for file in sorted(files, key=lambda file: _LATER.search(file.path) is not None):
+    for file in sorted(files, key=comes):
         if admits(query, file.path):
             looked += 1
             held = _held(file, words)
