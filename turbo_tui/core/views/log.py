@@ -102,18 +102,7 @@ class LogView:
                 self._add(record, "step", "info", title, step_id, body=feedback)
             case ev.StepLanded(step_id, _, paths, notes, moved=moved):
                 self._waiting.pop(self._stages.get(step_id, ""), None)
-                paths = files_of(paths, moved)
-                body = "\n".join([*paths, *notes])
-                title = f"step {step_id} landed"
-                self._add(
-                    record,
-                    "step",
-                    "ok",
-                    title,
-                    step_id,
-                    detail=plural(len(paths), "file"),
-                    body=body,
-                )
+                self._changed(record, "landed", step_id, files_of(paths, moved), notes)
             case ev.LandingRefused(step_id, conflicts):
                 body = "\n".join(f"{path}: {why}" for path, why in conflicts.items())
                 title = f"step {step_id} not landed: the workspace changed"
@@ -124,31 +113,9 @@ class LogView:
                 title = f"step {step_id} not {word}: the workspace changed since"
                 self._add(record, "step", "failed", title, step_id, body=body)
             case ev.LandingUndone(step_id, _, paths, notes, moved):
-                paths = files_of(paths, moved)
-                body = "\n".join([*paths, *notes])
-                title = f"step {step_id} undone"
-                self._add(
-                    record,
-                    "step",
-                    "info",
-                    title,
-                    step_id,
-                    detail=plural(len(paths), "file"),
-                    body=body,
-                )
+                self._changed(record, "undone", step_id, files_of(paths, moved), notes)
             case ev.LandingRedone(step_id, _, paths, notes, moved):
-                paths = files_of(paths, moved)
-                body = "\n".join([*paths, *notes])
-                title = f"step {step_id} redone"
-                self._add(
-                    record,
-                    "step",
-                    "ok",
-                    title,
-                    step_id,
-                    detail=plural(len(paths), "file"),
-                    body=body,
-                )
+                self._changed(record, "redone", step_id, files_of(paths, moved), notes)
             case ev.LandingRecovered(_, outcome, paths, left_alone, moved=moved):
                 paths = files_of(paths, moved)
                 word = "completed" if outcome == "completed" else "rolled back"
@@ -232,6 +199,19 @@ class LogView:
         self.entries.append(
             LogEntry(key, record.seq, record.at, kind, state, step_id, title, detail, body)
         )
+
+    def _changed(
+        self,
+        record: Record,
+        how: Literal["landed", "undone", "redone"],
+        step_id: str,
+        files: tuple[str, ...],
+        notes: tuple[str, ...],
+    ) -> None:
+        state: LogState = "info" if how == "undone" else "ok"
+        title, count = f"step {step_id} {how}", plural(len(files), "file")
+        body = "\n".join([*files, *notes])
+        self._add(record, "step", state, title, step_id, detail=count, body=body)
 
     def _open(  # noqa: PLR0917  the entry's fields in their order
         self,

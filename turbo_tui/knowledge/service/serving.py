@@ -114,14 +114,13 @@ class Clients:
                 self._habits.learn(cast("Act", request["act"]), known)
 
     def _search(self, request: Request, connection: socket) -> Request:
-        keeper = self._keeper
+        keeper, query = self._keeper, str(request["query"])
         if request.get("complete"):
             keeper.settle(within_s=COMPLETE_S, is_left=lambda: has_gone(connection))
         else:
-            keeper.ready(str(request["query"]), within_s=SOON_S)
+            keeper.ready(query, within_s=SOON_S)
         context = context_of(request.get("context"))
         keeper.near(context.paths)
-        query = str(request["query"])
         pending = keeper.pending(query)  # reads files: nobody waits for the turn meanwhile
         with keeper.turn:
             hits = keeper.finder.find(
