@@ -137,6 +137,7 @@ def test_what_is_preferred_is_taken_next_and_once(tmp_path: Path) -> None:
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Log:
     log = Log(tmp_path)
     monkeypatch.setattr(parser_module, "COMMAND", log.command)
+    monkeypatch.setattr(parser_module, "MOST_PROCESSES", 1)  # two would overtake one another
     return log
 
 
@@ -169,6 +170,6 @@ def test_a_first_query_is_answered_as_soon_as_what_it_names_was_read(
 
     assert keeper.finder.find(name, limit=1)[0].path == wanted.path
     assert keeper.settled(1, within_s=60)
-    ahead = parser_module.AHEAD * parser_module.MOST_PROCESSES  # asked for before anybody searched
+    ahead = 2 * parser_module.AHEAD  # asked for before anybody searched, and once the store opened
     assert [Path(path).name for path in log.take()].index(wanted.path) <= ahead
     keeper.ready(name, within_s=0)
