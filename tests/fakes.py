@@ -255,6 +255,16 @@ class FolderStage:
         self.closed, self.kept = True, keep
 
 
+class StandingClock:
+    """Takes the place of `time` in a module: it goes on only where a test says so, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class ScriptedAsker:
     """A person who answers asks in order and remembers what was asked; unasked means no."""
 

@@ -7,10 +7,11 @@ import json
 
 import pytest
 
-from tests.fakes import MemoryBlobs, ScriptedModel, calling
+from tests.fakes import MemoryBlobs, ScriptedModel, StandingClock, calling
 from turbo_tui.core.errors import BudgetError, ModelBusyError
 from turbo_tui.core.events import BudgetReached, Event, ModelFailed, ModelReplied, ModelRequested
 from turbo_tui.core.models import Message, Model, ModelReply, ModelRequest, OnDelta, Usage
+from turbo_tui.engine import asking_models
 from turbo_tui.engine.asking_models import Budget, LoggedModel, Spending
 
 REQUEST = ModelRequest((Message("user", "hello"),))
@@ -141,7 +142,8 @@ async def test_at_a_cap_nothing_is_sent(budget: Budget, spent: Spending, cap: st
     assert log[0].cap == cap == asked.cap_reached
 
 
-async def test_the_time_cap_stops_a_request_that_hangs() -> None:
+async def test_the_time_cap_stops_a_request_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking_models, "time", StandingClock())  # the cap is never over before
     asked, log, _ = logged(SlowModel(), Budget(max_seconds=0.05))
 
     with pytest.raises(BudgetError, match="seconds"):

@@ -12,7 +12,14 @@ from typing import TypeVar
 
 import pytest
 
-from tests.fakes import FolderStage, MemoryBlobs, ScriptedAsker, ScriptedModel, calling
+from tests.fakes import (
+    FolderStage,
+    MemoryBlobs,
+    ScriptedAsker,
+    ScriptedModel,
+    StandingClock,
+    calling,
+)
 from turbo_tui.core.errors import (
     ContextTooLongError,
     ModelError,
@@ -32,6 +39,7 @@ from turbo_tui.core.events import (
 from turbo_tui.core.models import Model, ModelReply, ModelRequest, ToolCall, ToolSpec
 from turbo_tui.core.plan import Action, Step
 from turbo_tui.core.ports import Ask, Asker, Tool, ToolContext, Verdict
+from turbo_tui.engine import asking_models, step_clock
 from turbo_tui.engine.asking_models import Budget, Spending
 from turbo_tui.engine.executor import StepOutcome, run_step
 from turbo_tui.engine.tool_calls import calls_in_text
@@ -473,12 +481,24 @@ async def test_tokens_are_counted_over_steps(bench: Bench) -> None:
     assert second.cap == "tokens"
 
 
-async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(bench: Bench) -> None:
-    bench.budget = Budget(max_seconds=1.5)  # the first command takes a part of it
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
+    """What a step counts its time by; a command that hangs is cut off in real time."""
+    clock = StandingClock()
+    for module in (asking_models, step_clock):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(
+    bench: Bench, clock: StandingClock
+) -> None:
+    bench.budget = Budget(max_seconds=1.0)
 
     async def slow_asker(question: Ask) -> Verdict:
         with contextlib.suppress(TimeoutError):  # thinks for longer than the cap
-            await asyncio.wait_for(asyncio.Event().wait(), 1.8)
+            await asyncio.wait_for(asyncio.Event().wait(), 1.2)
+        clock.now += 60  # the first command takes as long as it likes
         return Verdict(allowed=bool(question))
 
     bench.asker = slow_asker
@@ -493,8 +513,9 @@ async def test_the_time_cap_stops_a_command_and_not_the_users_thinking(bench: Be
     assert bench.events(ToolFinished)[-1].output == "cancelled"
 
 
+@pytest.mark.usefixtures("clock")
 async def test_the_time_cap_stops_a_check(bench: Bench) -> None:
-    bench.budget = Budget(max_seconds=1.0)
+    bench.budget = Budget(max_seconds=0.2)
 
     outcome = await bench.run(Step("s1", "x", checks=(("sleep", "60"),)), ScriptedModel("Done."))
 
