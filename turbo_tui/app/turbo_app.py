@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from textual import events
@@ -21,6 +20,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
+from turbo_tui.app import lost_terminal
 from turbo_tui.app.key_order import KeyOrder
 from turbo_tui.app.options import Options
 from turbo_tui.app.session_screen import SessionScreen, TaskTyped
@@ -46,7 +46,6 @@ _FIRST_FRAME_S = 0.03  # keys typed during launch are echoed before anything els
 _TYPES_ON_S = 2.0  # of one who stops between two words of a task
 _OURS_INSTEAD = {"Keys", "Maximize", "Minimize"}  # of Textual's commands: help, panes
 _HANGUP = 128
-_TERMINAL_LOOK_S = 1.0
 
 
 class TurboApp(Wishes, App[int]):
@@ -141,42 +140,10 @@ class TurboApp(Wishes, App[int]):
         for number in (signal.SIGHUP, signal.SIGTERM):
             loop.add_signal_handler(number, self._signalled, number)
         self.call_after_refresh(self.set_timer, _FIRST_FRAME_S, self._open_behind)
-
-        self._ignore_continuing_without_a_stop()
-        self._watch_terminal()
-
-    def _watch_terminal(self) -> None:
-        """Leave when the terminal is gone, also where nobody sends SIGHUP for it.
-
-        At its end of file Textual's driver would read again at once, and for ever. tty_ioctl(4).
-        """
-        fd = getattr(self._driver, "fileno", -1)
-        if not isinstance(fd, int) or fd < 0 or not os.isatty(fd):
-            return
-        lost = select.poll()
-        lost.register(fd, 0)
-
-        def look() -> None:
-            if lost.poll(0):
-                timer.stop()
-                self._signalled(signal.SIGHUP)
-
-        timer = self.set_interval(_TERMINAL_LOOK_S, look)
-
-    def _ignore_continuing_without_a_stop(self) -> None:
-        """Let SIGCONT repaint only what SIGTSTP had stopped.
-
-        When a terminal is lost the kernel sends SIGHUP and SIGCONT; Textual's handler of the
-        latter would start the driver anew on a terminal that is gone, and never end. tty(4).
-        """
-        repaint = signal.getsignal(signal.SIGCONT)
-
-        def continued(number: int, frame: FrameType | None) -> None:
-            stopped = getattr(self._driver, "_must_signal_resume", False)
-            if stopped and callable(repaint):
-                repaint(number, frame)
-
-        signal.signal(signal.SIGCONT, continued)
+        lost_terminal.ignore_continuing_without_a_stop(self._driver)
+        lost_terminal.watch(
+            self._driver, self.set_interval, partial(self._signalled, signal.SIGHUP)
+        )
 
     async def on_event(self, event: events.Event) -> None:
         """Hand keys on in order; all other events as Textual does."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import re
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
@@ -18,29 +15,28 @@ from turbo_tui.commands.completing import place_option, session_ids
 from turbo_tui.commands.session_words import (
     as_json_object,
     in_words,
-    size_in_words,
     table,
     write_json,
     write_lines,
 )
 from turbo_tui.core.errors import SessionError, UsageError
-from turbo_tui.core.plain import plain, plural
+from turbo_tui.core.plain import plain
 from turbo_tui.wiring import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from turbo_tui.adapters.pruning import Pruned
-    from turbo_tui.adapters.sessions import SessionSummary, Wanted
+    from turbo_tui.adapters.sessions import Wanted
     from turbo_tui.core.views import Views
 
 BROKEN = 5
-AGE = re.compile(r"(\d+)\s*([mhdw])")
-SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
 class SessionCommands(click.Group):
-    """The subcommands; those that drive a run are imported only when named."""
+    """The subcommands; those with more to import are imported only when named."""
 
-    elsewhere: ClassVar[dict[str, str]] = {"resume": "turbo_tui.commands.resume"}
+    elsewhere: ClassVar[dict[str, str]] = {
+        "prune": "turbo_tui.commands.pruning",
+        "resume": "turbo_tui.commands.resume",
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the subcommands."""
@@ -114,7 +110,7 @@ def show_command(session: str, *, path: str, here: bool, with_log: bool, as_json
         write_lines(in_words(summary, views, with_log=with_log))
 
 
-# --- verify, repair, prune ---------------------------------------------------
+# --- verify and repair -------------------------------------------------------
 
 
 @command.command("verify")
@@ -172,95 +168,6 @@ def repair_command(session: str, *, keep: int, path: str, as_json: bool) -> None
         write_json({"session": session_id, "records": keep, "aside": str(aside)})
     else:
         write_lines([f"session {session_id}: {keep} records kept. The broken log lies in {aside}."])
-
-
-@command.command("prune")
-@click.option(
-    "--keep", type=click.IntRange(min=0), default=None, metavar="N", help="Spare the newest N."
-)
-@click.option(
-    "--older-than", "age", default="", metavar="AGE", help="Not used for AGE: 12h, 30d, 8w."
-)
-@click.option(
-    "--also-waiting",
-    is_flag=True,
-    help="Also those with work waiting, interrupted, or of another version.",
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-@_place
-@_here
-@_all
-@_json
-def prune_command(
-    *,
-    keep: int | None,
-    age: str,
-    also_waiting: bool,
-    dry_run: bool,
-    path: str,
-    here: bool,
-    everywhere: bool,
-    as_json: bool,
-) -> None:
-    """Delete old sessions with their content: beyond --keep, and older than --older-than.
-
-    What they landed stays in your files and can no longer be taken back: what was there before is
-    deleted too, as far as no other session needs it.
-
-    What you wrote in a review and it could not take was put aside; it goes after 30 days, and
-    the oldest of it beyond 20 MB.
-    """
-    from turbo_tui.adapters.pruning import prunable  # noqa: PLC0415
-    from turbo_tui.adapters.sessions import list_sessions  # noqa: PLC0415
-
-    if keep is None and not age:
-        raise click.UsageError("Say which to delete: --keep N, --older-than AGE, or both.")
-    place = open_workspace(path, here=here)
-    chosen = prunable(
-        list_sessions(place.state, None if everywhere else place.root),
-        keep=keep,
-        older_than_s=_seconds(age) if age else None,
-        also_waiting=also_waiting,
-    )
-    pruned = asyncio.run(_prune(place, chosen, dry_run=dry_run))
-    if as_json:
-        write_json({**asdict(pruned), "dry_run": dry_run})
-        return
-    would = "would be deleted" if dry_run else "deleted"
-    write_lines([f"{each.session_id}  {plain(each.task) or '-'}" for each in chosen])
-    texts = f", {plural(pruned.texts, 'text')} put aside" if pruned.texts else ""
-    if pruned.journals:
-        texts += f", {plural(pruned.journals, 'record')} of landings"
-    write_lines(
-        [
-            (
-                f"{plural(len(pruned.sessions), 'session')}{texts} and "
-                f"{plural(pruned.blobs, 'blob')} {would}, {size_in_words(pruned.size_bytes)}."
-            )
-        ]
-    )
-    if pruned.landings:
-        can = "could" if dry_run else "can"
-        what = f"{plural(pruned.landings, 'landing')} of these sessions {can} no longer be"
-        write_lines([f"{what} taken back; your files stay as they are."])
-
-
-async def _prune(place: Workspace, chosen: Sequence[SessionSummary], *, dry_run: bool) -> Pruned:
-    from turbo_tui.adapters.pruning import prune  # noqa: PLC0415
-    from turbo_tui.engine.before import before_id  # noqa: PLC0415
-    from turbo_tui.engine.verifying import verify_id  # noqa: PLC0415
-    from turbo_tui.landing.forgetting import forget  # noqa: PLC0415
-    from turbo_tui.sandbox.staging.stages import discard_left  # noqa: PLC0415
-
-    would = partial(forget, place.state, dry_run=True)
-    planned = prune(place.state, chosen, would, dry_run=True)
-    if dry_run:
-        return planned
-    for stage in planned.stages:  # a crash may leave those beside it
-        for name in (before_id(stage), verify_id(stage), stage):
-            if (place.state / "stages" / name).exists():
-                await discard_left(place.state, name)
-    return prune(place.state, chosen, partial(forget, place.state))
 
 
 # --- undo and redo -----------------------------------------------------------
@@ -394,10 +301,3 @@ def _views(place: Workspace, session_id: str) -> Views:
     for record in read_log(sessions_folder(place.state) / session_id):
         views.apply(record)
     return views
-
-
-def _seconds(age: str) -> float:
-    found = AGE.fullmatch(age.strip().lower())
-    if found is None:
-        raise UsageError(f"{age!r} is no age. Give a number and m, h, d or w, such as 30d.")
-    return int(found.group(1)) * SECONDS[found.group(2)]
