@@ -19,6 +19,7 @@ from tests.sandbox.confining import (
     left_open,
     needs_bubblewrap,
     needs_landlock,
+    outliving,
     place_in,
     python,
     zombies,
@@ -29,6 +30,7 @@ from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.confine.unsandboxed import Unsandboxed
 from turbo_tui.sandbox.place import Confiner
+from turbo_tui.sandbox.process import limits
 from turbo_tui.sandbox.process.limits import Limits
 from turbo_tui.sandbox.process.running import Bounds, run_tree
 from turbo_tui.sandbox.process.tree import Launch
@@ -55,19 +57,9 @@ def mark() -> str:
     return f"mark-{os.getpid()}-{time.monotonic_ns()}"
 
 
-async def gone(word: str) -> bool:
-    """Wait until no process carries the word."""
-    until = time.monotonic() + END_S
-    while alive(word):
-        if time.monotonic() > until:
-            return False
-        await asyncio.sleep(0.01)
-    return True
-
-
 async def carried(word: str) -> None:
     """Wait until a process carries the word."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not alive(word):  # noqa: ASYNC110 - another process's doing has no event
             await asyncio.sleep(0.01)
 
@@ -98,15 +90,18 @@ async def test_a_program_that_cannot_run_is_the_commands_failure(
 
 async def test_both_streams_come_in_order_and_live(confiner: Confiner, tmp_path: Path) -> None:
     seen: list[str] = []
-    line = "echo one; echo two >&2; printf 'three'; sleep 0.5; echo ' four'"
+    until_shown = "until [ -e go ]; do sleep 0.01; done"
+    line = f"echo one; echo two >&2; printf 'three'; {until_shown}; echo ' four'"
 
-    result = await confiner.run(
-        place_in(tmp_path), Command(("sh", "-c", line)), on_output=seen.append
-    )
+    def show(text: str) -> None:
+        seen.append(text)
+        if "three" in text:
+            (tmp_path / "go").touch()
+
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line)), on_output=show)
 
     assert result.output == "one\ntwo\nthree four\n"
     assert "".join(seen) == result.output
-    assert len(seen) >= 2  # an unfinished line is shown before its end
 
 
 async def test_standard_input_is_given_or_empty_never_waited_for(
@@ -135,26 +130,19 @@ async def test_a_timeout_ends_a_tree_that_ignores_term_within_a_second(
     confiner: Confiner, tmp_path: Path
 ) -> None:
     word = mark()
-    code = f"""
-        import os, signal, sys, time
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                os.execvp("sh", ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", "{word}"])
-            os._exit(0)
-        os.wait()
-        os.execvp("sh", ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", "{word}"])
-    """
-    running = asyncio.create_task(python(confiner, place_in(tmp_path), code, timeout_s=1.0))
+    # A shell ignores it soon after its start, also on a busy machine.
+    stubborn = "trap '' TERM; while :; do sleep 1; done"
+    line = f'trap "" TERM; (setsid sh -c "{stubborn}" {word} &); {stubborn}'
+    command = Command(("sh", "-c", line, word), timeout_s=2.0)
+    running = asyncio.create_task(confiner.run(place_in(tmp_path), command))
     await carried(word)
 
     result = await running
 
     assert result.ended == "timeout"
     assert result.exit_code == 137
-    assert result.duration_s < 1.0 + END_S
-    assert await gone(word)
+    assert result.duration_s < 2.0 + END_S
+    assert await outliving(word) == []
     assert await lasting_zombies() == []
 
 
@@ -183,7 +171,7 @@ async def test_cancelling_ends_the_tree_soon(confiner: Confiner, tmp_path: Path)
         await running
 
     assert time.monotonic() - began < END_S
-    assert await gone(word)
+    assert await outliving(word) == []
     assert await lasting_zombies() == []
 
 
@@ -202,7 +190,7 @@ async def test_cancelling_while_it_starts_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await running
 
-    assert await gone(word)
+    assert await outliving(word) == []
     assert await lasting_zombies() == []
     assert await left_open(open_before) == {}
 
@@ -216,7 +204,7 @@ async def test_a_daemon_that_holds_the_output_neither_hangs_nor_survives(
     result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=20))
 
     assert (result.output, result.ended) == ("done\n", "exited")  # so it was not the time limit
-    assert await gone(word)
+    assert await outliving(word) == []
     assert await lasting_zombies() == []
 
 
@@ -324,8 +312,8 @@ async def test_a_fork_bomb_is_ended(make: Make, tmp_path: Path) -> None:
     result = await python(confiner, place_in(tmp_path), code, timeout_s=4.0)
 
     assert result.ended in {"limit", "timeout"}  # root is not refused a fork, but stopped
-    assert await gone(word)
-    assert set(zombies()) <= before
+    assert await outliving(word) == []
+    assert set(await lasting_zombies()) <= before
 
 
 async def test_a_file_cannot_grow_beyond_the_limit(make: Make, tmp_path: Path) -> None:
@@ -340,17 +328,22 @@ async def test_a_file_cannot_grow_beyond_the_limit(make: Make, tmp_path: Path) -
 async def test_a_spin_ends_by_its_cpu_limit(make: Make, tmp_path: Path) -> None:
     result = await python(make(Limits(cpu_s=1)), place_in(tmp_path), "while True: pass")
 
-    assert result.exit_code in {128 + signal.SIGTERM, 128 + signal.SIGXCPU}
+    # By the kernel, by us, or by us once more where it did not get its turn to end.
+    ends = (signal.SIGXCPU, signal.SIGTERM, signal.SIGKILL)
+    assert result.exit_code in {128 + number for number in ends}
     assert result.ended == "limit"
 
 
-async def test_a_full_disk_is_not_made_fuller(make: Make, tmp_path: Path) -> None:
+async def test_a_full_disk_is_not_made_fuller(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FIRST_LOOK_S", 0.5)  # by then it is full
     at = os.statvfs(tmp_path)
     free = at.f_bavail * at.f_frsize
     confiner = make(Limits(free_disk_bytes=free - (64 << 20)))
     line = "while :; do head -c 50000000 /dev/zero >> big; sync; done"  # others may make room
 
-    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=15))
+    result = await confiner.run(place_in(tmp_path), Command(("sh", "-c", line), timeout_s=60))
 
     assert result.ended == "limit"
     assert "free on the disk" in result.output

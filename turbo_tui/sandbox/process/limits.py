@@ -8,7 +8,6 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -118,20 +117,25 @@ def _base() -> Base | None:
     return base
 
 
-@dataclass(frozen=True, slots=True)
 class _Disk:
-    """A file system that must not run full; ignored if it is nearly full at the start."""
+    """A file system that must not run full; let be if it is nearly full at the start."""
 
-    path: Path
-    keep_bytes: int
+    def __init__(self, path: Path, keep_bytes: int) -> None:
+        self._path = path
+        self._keep = keep_bytes
+        self._was_full = self.full
 
     @property
     def full(self) -> bool:
-        return _free(self.path) < self.keep_bytes
+        return _free(self._path) < self._keep
 
     @property
-    def nearly_full(self) -> bool:
-        return _free(self.path) < NEARLY_FULL * self.keep_bytes
+    def filled(self) -> bool:
+        return not self._was_full and self.full
+
+    @property
+    def nearly_filled(self) -> bool:
+        return not self._was_full and _free(self._path) < NEARLY_FULL * self._keep
 
 
 class _Scratch:
@@ -143,11 +147,16 @@ class _Scratch:
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
         self._most = most_bytes
-        self._free_before = _free(folder)
+        self._free = _free(folder)
+        self._taken = 0  # by anybody, on top of what the folder was found to hold
 
-    @property
-    def full(self) -> bool:
-        return self._free_before - _free(self._folder) > self._most and self._used() > self._most
+    def is_full(self) -> bool:
+        """Look again."""
+        before, self._free = self._free, _free(self._folder)
+        self._taken += max(0, before - self._free)  # others may make room meanwhile
+        if self._taken > self._most:
+            self._taken = self._used()
+        return self._taken > self._most
 
     def _used(self) -> int:
         used = 0
@@ -238,8 +247,6 @@ class Watch:
 
     def _begin(self) -> None:
         with self._thread:
-            if self._disk is not None and self._disk.full:
-                self._disk = None
             base = None if self._over else _base()
             group = base.make(self._limits) if base is not None else None
             if group is None:
@@ -276,7 +283,7 @@ class Watch:
         now = self._meter.add(now)
         memory_share = now.memory_bytes / limits.memory_bytes
         written_share = (now.written_bytes or 0) / limits.written_bytes
-        nearly_full = self._disk is not None and self._disk.nearly_full
+        nearly_full = self._disk is not None and self._disk.nearly_filled
         self._near = nearly_full or max(memory_share, written_share) > NEAR
         if self._group is not None:
             self._count(self._group)
@@ -290,10 +297,10 @@ class Watch:
         if (now.written_bytes or 0) > limits.written_bytes:
             size = in_mib(limits.written_bytes)
             yield over(f"it wrote more than {size} to the disk", "written_mb")
-        if self._disk is not None and self._disk.full:
+        if self._disk is not None and self._disk.filled:
             size = in_mib(limits.free_disk_bytes)
             yield f"less than {size} were left free on the disk; make room there"
-        if _is_full_in_memory(root) or (self._scratch is not None and self._scratch.full):
+        if _is_full_in_memory(root) or (self._scratch is not None and self._scratch.is_full()):
             yield self._scratch_full
 
     def _is_unseen_growth(self) -> bool:
