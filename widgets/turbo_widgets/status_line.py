@@ -128,8 +128,8 @@ class StatusLine(Widget):
             right.append(
                 Content.styled(f"● sandbox: {clean_line(value.sandbox)}", _LEVEL_STYLE[value.level])
             )
-        spent = f"{short_count(value.tokens)} tok"
+        if value.tokens:  # no model was asked: there is nothing to count
+            right.append(Content(f"{short_count(value.tokens)} tok"))
         if value.cost_usd is not None:
-            spent += f" ${value.cost_usd:.2f}"
-        right.append(Content(spent))
+            right.append(Content(f"${value.cost_usd:.2f}"))
         return Content("  ").join(right)
