@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,12 +41,10 @@ class LeakyConfiner(Unsandboxed):
         *,
         on_output: OnOutput | None = None,
     ) -> CommandResult:
+        # The loop stands still meanwhile, as on a busy machine: what leaks shows all the same.
         argv = ["/bin/sh", "-c", self.changed(command.argv[2]), *command.argv[3:]]
-        process = await asyncio.create_subprocess_exec(
-            *argv, cwd=place.tree, stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await process.communicate()
-        return CommandResult(process.returncode or 0, "exited", out.decode(), 0.1)
+        done = subprocess.run(argv, cwd=place.tree, stdout=-1, check=False)  # noqa: ASYNC221
+        return CommandResult(done.returncode, "exited", done.stdout.decode(), 0.1)
 
     def changed(self, script: str) -> str:
         """Return the script without what shall hold."""

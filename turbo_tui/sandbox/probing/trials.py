@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from turbo_tui.sandbox.probing.mends import explain
 from turbo_tui.sandbox.staging.trial_folders import trial_folder
 
 TRIAL_S = 10.0
-OUTLIVES_S = 5  # what is left running on purpose ends by itself then
-GONE_S = 1.0
+OUTLIVES_S = 10  # what is left running on purpose ends by itself then
+GONE_S = 3.0  # a busy machine takes its time to end what was killed
 
 # Writes a file where it may, then tries what must be refused: a write outside, a read of a hidden
 # file, a connection to us, and a process that lives on. Descriptor 9 is that process's heartbeat.
@@ -80,17 +81,12 @@ class _Bait:
 
 
 async def _trial(confiner: Confiner, bait: _Bait) -> str:
-    connections = 0
-
-    def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
-        writer.close()
-
     try:
-        server = await asyncio.start_server(count, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
+        # Not accepted by the loop, which may not come to it before the command is over: the kernel
+        # keeps who connected, also who left again.
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            port = server.getsockname()[1]
             words = (str(bait.outside), str(bait.hidden), str(port))
             place = Place(bait.workspace, bait.workspace, (), os.geteuid(), os.getegid())
             try:
@@ -99,6 +95,7 @@ async def _trial(confiner: Confiner, bait: _Bait) -> str:
                 )
             except SandboxError as error:
                 return explain(str(error))
+            reached = _was_reached(server)
         if result.ended == "timeout":
             return f"a command did not come back from it within {TRIAL_S:.0f} s"
         if result.exit_code or not (bait.workspace / "inside").is_file():
@@ -107,7 +104,7 @@ async def _trial(confiner: Confiner, bait: _Bait) -> str:
         if confiner.name == "unsandboxed":
             return ""
         outlived = await _beats(bait.heartbeat)
-        return _broken(bait, result.output, reached=connections > 0, outlived=outlived)
+        return _broken(bait, result.output, reached=reached, outlived=outlived)
     finally:
         if bait.heartbeat >= 0:
             os.close(bait.heartbeat)
@@ -126,6 +123,14 @@ def _broken(bait: _Bait, output: str, *, reached: bool, outlived: bool) -> str:
         ),
     )
     return next((words for broken, words in attempts if broken), "")
+
+
+def _was_reached(server: socket.socket) -> bool:
+    try:
+        server.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _heartbeat(path: Path) -> int:
