@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +52,13 @@ def python_of(program: str) -> Action:
     return tool("python", code=program)
 
 
-def stands(folder: Path, name: str) -> bool:
+def wait_for_file(folder: Path, name: str) -> None:
+    """Wait until a file of that name stands below a folder (the test's timeout ends it)."""
+    while not _stands(folder, name):
+        time.sleep(0.02)  # nothing tells of a file in a stage
+
+
+def _stands(folder: Path, name: str) -> bool:
     """Tell whether a file of that name stands below a folder that changes as we look."""
     try:
         return any(folder.rglob(name))

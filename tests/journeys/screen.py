@@ -18,9 +18,8 @@ from typing import Self
 
 import pyte
 
-from tests.journeys.turbo import PROGRAM, Turbo
+from tests.journeys.turbo import PATIENCE_S, PROGRAM, Turbo
 
-PATIENCE_S = 30.0
 # Synchronized output: https://gist.github.com/christianparpart/d8a62cc1ab659194337d73e399004036
 ASKED_FOR_FRAMES, YES_FRAMES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
 FRAME_BEGINS, FRAME_ENDS = b"\x1b[?2026h", b"\x1b[?2026l"
@@ -75,7 +74,7 @@ class Screen:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         self.hang_up()
 
     @property
@@ -166,7 +165,7 @@ class Screen:
     def kill(self) -> None:
         """End the program without a word."""
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     def _feed(self, seconds: float) -> bool:
         """Read what there is within a time; return False once the program has ended."""

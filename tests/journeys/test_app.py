@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.plans import wait_for_file
 from tests.journeys.screen import Screen
 from tests.journeys.test_headless import (
     FEATURE,
@@ -14,9 +15,8 @@ from tests.journeys.test_headless import (
     WORDS,
     Listener,
     two_steps,
-    wait_for_file,
 )
-from tests.journeys.turbo import Turbo, differences, give_venv, whole_tree
+from tests.journeys.turbo import PATIENCE_S, Turbo, differences, give_venv, whole_tree
 from tests.model_server import Call, ModelServer, Reply
 from tests.real_package import click_repository
 
@@ -169,7 +169,7 @@ def test_a_lost_terminal_leaves_a_resumable_session_and_no_process(
         screen.press("enter")
         screen.wait_for("The plan has 1 step")
         screen.hang_up()
-        screen.process.wait(15)
+        screen.process.wait(PATIENCE_S)
 
     (session,) = json.loads(turbo("session", "list", "--json").out)["sessions"]
     assert session["status"] == "waiting"

@@ -13,7 +13,8 @@ from typing import Self
 
 import pytest
 
-from tests.journeys.turbo import Turbo, differences, give_venv, until, whole_tree
+from tests.journeys.plans import wait_for_file
+from tests.journeys.turbo import PATIENCE_S, Turbo, differences, give_venv, until, whole_tree
 from tests.model_server import Call, ModelServer, Reply
 from tests.real_package import click_repository
 
@@ -194,7 +195,7 @@ def test_a_killed_run_is_resumed_with_its_work_and_nothing_runs_twice(turbo: Tur
     upper = turbo.state / "stages"
     wait_for_file(upper, "ran.txt")
     running.send_signal(signal.SIGKILL)
-    running.wait(10)
+    running.wait(PATIENCE_S)
 
     resumed = turbo("session", "resume", "--json")
 
@@ -231,12 +232,6 @@ class Listener:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(5)
-
-
-def wait_for_file(folder: Path, name: str) -> None:
-    """Wait until a file of that name stands somewhere below a folder ."""
-    while not any(folder.rglob(name)):
-        threading.Event().wait(0.02)
 
 
 def test_running_the_tests_answers_and_leaves_nothing_to_land(turbo: Turbo) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.behind import TurboBehind, give_to_nobody, ordinary_user
-from tests.journeys.plans import plan_file, python_of, run_steps, shell, stands, tool
-from tests.journeys.turbo import Turbo, differences, until, whole_tree
+from tests.journeys.plans import plan_file, python_of, run_steps, shell, tool, wait_for_file
+from tests.journeys.turbo import PATIENCE_S, Turbo, differences, until, whole_tree
 from tests.model_server import Fault, ModelServer, Reply
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
@@ -283,11 +283,10 @@ def test_a_signal_ends_a_run_and_a_sandbox_with_130(turbo: Turbo, number: signal
     plan = str(plan_file(turbo, [shell(f"echo x > x.txt; {mark}")]))
     running = turbo.start("run", "--plan", plan, "--approve", "staged", "--json")
     until(running, "CommandRequested")
-    while not stands(turbo.state / "stages", "x.txt"):
-        signal.sigtimedwait([], 0.02)
+    wait_for_file(turbo.state / "stages", "x.txt")
 
     running.send_signal(number)
-    out, _ = running.communicate(timeout=20)
+    out, _ = running.communicate(timeout=PATIENCE_S)
 
     assert running.returncode == 130
     last = json.loads(out.splitlines()[-1])
@@ -296,10 +295,9 @@ def test_a_signal_ends_a_run_and_a_sandbox_with_130(turbo: Turbo, number: signal
     resumed = turbo("session", "resume", "--json")
     assert resumed.code == 130
     boxed = turbo.start("sandbox", "--", "sh", "-c", f"echo y > y.txt; {mark}")
-    while not stands(turbo.state / "stages", "y.txt"):
-        signal.sigtimedwait([], 0.02)
+    wait_for_file(turbo.state / "stages", "y.txt")
     boxed.send_signal(number)
-    boxed.communicate(timeout=20)
+    boxed.communicate(timeout=PATIENCE_S)
     assert boxed.returncode == 130
     assert not alive(mark)
     assert [path.name for path in turbo.workspace.iterdir()] == ["a.txt"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from tests.journeys.plans import Action, plan_file, run_steps, shell, stands
+from tests.journeys.plans import Action, plan_file, run_steps, shell, wait_for_file
 from tests.journeys.screen import Screen
-from tests.journeys.turbo import Turbo, until
+from tests.journeys.turbo import PATIENCE_S, Turbo, until
 
 SIZES = [(120, 40), (80, 24)]
 LINES = "".join(f"line {n}\n" for n in range(1, 61))
@@ -158,10 +157,9 @@ def test_a_run_killed_while_a_step_is_ahead_lands_in_order_and_keeps_its_work(
     process = turbo.start("run", "--plan", str(plan), "--approve", "none", "--json")
     for _ in range(3):
         until(process, "StepStarted")
-    while not stands(turbo.state, "begun.txt"):
-        threading.Event().wait(0.02)
+    wait_for_file(turbo.state / "stages", "begun.txt")
     process.kill()
-    process.wait(10)
+    process.wait(PATIENCE_S)
 
     resumed = turbo("session", "resume", "--approve", "staged", "--json")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.plans import plan_file, run_steps, shell, stands
-from tests.journeys.turbo import Turbo, differences, until, whole_tree
+from tests.journeys.plans import plan_file, run_steps, shell, wait_for_file
+from tests.journeys.turbo import PATIENCE_S, Turbo, differences, until, whole_tree
 
 SEED = 20_260_101
 
@@ -147,13 +147,14 @@ def test_a_session_that_is_open_elsewhere_is_refused_by_pid(turbo: Turbo) -> Non
     running = turbo.start("run", "--plan", plan, "--json")
     try:
         until(running, "CommandRequested")
+        wait_for_file(turbo.state / "stages", "x.txt")
         refused = turbo("session", "resume", "--continue", "--json")
         undone = turbo("session", "undo")
         listed = turbo("session", "list", "--json")
         shown = turbo("session", "show", "--json")
     finally:
         running.send_signal(signal.SIGTERM)
-        running.wait(20)
+        running.wait(PATIENCE_S)
 
     assert (refused.code, undone.code) == (5, 5)
     assert f"is open in process {running.pid}" in refused.err
@@ -191,9 +192,9 @@ def test_a_step_that_goes_on_repeats_no_command_that_had_ended(turbo: Turbo) -> 
     plan = str(plan_file(turbo, *steps))
     running = turbo.start("run", "--plan", plan, "--approve", "staged", "--json")
     until(running, "CommandRequested")
-    wait_for(turbo, "gate.txt")
+    wait_for_file(turbo.state / "stages", "gate.txt")
     running.kill()
-    running.communicate(timeout=20)
+    running.communicate(timeout=PATIENCE_S)
     assert turbo("session", "resume", "--continue", "--restart").code == 2
 
     plain = turbo("session", "resume", "--approve", "staged", "--json")
@@ -214,9 +215,9 @@ def test_restarting_a_step_forgets_its_first_attempt(turbo: Turbo) -> None:
     plan = str(plan_file(turbo, [shell(command)]))
     running = turbo.start("run", "--plan", plan, "--approve", "staged", "--json")
     until(running, "CommandRequested")
-    wait_for(turbo, "roll.txt")
+    wait_for_file(turbo.state / "stages", "roll.txt")
     running.kill()
-    running.communicate(timeout=20)
+    running.communicate(timeout=PATIENCE_S)
     (turbo.workspace / "stop.txt").write_text("the user lets it end\n")
 
     resumed = turbo("session", "resume", "--restart", "--approve", "staged", "--json")
@@ -238,12 +239,6 @@ def test_a_stage_that_a_crash_left_before_its_step_began_is_no_obstacle(turbo: T
 
     assert resumed.code == 0, resumed.out + resumed.err
     assert (turbo.workspace / "done.txt").read_text() == "done\n"
-
-
-def wait_for(turbo: Turbo, name: str) -> None:
-    """Wait until a file stands in a stage (the test's timeout ends it)."""
-    while not stands(turbo.state / "stages", name):
-        time.sleep(0.02)  # nothing tells of a file in a stage
 
 
 @pytest.mark.timeout(3000)
@@ -269,7 +264,7 @@ def test_a_run_killed_anywhere_ends_as_if_it_had_not_been(tmp_path: Path, kills:
             running.wait(at)
         except subprocess.TimeoutExpired:
             running.kill()
-        running.communicate(timeout=20)
+        running.communicate(timeout=PATIENCE_S)
 
         taken_up(turbo, plan)
 
