@@ -119,9 +119,9 @@ async def test_a_silent_port_does_not_hold_the_search_up() -> None:
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = int(silent.sockets[0].getsockname()[1])
     # Nothing is ever answered, so only the search's own patience can end it.
-    found = await probe_local([("openai", f"http://127.0.0.1:{port}")], timeout_s=0.2)
+    found = await probe_local([("openai", f"http://127.0.0.1:{port}")], timeout_s=1.0)
     assert found == []
-    await asyncio.wait_for(held.wait(), 5)
+    await asyncio.wait_for(held.wait(), 60)
     silent.close()
 
 
