@@ -222,7 +222,7 @@ async def test_the_app_checks_what_was_remembered_and_notes_what_replaces_it(
 
     opened.run.session.subscribe(listen)
     assert opened.run.stages.report.level == "full", "believed at first"
-    await asyncio.wait_for(told.wait(), 30)
+    await asyncio.wait_for(told.wait(), 100)
     assert "bubblewrap does not hold here any more: broken" in noted[0]
     assert opened.run.stages.report.level == "reduced"
     await opened.run.close()

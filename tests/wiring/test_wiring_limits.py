@@ -10,7 +10,7 @@ from turbo_tui.core.command import GIB, Command, Limits
 from turbo_tui.core.ports import CommandResult
 from turbo_tui.wiring import open_workspace
 
-GROWS = "import time; kept = b'x' * (300 << 20); time.sleep(60)"
+GROWS = "import time; kept = b'x' * (300 << 20); time.sleep(600)"
 
 
 async def run_in(folder: Path, tool: Limits) -> CommandResult:
@@ -18,7 +18,7 @@ async def run_in(folder: Path, tool: Limits) -> CommandResult:
     stages = await workspace.stages()
     stage = await stages.open("limits")
     try:
-        command = Command(("python3", "-c", GROWS), timeout_s=30, limits=tool)
+        command = Command(("python3", "-c", GROWS), timeout_s=100, limits=tool)
         return await stage.run(command)
     finally:
         await stage.close()

@@ -55,7 +55,7 @@ async def asked(run: Run) -> ev.ApprovalAsked:
 
     run.session.subscribe(look)
     run.go()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         await came.wait()
     return next(iter(run.views.asks.waiting.values()))
 
@@ -70,7 +70,7 @@ async def answers_to(run: Run) -> list[str]:
 
     run.session.subscribe(note)
     run.go()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(100):
         await run.idle()
     return rules
 
