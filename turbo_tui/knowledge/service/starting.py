@@ -100,24 +100,22 @@ def _start(home: Home) -> None:
     # -I: nothing of the folder we stand in, nor of PYTHONPATH, is taken for ours. An own session:
     # Ctrl+C is for the app, and the worker is not only the app's.
     command = (sys.executable, "-I", "-m", "turbo_tui.knowledge.service.worker", json.dumps(given))
-    with (
-        worker_log.appended(home.log) as log,
-        subprocess.Popen(
+    with worker_log.appended(home.log) as log:
+        logged = worker_log.size_of(home.log)  # before it can say there why it fails
+        with subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
             cwd="/",
-        ) as process,
-    ):
-        logged = worker_log.size_of(home.log)
-        answers = cast("IO[bytes]", process.stdout)
-        in_time = bool(select.select([answers], [], [], START_S)[0])
-        said = answers.readline() if in_time else b""
-        if not in_time:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # of a session of its own
+        ) as process:
+            answers = cast("IO[bytes]", process.stdout)
+            in_time = bool(select.select([answers], [], [], START_S)[0])
+            said = answers.readline() if in_time else b""
+            if not in_time:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # of a session of its own
     if not in_time:
         raise ToolError(f"The search worker did not start within {START_S:.0f} s; search again.")
     if not said:
