@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from io import BufferedRWPair
 from socket import MSG_DONTWAIT, MSG_PEEK, socket
 from threading import Lock, Thread
 from typing import cast
@@ -72,20 +73,25 @@ class Clients:
     def _serve(self, connection: socket) -> None:
         try:
             with connection, connection.makefile("rwb") as stream:
-                while (line := stream.readline(LONGEST_REQUEST)).endswith(b"\n"):
-                    request = cast("Request", json.loads(line))
-                    for answer in self._answers(request, connection):
-                        said = {"id": request.get("id"), **answer}
-                        stream.write(json.dumps(said).encode("ascii") + b"\n")
-                        stream.flush()
+                self._converse(connection, stream)
         except OSError:
             pass  # it is gone
-        except (ValueError, KeyError, TypeError) as error:
-            tell_failure(error, " at a request")  # not as we speak, or a defect of ours
         finally:
             with self._turn:
                 self._open.discard(connection)
                 self._since = time.monotonic()
+
+    def _converse(self, connection: socket, stream: BufferedRWPair) -> None:
+        try:
+            while (line := stream.readline(LONGEST_REQUEST)).endswith(b"\n"):
+                request = cast("Request", json.loads(line))
+                for answer in self._answers(request, connection):
+                    said = {"id": request.get("id"), **answer}
+                    stream.write(json.dumps(said).encode("ascii") + b"\n")
+                    stream.flush()
+        except (ValueError, KeyError, TypeError) as error:
+            # Not as we speak, or a defect of ours. As the connection ends, why is looked up.
+            tell_failure(error, " at a request")
 
     def _answers(self, request: Request, connection: socket) -> Iterator[Request]:
         match request["do"]:
