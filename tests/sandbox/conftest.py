@@ -17,6 +17,7 @@ from tests.stage_fakes import OpenConfiner
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.confine.landlock import Landlock
 from turbo_tui.sandbox.place import Confiner, Place
+from turbo_tui.sandbox.process import pool
 from turbo_tui.sandbox.staging.layers import Kind
 from turbo_tui.sandbox.staging.stages import open_stages
 
@@ -42,6 +43,13 @@ async def bubblewrap() -> Bubblewrap:
 def place(tmp_path: Path) -> Place:
     """A workspace that is its own tree."""
     return place_in(tmp_path / "ws")
+
+
+@pytest.fixture
+def ready_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep sandboxes waiting also where time or memory is short: in earnest that is no gain."""
+    monkeypatch.setattr(pool, "READY_S", 60.0)
+    monkeypatch.setattr(pool, "FREE_BYTES", 0)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from tests.sandbox.confining import (
     left_open,
     needs_bubblewrap,
     needs_landlock,
+    outliving,
     place_in,
 )
 from turbo_tui.core.command import MIB, Command
@@ -69,10 +70,7 @@ class Course:
         mark = f"mark-{os.getpid()}-{number}-{time.monotonic_ns()}"
         await ENDINGS[kind](self, mark)
         self.ended[kind] += 1
-        until = time.monotonic() + END_S
-        while left := await asyncio.to_thread(alive, mark):
-            assert time.monotonic() < until, f"{kind} left {left}"
-            await asyncio.sleep(0.01)
+        assert await outliving(mark) == [], kind
 
     async def run(self, line: str, mark: str, timeout_s: float = 60.0) -> CommandResult:
         """Run a shell line whose processes carry a mark."""
@@ -256,7 +254,7 @@ async def run_course(confiner: Confiner, folder: Path, count: int, seed: int) ->
     finally:
         await confiner.dismiss(place)
     sys.stdout.write(f"{count}: {dict(course.ended)}, slowest end {course.slowest_s:.2f} s\n")
-    assert alive(str(folder)) == []
+    assert await outliving(str(folder)) == []
     assert await lasting_zombies() == []
     assert await left_open(before) == {}
     assert await asyncio.to_thread(os.listdir, tempfile.gettempdir()) == []
@@ -368,7 +366,7 @@ def test_the_guard_is_started_again_when_it_is_gone() -> None:
 
     assert guard.marked() == first
     guard.unmarked()
-    end = time.monotonic() + 10  # its command line shows a moment after it was started
+    end = time.monotonic() + END_S  # its command line shows a moment after it was started
     while not (again := alive(f"{guard.NAME}={first[guard.NAME]}")) and time.monotonic() < end:
         time.sleep(0.005)
     assert len(again) == 1
@@ -395,7 +393,4 @@ asyncio.run(main())
     done = await asyncio.to_thread(subprocess.run, words, cwd=ROOT, check=True, timeout=60)
 
     assert done.returncode == 0
-    until = time.monotonic() + END_S
-    while left := alive(str(tmp_path / "ws")):
-        assert time.monotonic() < until, f"left {left}"
-        await asyncio.sleep(0.01)
+    assert await outliving(str(tmp_path / "ws")) == []

@@ -8,17 +8,19 @@ import os
 import shutil
 import subprocess
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import psutil
 import pytest
 
+from tests.conftest import words_of
 from tests.fakes import MemoryBlobs
 from tests.journeys.behind import TurboBehind, among_mounts, give_to_nobody, ordinary_user
 from tests.journeys.plans import plan_file, shell
 from tests.sandbox import refusing
-from tests.sandbox.confining import alive, lasting_zombies, needs_bubblewrap, place_in
+from tests.sandbox.confining import lasting_zombies, needs_bubblewrap, outliving, place_in
 from tests.stage_fakes import OpenConfiner
 from turbo_tui.core.command import Command
 from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
@@ -435,7 +437,10 @@ async def test_an_interrupt_while_a_stage_is_made_leaves_nothing_of_it(
 def waiting(which: str) -> list[psutil.Process]:
     """Return processes of the sandboxes below us: `outer`, `inner`, or the `leaf` of each."""
     below = psutil.Process().children(recursive=True)
-    names = {each.pid: (each.ppid(), each.name()) for each in below}
+    names: dict[int, tuple[int, str]] = {}
+    for each in below:
+        with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            names[each.pid] = (each.ppid(), each.name())
     bwraps = {pid for pid, (_, name) in names.items() if name == "bwrap"}
     kinds = {
         "outer": {pid for pid in bwraps if names[pid][0] not in bwraps},
@@ -445,6 +450,7 @@ def waiting(which: str) -> list[psutil.Process]:
     return [each for each in below if each.pid in kinds[which]]
 
 
+@pytest.mark.usefixtures("ready_at_last")
 @pytest.mark.parametrize("which", ["outer", "inner", "leaf"])
 async def test_a_command_whose_waiting_sandbox_was_killed_runs_once_in_another(
     which: str, tmp_path: Path
@@ -458,17 +464,18 @@ async def test_a_command_whose_waiting_sandbox_was_killed_runs_once_in_another(
 
     for each in killed:
         each.kill()
-    psutil.wait_procs(killed, timeout=10)
+    psutil.wait_procs(killed, timeout=60)
     result = await confiner.run(place, Command(("sh", "-c", "echo once >> a.txt; echo ran")))
     again = await confiner.run(place, Command(("cat", "a.txt")))
     await confiner.dismiss(place)
 
     assert (result.exit_code, result.output) == (0, "ran\n")
     assert again.output == "once\n"
-    assert waiting("outer") == []
+    assert await outliving(str(tmp_path)) == []
     assert await lasting_zombies() == []
 
 
+@pytest.mark.usefixtures("ready_at_last")
 @pytest.mark.parametrize("which", ["outer", "inner", "leaf"])
 async def test_a_command_that_is_killed_in_a_waiting_sandbox_is_not_run_again(
     which: str, tmp_path: Path
@@ -477,14 +484,14 @@ async def test_a_command_that_is_killed_in_a_waiting_sandbox_is_not_run_again(
     confiner, place = Bubblewrap(), place_in(tmp_path / "work")
     confiner.warm(place)
     assert await confiner.ready(place) >= 2
-    mark = f"mark-{os.getpid()}"
+    mark = f"mark-{os.getpid()}-{which}"
     line = f"echo once >> a.txt; echo began; sleep 60; : {mark}"
     began = asyncio.Event()
     ordered = Command(("sh", "-c", line))
     running = asyncio.ensure_future(confiner.run(place, ordered, on_output=lambda _: began.set()))
-    await asyncio.wait_for(began.wait(), 20)
+    await asyncio.wait_for(began.wait(), 60)
 
-    leaf = next(each for each in waiting("leaf") if mark in " ".join(each.cmdline()))
+    leaf = next(each for each in waiting("leaf") if mark in " ".join(words_of(each)))
     inner = leaf.parent()
     assert inner is not None
     outer = inner.parent()
@@ -495,5 +502,5 @@ async def test_a_command_that_is_killed_in_a_waiting_sandbox_is_not_run_again(
 
     assert result.exit_code == 137
     assert (place.tree / "a.txt").read_text() == "once\n"
-    assert alive(mark) == []
+    assert await outliving(mark) == []
     assert await lasting_zombies() == []

@@ -21,6 +21,7 @@ from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.place import Place
 from turbo_tui.sandbox.process.turns import Turns
 
+pytestmark = pytest.mark.usefixtures("ready_at_last")
 PLAIN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 COLD = Grants(ptrace=True)  # of another filter: nothing waits for such a command
 WAIT = 'while [ ! -e "$0" ]; do sleep 0.01; done'
@@ -56,7 +57,7 @@ async def started(confiner: Bubblewrap, place: Place, name: str) -> asyncio.Task
 
 async def there(path: Path) -> None:
     """Wait until a command made something."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while path.name not in os.listdir(path.parent):  # noqa: ASYNC110, PTH208 - another's
             await asyncio.sleep(0.005)
 
