@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import words_of
 from tests.fakes import FolderFiles
 from turbo_tui.core.errors import ToolError
 from turbo_tui.languages.ask import (
@@ -53,14 +54,14 @@ async def test_cancelling_ends_the_process() -> None:
         ask_worker("imports", paths=list(files), files=files, clean=list(files))
     )
     mine = psutil.Process(os.getpid())
-    while not any("turbo_tui.languages.worker" in each.cmdline() for each in mine.children()):  # noqa: ASYNC110 - a child has no event
+    while not any("turbo_tui.languages.worker" in words_of(each) for each in mine.children()):  # noqa: ASYNC110 - a child has no event
         await asyncio.sleep(0)
 
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
 
-    assert not any("turbo_tui.languages.worker" in each.cmdline() for each in mine.children())
+    assert not any("turbo_tui.languages.worker" in words_of(each) for each in mine.children())
 
 
 def test_an_unknown_job_is_refused() -> None:

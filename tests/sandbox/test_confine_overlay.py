@@ -44,12 +44,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     )
     assert holder.stdout is not None
     if holder.stdout.readline() != b"ready\n":
-        holder.communicate(timeout=10)
+        holder.communicate()
         pytest.skip("no overlay can be mounted here")
     user = () if as_root else ("-U", "--preserve-credentials")
     enter = ("nsenter", "-t", str(holder.pid), "-m", *user, "--")
     yield Place(workspace, workspace, enter, os.geteuid(), os.getegid())
-    holder.communicate(timeout=10)
+    holder.communicate()
 
 
 @pytest.fixture(params=[Bubblewrap, Landlock, Unsandboxed])

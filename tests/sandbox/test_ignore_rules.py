@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turbo_tui.sandbox.staging.beneath import Beneath
@@ -88,9 +88,7 @@ def by_us(root: Path, paths: list[str]) -> set[str]:
     top=st.lists(st.sampled_from(LINES), max_size=6),
     nested=st.lists(st.sampled_from(LINES), max_size=3),
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 def test_any_patterns_mean_what_they_mean_to_git(
     repository: Path, top: list[str], nested: list[str]
 ) -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -20,6 +21,7 @@ from tests.stage_fakes import OpenConfiner, snapshot, words_of
 from turbo_tui.core.command import Command
 from turbo_tui.core.errors import StageError
 from turbo_tui.sandbox.staging import overlay
+from turbo_tui.sandbox.staging.cloning import Cloner
 from turbo_tui.sandbox.staging.stages import open_stages
 
 HERE = Path(__file__).parents[2]
@@ -310,22 +312,32 @@ async def test_when_a_named_overlay_cannot_be_mounted_any_more_nothing_is_left(
     assert "cannot be tried here" in fallen.report.reasons[0]
 
 
-async def test_cancelling_the_making_of_a_copy_leaves_nothing(work: Path, tmp_path: Path) -> None:
-    for number in range(2000):
+async def test_cancelling_the_making_of_a_copy_leaves_nothing(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
         (work / f"{number}").write_text("x")
     stages = open_stages(work, tmp_path / "s", MemoryBlobs(), OpenConfiner(), rung="copy")
+    begun, go_on, really = threading.Event(), threading.Event(), Cloner.copy
+
+    def copy(cloner: Cloner, source: int, target: int, found: os.stat_result) -> None:
+        begun.set()
+        go_on.wait(60)
+        really(cloner, source, target, found)
+
+    monkeypatch.setattr(Cloner, "copy", copy)
     opening = asyncio.create_task(stages.open("s"))
-    folder = tmp_path / "s" / "stages" / "s"
-    while not (folder / "tree").exists():  # noqa: ASYNC110 - the copying has begun
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(begun.wait, 60)
 
     opening.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await opening
 
-    assert not folder.exists()
+    assert not (tmp_path / "s" / "stages" / "s").exists()
     stage = await stages.open("s")
-    assert len(list(stage.files.walk())) == 2001
+    assert len(list(stage.files.walk())) == 21
     await stage.close()
 
 

@@ -35,7 +35,8 @@ from turbo_tui.sandbox.staging.stages import open_stages
 
 Rung = Literal["bubblewrap", "landlock"]
 CARGO = {"RUSTUP_HOME": os.environ.get("RUSTUP_HOME", f"{Path.home()}/.rustup")}
-TOOL_S = 110.0  # compilers on a busy machine
+TOOL_S = 300.0  # compilers on a busy machine
+pytestmark = pytest.mark.timeout(2 * TOOL_S + 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +314,9 @@ TOOLS: tuple[Tool, ...] = (
         "cat <<END | tr a-z A-Z | tr A-Z a-z | sort | uniq | tail -1\na\nworks\nEND\n",
     ),
     Tool(
-        "ps sees its own", "sh -c 'sleep 5 & ps -e | grep -q sleep && echo works; kill $!'", ("ps",)
+        "ps sees its own",
+        "sleep 60 & until ps -e | grep -q sleep; do :; done; echo works; kill $!",
+        ("ps",),
     ),
 )
 

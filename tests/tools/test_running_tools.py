@@ -79,18 +79,16 @@ async def test_output_without_places_is_shown_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "why"),
+    ("arguments", "why"),
     [
-        (["sh", "-c", "echo no such; exit 127"], "cannot be run here.*\nno such"),
-        (["sleep", "9"], "did not end within"),
-        ([], "needs the argument 'command'"),
+        ({"command": ["sh", "-c", "echo no such; exit 127"]}, "cannot be run here.*\nno such"),
+        ({"command": ["sleep", "60"], "timeout_s": 1}, "did not end within"),
+        ({}, "needs the argument 'command'"),
     ],
 )
 async def test_a_command_that_cannot_run_or_end_is_an_error(
-    tmp_path: Path, command: list[str], why: str
+    tmp_path: Path, arguments: dict[str, object], why: str
 ) -> None:
-    arguments = {"command": command, "timeout_s": 1} if command else {}
-
     with pytest.raises(ToolError, match=why):
         await ListFailures().call(arguments, _context(tmp_path, {}))
 
