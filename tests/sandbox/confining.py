@@ -163,9 +163,9 @@ def zombies() -> list[str]:
 async def lasting_zombies() -> list[str]:
     """Return our children that ended and stay; what dies slowly is reaped when it has died."""
     end = time.monotonic() + END_S
-    while zombies() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+    while (found := zombies()) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0.01)
-    return zombies()
+    return found  # not those of another look: who has only just died is not one of them
 
 
 @contextmanager
