@@ -24,6 +24,12 @@ from turbo_tui.knowledge.vectors.meaning import Meaning
 MANY = 60
 
 
+@pytest.fixture(autouse=True)
+def time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all files looked into, however long that takes."""
+    monkeypatch.setattr(unread, "LOOK_S", 60.0)
+
+
 def files_in(root: Path, **texts: str) -> list[SourceFile]:
     """Write files, `a_py` for a.py; return them as they wait."""
     for name, text in texts.items():
@@ -118,13 +124,13 @@ def test_no_more_lines_are_woven_into_an_answer_than_it_has_room_for(
     assert len(woven) <= 6  # each is compared with those before it: they may be 25,000
 
 
-def test_what_is_preferred_is_taken_next_and_once(tmp_path: Path) -> None:
-    waiting = files_in(tmp_path, **{f"m{number}_py": "x\n" for number in range(6)})
+def test_what_is_preferred_is_taken_next_and_once() -> None:
+    waiting = [SourceFile(f"m{at}.py", f"/m{at}.py", (at, 2, at)) for at in range(6)]
     backlog = Backlog()
     backlog.set(waiting)
     taking = backlog.take()
     first = next(taking)
-    last = sorted(waiting, key=lambda file: file.stamp)[:2]
+    last = waiting[:2]
 
     backlog.prefer([first, *last])
     rest = paths(list(taking))
