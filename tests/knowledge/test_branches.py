@@ -12,7 +12,7 @@ from threading import Event
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import Log, until
+from tests.knowledge.worker_kit import Log, named, until
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
 from turbo_tui.knowledge.service import intake
@@ -125,8 +125,7 @@ def test_files_are_read_while_the_store_that_knows_them_hangs(
         log.take()
         monkeypatch.setattr(store_process, "READING", store_process.Limits(0.5, 60.0))
         place = str(shop.parent / "stores" / shop.name)
-        children = psutil.Process().children()
-        (helper,) = (each for each in children if place in each.cmdline())
+        (helper,) = named(place, psutil.Process().children())
         helper.suspend()
 
         git(shop, "checkout", "-q", "main")

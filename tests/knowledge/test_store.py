@@ -12,7 +12,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import until
+from tests.knowledge.worker_kit import named, until
 from turbo_tui.knowledge.indexing.digest import Digest, digest, key_of, packed
 from turbo_tui.knowledge.indexing.tree import SourceFile
 from turbo_tui.knowledge.storing import store as store_module
@@ -116,8 +116,7 @@ def test_a_store_that_somebody_holds_is_left_to_him(store: Store, folder: Path) 
 
 def test_a_helper_that_was_killed_is_started_anew(folder: Path, store: Store) -> None:
     assert store.put([(KEY, packed(made()))], [(file("a.txt"), KEY)])
-    ours = psutil.Process().children()  # an earlier test's may be ending yet
-    (helper,) = (each for each in ours if os.fspath(folder) in each.cmdline())
+    helper = helper_of(folder)
     helper.kill()
     helper.wait()
 
@@ -128,9 +127,8 @@ def test_a_helper_that_was_killed_is_started_anew(folder: Path, store: Store) ->
 
 
 def helper_of(folder: Path) -> psutil.Process:
-    (helper,) = (
-        each for each in psutil.Process().children() if os.fspath(folder) in each.cmdline()
-    )
+    ours = psutil.Process().children()  # an earlier test's may be ending yet
+    (helper,) = named(os.fspath(folder), ours)
     return helper
 
 
@@ -149,7 +147,7 @@ def test_of_a_helper_that_is_stopped_nothing_is_read_for_a_while(
     helper.suspend()
 
     assert list(store.gather([("a.txt", KEY)])) == []
-    assert not helper.is_running()
+    assert psutil.wait_procs([helper], timeout=60)[1] == []
     assert (list(store.get([KEY])), list(store.vectors("m"))) == ([], [])
     assert (store.usable, store.note, store.keys) == (True, "", {KEY})
 

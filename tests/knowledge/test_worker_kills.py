@@ -20,7 +20,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import end_worker, helpers, home_in, workers
+from tests.knowledge.worker_kit import end_worker, helpers, home_in, named, until, workers
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import IndexState
 from turbo_tui.knowledge.indexing.digest import key_of, unpacked, version
@@ -117,8 +117,8 @@ class Work:
                 worker.wait(60)
 
     def begin_anew(self) -> None:
-        with (self.home.store / "writing").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        # A helper that was started just before the kill may not even hold its lock yet.
+        until(lambda: not named(os.fspath(self.home.store), psutil.process_iter()))
         shutil.rmtree(self.home.store)
         self.acknowledged = {}
 

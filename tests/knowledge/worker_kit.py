@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -57,11 +58,23 @@ def helpers(worker: psutil.Process) -> list[psutil.Process]:
     return worker.children(recursive=True)
 
 
+def named(word: str, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Return the processes whose command line says a word; one that just ended says nothing."""
+    found: list[psutil.Process] = []
+    for each in processes:
+        with suppress(psutil.Error):
+            if word in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
 def end_worker(home: Home) -> None:
     """End a home's worker and see that nothing of it remains."""
     for worker in workers(home):
-        family = [worker, *helpers(worker)]
-        worker.terminate()
+        family = [worker]
+        with suppress(psutil.NoSuchProcess):  # nobody asked it for a while: it ended by itself
+            family += helpers(worker)
+            worker.terminate()
         _, alive = psutil.wait_procs(family, timeout=PATIENCE_S)
         assert not alive
 
