@@ -122,7 +122,7 @@ async def test_files_are_found_by_name(search: SearchHere) -> None:
 
 
 async def test_the_limit_holds_and_nothing_is_found_for_nothing(by_worker: TextSearch) -> None:
-    assert len(await by_worker.search("greet", limit=2)) == 2
+    assert len(await by_worker.search("greet", limit=2, complete=True)) == 2
     assert await by_worker.search("greet", limit=0) == []
     assert await by_worker.search("  ") == []
     assert await by_worker.search("nowhere_to_be_found") == []
@@ -219,7 +219,7 @@ async def test_a_repository_without_files_has_no_hits(tmp_path: Path) -> None:
 async def test_names_that_are_not_utf8_survive(root: Path, by_worker: TextSearch) -> None:
     put(root, os.fsdecode(b"caf\xe9.txt"), b"needle\n")
 
-    hits = await by_worker.search("needle")
+    hits = await by_worker.search("needle", complete=True)
 
     assert (root / hits[0].path).read_bytes() == b"needle\n"
 
@@ -242,7 +242,7 @@ async def test_a_module_in_the_folder_we_stand_in_is_not_run(
     put(root, "turbo_tui/__init__.py", b"raise SystemExit(9)\n")
     monkeypatch.chdir(root)
 
-    assert places(await by_worker.search("greetUser")) == ["web/app.ts:1"]
+    assert places(await by_worker.search("greetUser", complete=True)) == ["web/app.ts:1"]
 
 
 async def test_a_search_given_up_does_not_confuse_the_next(by_worker: TextSearch) -> None:
@@ -252,7 +252,7 @@ async def test_a_search_given_up_does_not_confuse_the_next(by_worker: TextSearch
     first.cancel()
     await asyncio.wait({first})
 
-    assert places(await by_worker.search("greetUser")) == ["web/app.ts:1"]
+    assert places(await by_worker.search("greetUser", complete=True)) == ["web/app.ts:1"]
     both = await asyncio.gather(by_worker.search("Greeter"), by_worker.search("greetUser"))
     assert [places(hits)[0] for hits in both] == ["src/greeting.py:5", "web/app.ts:1"]
 

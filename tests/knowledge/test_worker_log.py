@@ -73,7 +73,7 @@ def test_one_that_is_told_to_end_and_one_that_crashes_say_so(home: Home, client:
         assert word in said(home)
 
     assert worker_log.reason_in(home.log, 0) == "Segmentation fault"
-    assert client.search("here", limit=1)[0].path == "a.py"
+    assert client.search("here", limit=1, complete=True)[0].path == "a.py"
 
 
 def test_who_asked_is_told_what_a_thread_failed_by_and_where_more_stands(
