@@ -66,9 +66,11 @@ def test_vectors_are_recalled_although_the_files_are_there_before_the_store_is(
     monkeypatch.setattr(store_module, "SNAPSHOT_S", 0.0)
     monkeypatch.setattr(store_module, "FEW_FILES", 1)
     monkeypatch.setattr(saving_module, "LOOK_S", 0.01)
-    with kept(base) as (_, meaning, settle):
+    with kept(base) as (keeper, meaning, settle):
         settle()
         until((base / "store" / snapshot.NAME).exists)
+        vectors = keeper._saving._vectors  # pyright: ignore[reportPrivateUsage]  who ends waits 1 s
+        until(lambda: not vectors)
     assert meaning.compared == FILES
 
     with kept(base) as (_, meaning, settle):

@@ -48,12 +48,23 @@ digesting.serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give files up soon; but a reader's start, which counts into its first one, takes its time."""
+    before = os.times()
+    subprocess.run(parser_module.COMMAND, check=True, stdin=subprocess.DEVNULL)
+    after = os.times()
+    start_s = sum(after[2:4]) - sum(before[2:4])  # of children
+    monkeypatch.setattr(parser_module, "PARSE_S", max(0.5, 4 * start_s))
+
+
+@pytest.fixture
 def finder(tmp_path: Path) -> Iterator[Folder]:
     finder = Folder(tmp_path)
     yield finder
     finder.close()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_file_that_cannot_be_read_at_all_is_left_out_and_the_rest_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +73,6 @@ def test_a_file_that_cannot_be_read_at_all_is_left_out_and_the_rest_is_read(
         (tmp_path / name).write_text("def fine(): ...\n")
     parser = Parser(processes=1)
     monkeypatch.setattr(parser_module, "COMMAND", (sys.executable, "-c", HANGS_WHEN_READ))
-    monkeypatch.setattr(parser_module, "PARSE_S", 0.5)
 
     read = {
         each.file.path: each.digest
@@ -119,6 +129,7 @@ def test_no_place_names_a_line_that_is_not_there(
     assert finder.index.files[name].chunks[-1][1] == lines
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_file_that_hangs_its_grammar_is_given_up_named_and_found_by_its_words(
     tmp_path: Path,
     finder: Folder,
@@ -128,7 +139,6 @@ def test_a_file_that_hangs_its_grammar_is_given_up_named_and_found_by_its_words(
     (tmp_path / "slow.py").write_text("def parse_slowly(): ...\n")
     hang = tmp_path_factory.mktemp("hanging") / "hang.py"
     hang.write_text(HANGS)
-    monkeypatch.setattr(parser_module, "PARSE_S", 0.5)
     monkeypatch.setattr(parser_module, "COMMAND", (sys.executable, os.fspath(hang)))
 
     hits = finder.find("parse_slowly", limit=5)

@@ -48,7 +48,8 @@ def test_one_that_hangs_as_it_begins_is_left_and_says_nothing_later(
     assert left is not None
     assert left.daemon, "the process may end without it"
     until(lambda: not left.is_alive())
-    until(lambda: watch.works)
+    until(lambda: told)
+    assert watch.works
     watch.stop()
 
     assert told[0] is None

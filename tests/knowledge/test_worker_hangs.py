@@ -141,9 +141,10 @@ def test_one_that_tells_its_state_and_answers_no_query_makes_way_for_the_next_on
     home: Home, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck = "find = finding.Finder.find\ndef once(self, *a, **k):\n try:\n"
-    stuck += f"  open({os.fspath(tmp_path / 'once')!r}, 'x')\n  time.sleep(600)\n"
+    stuck += f"  open({os.fspath(tmp_path / 'once')!r}, 'x')\n"
+    stuck += "  keeper.STUCK_S = 1.0\n  time.sleep(600)\n"
     stuck += " except FileExistsError:\n  return find(self, *a, **k)\n"
-    stuck += "finding.Finder.find = once\nkeeper.STUCK_S = 1.0"
+    stuck += "finding.Finder.find = once"
     monkeypatch.setattr(sys, "executable", begin_with(stuck, tmp_path))
 
     assert client.search("here", limit=1, complete=True)[0].path == "a.py"
