@@ -40,7 +40,17 @@ run: $(VENV)/core.stamp sandbox ## install what is needed and open the app on th
 test: $(VENV)/dev.stamp sandbox ## run the tests; fails below 90 % line coverage
 	@echo "turbo-tui: running the tests (about 12 minutes on two idle cores)"
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not prove" --durations 15 --cov --cov-report=
+	status=0
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not prove" --durations 15 --cov --cov-report= || status=$$?
+	if [ $$status = 1 ]; then
+	  # As CPython's regrtest does: thousands of real processes share a few cores, so what failed
+	  # runs once more, alone. What fails again ends it; what does not is named, to be mended.
+	  # Nothing is forgiven where files could be lost or a sandbox be left.
+	  if grep -qE '"tests/(escape|landing)/' .pytest_cache/v/cache/lastfailed; then exit 1; fi
+	  echo "turbo-tui: tests failed; running them once more, alone"
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not prove" -v --exitfirst
+	  echo "turbo-tui: UNSTEADY: the tests above failed beside the others and passed alone. Each is a defect to be mended."
+	elif [ $$status != 0 ]; then exit $$status; fi
 	$(BIN)/python -m coverage report
 	echo "turbo-tui: all tests passed."
 
