@@ -309,11 +309,18 @@ def test_progress_is_told_until_all_is_in_the_index(
     assert (end.files, end.pending) == (5, 0)
 
 
+@pytest.fixture
+def readers_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have workers keep the processes that read files, however long they have nothing to do."""
+    monkeypatch.setattr(sys, "executable", begin_with("keeper.REST_S = 600.0", tmp_path))
+
+
 def readers_of(home: Home) -> list[psutil.Process]:
     (worker,) = workers(home)
     return named("digesting", helpers(worker))
 
 
+@pytest.mark.usefixtures("readers_stay")
 def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
     home: Home, client: Client
 ) -> None:
@@ -336,6 +343,7 @@ def test_queries_are_answered_while_hundreds_of_changed_files_are_read(
     assert first(client, "new_599") == "n599.py:1"
 
 
+@pytest.mark.usefixtures("readers_stay")
 def test_a_worker_told_to_end_waits_neither_for_a_disk_nor_for_a_file_that_hangs(
     home: Home, client: Client
 ) -> None:
