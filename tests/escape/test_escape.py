@@ -7,7 +7,7 @@ from functools import lru_cache
 import pytest
 
 from tests.escape.attempts import Attempt, Gap
-from tests.escape.configurations import COPIES, USUAL, Configuration, Outcome, run
+from tests.escape.configurations import COPIES, RUN_S, USUAL, Configuration, Outcome, run
 from tests.escape.run import ATTEMPTS
 from tests.escape.staged import HOST, HostAttempt
 from tests.sandbox.confining import EXPECTED
@@ -17,7 +17,7 @@ GAPS: dict[str, Gap] = {each.name: each.landlock for each in ALL if each.landloc
 LEAST_SHOWN = 80
 
 # The first test of a group makes all its attempts; tests/conftest.py keeps groups together.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(RUN_S + 100)
 
 run_once = lru_cache(run)
 

@@ -200,7 +200,7 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def use(turbo: Turbo, *words: str, timeout_s: float = 100) -> Ended:
+def use(turbo: Turbo, *words: str, timeout_s: float = 250) -> Ended:
     """Run a command of ours in the workspace."""
     done = subprocess.run(
         (*PROGRAM, *words),

@@ -89,7 +89,6 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    os.umask(0o022)
     return Bench(tmp_path)
 
 

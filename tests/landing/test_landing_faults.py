@@ -134,7 +134,6 @@ def begin(place: Place, trees: str, act: str) -> Story:
 
 @pytest.fixture
 def new_place() -> Iterator[Callable[[], Place]]:
-    os.umask(0o022)
     with ExitStack() as stack:
         yield lambda: Place(Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_DISK))))
 

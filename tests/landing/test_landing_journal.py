@@ -28,7 +28,7 @@ class Place:
         self.blobs = FolderBlobs(self.state / "blobs")
         write_tree(self.root, OLD)
 
-    def lander(self, lock_wait_s: float = 10.0) -> JournalLander:
+    def lander(self, lock_wait_s: float = 120.0) -> JournalLander:
         return JournalLander(self.root, self.state, self.blobs, lock_wait_s=lock_wait_s)
 
     async def land(self, old: dict[str, Leaf] = OLD, new: dict[str, Leaf] = NEW) -> Landing:

@@ -140,7 +140,6 @@ def at_step(step: str, act: Callable[[], None]) -> Callable[[str], None]:
 
 @pytest.fixture
 def places() -> Iterator[Path]:
-    os.umask(0o022)
     with tempfile.TemporaryDirectory(dir=FAST_DISK) as folder:
         yield Path(folder)
 

@@ -63,7 +63,6 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    os.umask(0o022)
     return Place(tmp_path)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,7 +82,6 @@ class Model:
 def test_any_order_of_landing_undo_and_redo_ends_where_the_model_does(
     acts: list[dict[Slot, str] | int],
 ) -> None:
-    os.umask(0o022)
     with tempfile.TemporaryDirectory(dir=FAST_DISK) as place:
         root, state = Path(place) / "ws", Path(place) / "state"
         blobs = FolderBlobs(state / "blobs")
