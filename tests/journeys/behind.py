@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.turbo import PROGRAM, Ended, Turbo
+from tests.journeys.turbo import PATIENCE_S, PROGRAM, Ended, Turbo
 
 NOBODY = 65534
 NOBODY_RUNS = (
@@ -44,11 +44,11 @@ class TurboBehind(Turbo):
     prefix: tuple[str, ...] = ()
     interpreter: str = sys.executable
 
-    def __call__(self, *args: str, cwd: Path | None = None, timeout_s: float = 60) -> Ended:
+    def __call__(self, *args: str, cwd: Path | None = None, timeout_s: float = PATIENCE_S) -> Ended:
         """Run a command to its end."""
         return self.python(*PROGRAM[1:], *args, cwd=cwd, timeout_s=timeout_s)
 
-    def python(self, *args: str, cwd: Path | None = None, timeout_s: float = 60) -> Ended:
+    def python(self, *args: str, cwd: Path | None = None, timeout_s: float = PATIENCE_S) -> Ended:
         """Run the program's Python."""
         done = subprocess.run(
             (*self.prefix, self.interpreter, *args),

@@ -360,7 +360,7 @@ def test_what_a_server_refuses_exits_4_and_says_what_to_do(
     script = [Fault(status=status, message="no such thing") for _ in range(8)]
     with ModelServer(script) as server:
         turbo.use_models(server.base_url("openai"))
-        ended = turbo("run", "add a flag", timeout_s=110)
+        ended = turbo("run", "add a flag")
         count = len(server.requests)
 
     assert ended.code == 4, ended.err
@@ -379,7 +379,7 @@ def test_a_busy_server_is_asked_again_and_served(turbo: Turbo) -> None:
     ]
     with ModelServer(script) as server:
         turbo.use_models(server.base_url("openai"))
-        ended = turbo("run", "say hello", "--approve", "staged", "--json", timeout_s=60)
+        ended = turbo("run", "say hello", "--approve", "staged", "--json")
         server.verify()
 
     assert ended.code == 0, ended.out + ended.err

@@ -175,7 +175,7 @@ def test_two_sessions_land_on_one_workspace_at_the_same_time(turbo: Turbo) -> No
 
     runs = [turbo.start("run", "--plan", plan, "--approve", "staged", "--json") for plan in plans]
     for each in runs:
-        each.communicate(timeout=60)
+        each.communicate(timeout=PATIENCE_S)
 
     assert [each.returncode for each in runs] == [0, 0]
     made = {f"{name}{n}.txt" for name in ("left", "right") for n in range(4)}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROGRAM = (sys.executable, "-m", "turbo_tui")
 # For what takes a moment: a machine may be slow, and busy with other tests. Two fit into a test.
-PATIENCE_S = 55.0
+PATIENCE_S = 100.0
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Turbo:
             f'[executor]\nkind = "{kind}"\nbase_url = "{base_url}"\nmodel = "executor-model"\n'
         )
 
-    def __call__(self, *args: str, cwd: Path | None = None, timeout_s: float = 60) -> Ended:
+    def __call__(self, *args: str, cwd: Path | None = None, timeout_s: float = PATIENCE_S) -> Ended:
         """Run a command to its end."""
         done = subprocess.run(
             (*PROGRAM, *args),
