@@ -10,6 +10,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -239,7 +240,8 @@ class FolderStage:
             ended, content = "timeout", b""
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended, and asyncio is still to be told
+                    os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
         output = content.decode(errors="replace")
         if on_output is not None and output:
