@@ -151,8 +151,8 @@ def test_reading_takes_time_in_line_with_the_length(answer: str) -> None:
         with suppress(EditSyntaxError):
             parse(answer, form, exists=lambda _: False)
 
-    # A tenth of this on an idle machine; what is not linear takes minutes.
-    assert time.process_time() - begun < 10
+    # About a second on an idle machine; what is not linear takes minutes.
+    assert time.process_time() - begun < 50
 
 
 def test_an_edit_in_what_may_be_all_of_a_file_is_refused_until_it_is_told() -> None:

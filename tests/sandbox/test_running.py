@@ -236,7 +236,7 @@ async def test_a_flood_keeps_its_head_and_its_tail_and_the_loop_alive(
             await asyncio.sleep(0.005)
             longest_turn = max(longest_turn, time.thread_time() - began)
 
-    watching = asyncio.create_task(watch())
+    before, watching = time.thread_time(), asyncio.create_task(watch())
     line = "echo first; yes 0123456789 | head -c 50000000; echo last"
 
     result = await confiner.run(
@@ -251,7 +251,7 @@ async def test_a_flood_keeps_its_head_and_its_tail_and_the_loop_alive(
     assert len(result.output) < 2_001_000
     assert len(pieces) <= 30 * result.duration_s + 2
     assert "".join(pieces).endswith("last\n")
-    assert longest_turn < 0.25  # the screen can be drawn meanwhile; the whole flood takes longer
+    assert longest_turn < (time.thread_time() - before) / 4  # the screen can be drawn meanwhile
 
 
 async def test_output_is_made_safe(confiner: Confiner, tmp_path: Path) -> None:
