@@ -74,7 +74,7 @@ def test_a_step_is_approved_in_part_while_a_later_one_runs(
         screen.answer("a", "Step s1 (step 1) wants to land")
 
         screen.wait_for("Step s2 (step 2) wants to land 2 files", "step s3 runs ahead on s2")
-        assert "Made on step s1 as it was before you left out 1 hunk" in screen.text
+        screen.wait_for("Made on step s1 as it was before you left out 1 hunk")
         notes = (turbo.workspace / "notes.txt").read_text()
         assert "line fifty" in notes
         assert "line three" not in notes
