@@ -26,18 +26,20 @@ from turbo_tui.wiring.running import open_run
 
 
 class House:
-    """A workspace whose bubblewrap breaks when `broken` is there."""
+    """A workspace whose bubblewrap breaks when `broken` is there, once `held` is not."""
 
     def __init__(self, root: Path, named: str = "") -> None:
         self.workspace = root / "work"
         self.state = root / "state"
-        self.broken = root / "broken"
+        self.broken, self.held = root / "broken", root / "held"
         self.told: list[str] = []
         for folder in (self.workspace, self.state):
             folder.mkdir(exist_ok=True)
         self.program = root / "bwrap"
         self.program.write_text(
-            f'#!/bin/sh\n[ -e {self.broken} ] && {{ echo broken >&2; exit 1; }}\nexec {REAL} "$@"\n'
+            f"#!/bin/sh\nif [ -e {self.broken} ]; then\n"
+            f"while [ -e {self.held} ]; do sleep 0.02; done\necho broken >&2; exit 1\nfi\n"
+            f'exec {REAL} "$@"\n'
         )
         self.program.chmod(0o755)
         self.memory = Remembered(root / FILE, self.state)
@@ -212,6 +214,7 @@ async def test_the_app_checks_what_was_remembered_and_notes_what_replaces_it(
     monkeypatch.setenv("TURBO_TUI_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("TURBO_TUI_RUNG", raising=False)
     assert (await open_workspace(house.workspace).stages()).report.level == "full"
+    house.held.touch()
     house.broken.touch()
     noted: list[str] = []
     told = asyncio.Event()
@@ -225,6 +228,7 @@ async def test_the_app_checks_what_was_remembered_and_notes_what_replaces_it(
 
     opened.run.session.subscribe(listen)
     assert opened.run.stages.report.level == "full", "believed at first"
+    house.held.unlink()
     await asyncio.wait_for(told.wait(), 100)
     assert "bubblewrap does not hold here any more: broken" in noted[0]
     assert opened.run.stages.report.level == "reduced"
