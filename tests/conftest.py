@@ -24,6 +24,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Modes of what tests make are compared; a user may let a group write.
+os.umask(0o022)
+
 # A search worker outlives the app that started it: not by a minute, here.
 os.environ.setdefault("TURBO_TUI_WORKER_IDLE_S", "1")
 
