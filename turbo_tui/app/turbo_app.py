@@ -203,7 +203,7 @@ class TurboApp(Wishes, App[int]):
         for task in self._tasks_so_far():
             screen.query_one(Prompt).remember(task)
         self._beat_timer = self.set_interval(BEAT_S, self._beat)
-        await self.desk.beat()
+        await self._beat()
         for note in opened.notes if opened.run.views.plan.task else ():
             self.tell(note)  # else they stand in the empty plan pane
         if (half := opened.run.views.timeline.half_turned) is not None:
@@ -233,8 +233,8 @@ class TurboApp(Wishes, App[int]):
         self.push_screen(screen, lambda _: self.exit(error.exit_code))
 
     async def _beat(self) -> None:
-        if self.desk is None or self._beating or self._left:
-            return
+        if self.desk is None or self._beating or self._left or not self.is_running:
+            return  # nothing is open yet, or its panes are being taken away
         self._beating = True
         try:
             await self.desk.beat()
