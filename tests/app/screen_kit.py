@@ -73,8 +73,12 @@ class Seat:
         await self.until(lambda: words in self.text)
 
     async def card(self, words: str) -> None:
-        """Wait until the card says something and has the keys, then let its guard pass."""
+        """Wait until the card says something and has the keys, then let its guard pass.
+
+        The changes that it is about are on show then: they are read in a thread, a moment later.
+        """
         await self.until(lambda: words in self.bar_text)
+        await self.until(lambda: not self.app._beating)  # pyright: ignore[reportPrivateUsage]
         await self.until(lambda: self.prompt.value or not self.prompt.has_focus)
         await self.guard()
 

@@ -195,7 +195,9 @@ async def test_another_change_after_settling_is_a_new_conflict(tmp_path: Path) -
     async with seated(stand) as seat:
         await refused(stand, seat)
         await seat.card("2 conflicts")
-        await seat.press("greater_than_sign", "greater_than_sign")
+        await seat.press("greater_than_sign")
+        await seat.card("1 conflict with")
+        await seat.press("greater_than_sign")
         await seat.card("all conflicts with")
         again = MINE.replace("my line 2", "my other line 2")
         (stand.root / "api.py").write_text(again)
