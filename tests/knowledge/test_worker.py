@@ -22,6 +22,7 @@ from tests.knowledge.worker_kit import (
     helpers,
     home_in,
     named,
+    short_folder,
     until,
     workers,
 )
@@ -208,25 +209,23 @@ def test_a_path_too_long_for_a_socket_is_answered_elsewhere(tmp_path: Path) -> N
     assert found.store.is_relative_to(far)
 
 
-def test_a_runtime_folder_counts_if_it_is_there_and_ours(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("r")  # short, as the path of a socket has to be
+def test_a_runtime_folder_counts_if_it_is_there_and_ours() -> None:
+    with short_folder() as folder:
 
-    def socket_with(runtime: str) -> Path:
-        given = {"XDG_RUNTIME_DIR": runtime}
-        return home_of(
-            folder, cache=folder, state=folder, config=folder, environment=given
-        ).socket.parent
+        def socket_with(runtime: str) -> Path:
+            given = {"XDG_RUNTIME_DIR": runtime}
+            return home_of(
+                folder, cache=folder, state=folder, config=folder, environment=given
+            ).socket.parent
 
-    assert socket_with(str(folder)) == folder / "turbo-tui"
-    anothers = Path("/")  # root's
-    if not os.getuid():
-        anothers = folder / "a"
-        anothers.mkdir()
-        os.chown(anothers, 65534, 65534)
-    for runtime in (str(anothers), str(folder / "nowhere"), "relative"):
-        assert socket_with(runtime) == folder / "run"
+        assert socket_with(str(folder)) == folder / "turbo-tui"
+        anothers = Path("/")  # root's
+        if not os.getuid():
+            anothers = folder / "a"
+            anothers.mkdir()
+            os.chown(anothers, 65534, 65534)
+        for runtime in (str(anothers), str(folder / "nowhere"), "relative"):
+            assert socket_with(runtime) == folder / "run"
 
 
 def test_a_worker_whose_store_was_removed_makes_way_for_one_that_builds_it_anew(

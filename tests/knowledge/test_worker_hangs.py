@@ -14,7 +14,14 @@ from threading import Thread
 import psutil
 import pytest
 
-from tests.knowledge.worker_kit import begin_with, end_worker, home_in, until, workers
+from tests.knowledge.worker_kit import (
+    begin_with,
+    end_worker,
+    home_in,
+    short_folder,
+    until,
+    workers,
+)
 from turbo_tui.core.errors import ToolError
 from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.service import client as client_module
@@ -197,20 +204,22 @@ sys.stdin.readline()
 
 
 def test_only_a_silent_process_of_the_users_own_is_ended(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = tmp_path_factory.mktemp("w") / "s"
-    with subprocess.Popen(
-        (sys.executable, "-c", LISTENER, path),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-    ) as process:
+    with (
+        short_folder() as folder,
+        subprocess.Popen(
+            (sys.executable, "-c", LISTENER, folder / "s"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdout.readline()
-        wire = Wire(path)
+        wire = Wire(folder / "s")
 
         monkeypatch.setattr(os, "getuid", lambda: 4711)
         assert (wire.worker, wire.end_worker()) == (0, False)

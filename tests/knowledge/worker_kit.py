@@ -6,9 +6,10 @@ import fcntl
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -56,6 +57,13 @@ def _parent(process: psutil.Process) -> int:
 def helpers(worker: psutil.Process) -> list[psutil.Process]:
     """Return the processes that a worker started."""
     return worker.children(recursive=True)
+
+
+@contextmanager
+def short_folder() -> Generator[Path]:
+    """Yield a folder whose path is short, as that of a socket has to be, wherever tests run."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def named(word: str, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
