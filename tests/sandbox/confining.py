@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -79,6 +80,13 @@ def script(code: str) -> tuple[str, ...]:
 async def python(confiner: Confiner, place: Place, code: str, **kwargs: float) -> CommandResult:
     """Run a Python program in a place."""
     return await confiner.run(place, Command(script(code), timeout_s=kwargs.get("timeout_s", 30.0)))
+
+
+@contextmanager
+def short_folder() -> Generator[Path]:
+    """Make a folder whose path leaves room for a socket's name: all of it may have 107 bytes."""
+    with TemporaryDirectory(dir="/tmp", prefix="tt-") as folder:
+        yield Path(folder)
 
 
 def outside(code: str, cwd: Path, env: dict[str, str] | None = None) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.sandbox.confining import (
     needs_landlock,
     outside,
     script,
+    short_folder,
 )
 from turbo_tui.core.command import NOTHING, Command, Grants
 from turbo_tui.core.errors import SandboxError
@@ -56,12 +58,13 @@ def use(file: Path) -> str:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder() -> Iterator[Path]:
     """A folder of the user's, with a neighbour that is nobody's business."""
-    for name in ("data", "neighbour"):
-        (tmp_path / "far" / name).mkdir(parents=True)
-        (tmp_path / "far" / name / "file").write_text("the-content")
-    return tmp_path / "far" / "data"
+    with short_folder() as near:
+        for name in ("data", "neighbour"):
+            (near / "far" / name).mkdir(parents=True)
+            (near / "far" / name / "file").write_text("the-content")
+        yield near / "far" / "data"
 
 
 async def test_a_readable_path_is_shown_and_nothing_beside_it(
@@ -365,14 +368,18 @@ async def test_unix_sockets_of_the_host_stay_out_of_reach(
     bubblewrap: Bubblewrap, place: Place, tmp_path: Path
 ) -> None:
     name = f"\0turbo-tui-test-{os.getpid()}"
-    with socket.socket(socket.AF_UNIX) as by_path, socket.socket(socket.AF_UNIX) as abstract:
-        by_path.bind(str(tmp_path / "s"))
+    with (
+        socket.socket(socket.AF_UNIX) as by_path,
+        socket.socket(socket.AF_UNIX) as abstract,
+        short_folder() as near,
+    ):
+        by_path.bind(str(near / "s"))
         by_path.listen()
         abstract.bind(name)
         abstract.listen()
         code = f"""
 import socket
-for name in ({str(tmp_path / "s")!r}, {name!r}):
+for name in ({str(near / "s")!r}, {name!r}):
     try:
         socket.socket(socket.AF_UNIX).connect(name)
         print("reached")
