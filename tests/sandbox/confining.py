@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +21,7 @@ from turbo_tui.sandbox.confine.bubblewrap import Bubblewrap
 from turbo_tui.sandbox.confine.landlock import LEAST_ABI, Landlock, landlock_abi
 from turbo_tui.sandbox.place import Confiner, Place
 from turbo_tui.sandbox.probing.probe import trial
+from turbo_tui.sandbox.process.orphans import children
 
 PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "python3"
 # A tree is dead within 1 s of its cancel or its time limit, says the contract. A busy machine, on
@@ -165,6 +166,16 @@ def zombies() -> list[str]:
             state, parent, _, session = rest.split()[:4]
             if state == "Z" and int(parent) == os.getpid():
                 found.append(f"{name}) of session {session}")
+    return found
+
+
+def adopted() -> list[int]:
+    """Return our children that others made: what we start is in our session or leads its own."""
+    found: list[int] = []
+    for pid in children(os.getpid()):
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) not in {os.getsid(0), pid}:
+                found.append(pid)
     return found
 
 

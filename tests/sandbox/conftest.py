@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.fakes import MemoryBlobs
 from tests.sandbox.confining import (
+    END_S,
+    adopted,
     needs_bubblewrap,
     needs_landlock,
     needs_overlay,
@@ -20,6 +26,18 @@ from turbo_tui.sandbox.place import Confiner, Place
 from turbo_tui.sandbox.process import pool
 from turbo_tui.sandbox.staging.layers import Kind
 from turbo_tui.sandbox.staging.stages import open_stages
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left_to_the_next_test() -> Iterator[None]:
+    """Reap what was killed and died only after the test's loop was closed, which was to reap it."""
+    yield
+    end = time.monotonic() + END_S
+    while (left := adopted()) and time.monotonic() < end:
+        for pid in left:
+            with suppress(ChildProcessError):  # somebody else did
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.01)
 
 
 @pytest.fixture(params=["bubblewrap", "landlock"])

@@ -86,8 +86,8 @@ async def test_a_chain_that_forks_and_exits_ends_with_its_command(
 async def test_a_killed_supervisor_takes_the_command_with_it(
     landlock: Landlock, tmp_path: Path, heart: int
 ) -> None:
-    begun = asyncio.Event()
-    line = "exec 9>alive; setsid sh -c 'sleep 60' & echo begun; wait"
+    begun = asyncio.Event()  # all of its processes are there by then
+    line = "exec 9>alive; setsid sh -c 'sleep 60 & echo begun; wait' & wait"
     running = asyncio.create_task(
         landlock.run(
             place_in(tmp_path / "work"),
