@@ -16,6 +16,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Self
 
+import psutil
 import pyte
 
 from tests.journeys.turbo import PATIENCE_S, PROGRAM, Turbo
@@ -155,6 +156,14 @@ class Screen:
         code = self.process.poll()
         assert code is not None, f"it does not end; the screen shows:\n{self.text}"
         return code
+
+    def read_nothing(self) -> None:
+        """Wait until the program does nothing more: what it draws finds no room any more."""
+        watched = psutil.Process(self.process.pid)
+        before, spent = -1.0, 0.0
+        while spent != before:
+            time.sleep(0.5)  # nothing tells of a program that waits for its terminal
+            before, spent = spent, sum(watched.cpu_times()[:2])
 
     def hang_up(self) -> None:
         """Close the terminal, as a closed window or a lost connection does."""

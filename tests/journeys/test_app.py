@@ -174,6 +174,15 @@ def test_a_lost_terminal_leaves_a_resumable_session_and_no_process(
     assert session["status"] == "waiting"
 
 
+def test_a_terminal_that_is_lost_with_frames_on_their_way_leaves_no_process(turbo: Turbo) -> None:
+    with Screen(turbo) as screen:
+        screen.wait_for("Type below")
+        screen.type("x" * 3_000)  # each of them is drawn
+        screen.read_nothing()
+        screen.hang_up()
+        screen.process.wait(PATIENCE_S)
+
+
 def test_a_headless_review_waits_in_the_app(turbo: Turbo) -> None:
     command = {"tool": "shell", "arguments": {"command": "echo new > new.txt"}}
     plan = {

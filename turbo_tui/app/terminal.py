@@ -6,9 +6,12 @@ import os
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterable
+from contextlib import suppress
 from selectors import EVENT_READ, SelectSelector
+from typing import Any, TextIO, cast
 
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
@@ -83,8 +86,41 @@ class WholePastes(XTermParser):
         return _CONTROL.sub("", text), ""
 
 
+class _Frames:
+    """Where frames go: to the terminal, and nowhere once it is gone.
+
+    Textual writes them in a thread, which an error would end; the app would then wait for ever to
+    hand on the next one, and never hear of the lost terminal.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.fileno = file.fileno
+
+    def write(self, text: str) -> None:
+        """Write a frame, or a part of one."""
+        with suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        """Let the terminal have what was written."""
+        with suppress(OSError):
+            self._file.flush()
+
+
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with a parser that keeps a paste whole."""
+    """Textual's driver, which outlives its terminal, with a parser that keeps a paste whole."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
+        self._file = cast("TextIO", _Frames(self._file))  # of it only this much is used
 
     def run_input_thread(self) -> None:
         """Hand on what the terminal sends until the app leaves it, or it is gone.
