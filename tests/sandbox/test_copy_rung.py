@@ -1021,5 +1021,6 @@ def test_what_ran_unconfined_is_never_used_again(
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.timeout(900)  # a whole file once more
 def test_all_of_this_holds_for_an_ordinary_user() -> None:
     check_as_ordinary_user(__file__)

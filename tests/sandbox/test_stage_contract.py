@@ -620,5 +620,6 @@ async def test_a_state_folder_without_permission_is_refused_by_name(
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.timeout(900)  # a whole file once more
 def test_all_of_this_holds_for_an_ordinary_user() -> None:
     check_as_ordinary_user(__file__)

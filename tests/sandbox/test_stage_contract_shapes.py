@@ -391,6 +391,7 @@ async def test_both_sides_of_every_change_can_be_read(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.timeout(900)  # a whole file once more
 def test_all_of_this_holds_for_an_ordinary_user() -> None:
     if AGAIN in os.environ:
         pytest.skip("already running again")

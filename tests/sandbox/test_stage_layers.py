@@ -772,5 +772,6 @@ async def test_settling_that_was_cut_off_is_done_again_without_a_loss(
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can become another user")
+@pytest.mark.timeout(900)  # a whole file once more
 def test_all_of_this_holds_for_an_ordinary_user() -> None:
     check_as_ordinary_user(__file__)
