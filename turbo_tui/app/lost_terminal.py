@@ -48,6 +48,8 @@ def ignore_continuing_without_a_stop(driver: Driver | None) -> None:
     When a terminal is lost the kernel sends SIGHUP and SIGCONT; Textual's handler of the
     latter would start the driver anew on a terminal that is gone, and never end. tty(4).
     """
+    if not hasattr(driver, "_must_signal_resume"):
+        return  # it has no terminal
     repaint = signal.getsignal(signal.SIGCONT)
 
     def continued(number: int, frame: FrameType | None) -> None:
