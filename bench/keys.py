@@ -186,7 +186,7 @@ def slow(seconds: list[float]) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--files", type=int, default=1_500)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(namespace=Settings())
