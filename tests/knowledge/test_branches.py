@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from tests.knowledge.worker_kit import Log, named, until
+from turbo_tui.core.searching import Hit
 from turbo_tui.knowledge.indexing import parser as parser_module
 from turbo_tui.knowledge.indexing.digest import key_of, version
 from turbo_tui.knowledge.service import intake
@@ -72,7 +73,13 @@ def settle(keeper: Keeper, name: str) -> list[str]:
     """Have the files looked at; return where a name is defined then."""
     wanted = keeper.look()
     until(lambda: keeper.settled(wanted, within_s=1, kept=True))
-    return [hit.path for hit in keeper.finder.find(name, limit=1)]
+    return [hit.path for hit in found(keeper, name)[:1]]
+
+
+def found(keeper: Keeper, query: str) -> list[Hit]:
+    """Search as the worker does: what is noticed late is not taken in meanwhile."""
+    with keeper.turn:
+        return keeper.finder.find(query, limit=9)
 
 
 def test_a_branch_that_was_read_once_is_not_read_again(
@@ -90,7 +97,7 @@ def test_a_branch_that_was_read_once_is_not_read_again(
         for branch in ("main", "other"):
             git(shop, "checkout", "-q", branch)
             assert settle(keeper, f"{branch}_7") == ["m7.py"]
-            assert keeper.finder.find("main_7 other_7", limit=9)[0].why[0] == f"defines {branch}_7"
+            assert found(keeper, "main_7 other_7")[0].why[0] == f"defines {branch}_7"
 
         assert len(log.take()) < FEW  # of twice all: what git was writing as it was looked at
 
@@ -189,13 +196,13 @@ def test_what_a_worker_left_ready_is_there_before_the_tables_are(
     keeper.start()
 
     assert keeper.settled(1, within_s=60)
-    found = [keeper.finder.find(name, limit=1)[0].path for name in ("main_8", "main_9")]
+    places = [found(keeper, name)[0].path for name in ("main_8", "main_9")]
     held = set(keeper.index.files)
     store.leave.set()
     assert settle(keeper, "main_8") == ["m7.py"]
     keeper.stop()
 
-    assert found == ["m7.py", "m9.py"]
+    assert places == ["m7.py", "m9.py"]
     assert held == {f"m{number}.py" for number in range(FILES)} - {"m8.py"}
     assert log.take() == [str(shop / "m7.py")]
 

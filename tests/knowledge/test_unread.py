@@ -170,11 +170,13 @@ def test_a_first_query_is_answered_as_soon_as_what_it_names_was_read(
 
     assert len(keeper.pending("def")) == MOST_PENDING < MANY
     keeper.ready(name, within_s=0.2)  # nothing is read yet, and it does not wait for ever
-    assert keeper.finder.find(name, limit=1) == []
+    with keeper.turn:
+        assert keeper.finder.find(name, limit=1) == []
     log.leave.touch()
     keeper.ready(name, within_s=60)
 
-    assert keeper.finder.find(name, limit=1)[0].path == wanted.path
+    with keeper.turn:  # it goes on to read
+        assert keeper.finder.find(name, limit=1)[0].path == wanted.path
     assert keeper.settled(1, within_s=60)
     ahead = 2 * parser_module.AHEAD  # asked for before anybody searched, and once the store opened
     assert [Path(path).name for path in log.take()].index(wanted.path) <= ahead
