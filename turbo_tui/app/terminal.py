@@ -1,4 +1,4 @@
-"""What the terminal sends: a paste is one text, whatever bytes are in it."""
+"""What the terminal sends, a paste as one text, and what it gets: nothing once it is gone."""
 
 from __future__ import annotations
 
